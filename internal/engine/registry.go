@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// Kernel is one node, compiled. Run reads its inputs from c and sets every wanted output. It must be safe for
+// concurrent use: what differs between runs lives in c.
+type Kernel interface {
+	Run(c *Call) error
+}
+
+// KernelFunc makes a function a Kernel.
+type KernelFunc func(c *Call) error
+
+// Run calls f.
+func (f KernelFunc) Run(c *Call) error { return f(c) }
+
+// Site is what an operator sees when its node is compiled: the node, the opset version of its domain, and its constant
+// inputs, which a kernel may fetch now (small ones: shapes, axes) or at Run (large ones, through c.In).
+type Site struct {
+	Node    *graph.Node
+	Opset   int64
+	Weights Weights
+	// Const reports the declared weight behind input i, nil when input i is not a constant.
+	Const func(i int) *graph.Weight
+}
+
+// Operator builds the kernel of a node, or refuses with an *UnsupportedError.
+type Operator struct {
+	// Since and Until bound the opset versions that this definition covers; Until 0 means no upper bound.
+	Since, Until int64
+	Build        func(s *Site) (Kernel, error)
+}
+
+// Key names an operator; Domain "" is ai.onnx.
+type Key struct{ Domain, Op string }
+
+// Table maps operators to their definitions, one entry per range of versions. A family returns a fresh Table; it is
+// never changed after assembly.
+type Table map[Key][]Operator
+
+// Call is one run of one node.
+type Call struct {
+	Ctx  context.Context
+	In   []*tensor.Tensor // by input position; nil for an absent optional input
+	Want []bool           // by output position
+	Out  []*tensor.Tensor // set by the kernel, by output position
+}

@@ -1,0 +1,109 @@
+package manifest
+
+import "github.com/shardwise/shardwise/internal/tensor"
+
+// Step is one entry of the plan: a stage (one scatter-gather round over some shards) or a local program, exactly one of
+// the two. Steps run in order over named values; the signature's inputs are the first values. A step whose Modes is
+// not empty runs only in those numeric modes; each value is produced by exactly one step per mode. A step none of whose
+// values is wanted, directly or by a later step, is left out.
+type Step struct {
+	Name  string     `json:"name"`
+	Modes []string   `json:"modes,omitempty"`
+	Stage *Stage     `json:"stage,omitempty"`
+	Local *LocalStep `json:"local,omitempty"`
+}
+
+// LocalStep runs the coordinator's program of the step's name: Inputs and Outputs are value names, which are also the
+// graph's input and output names.
+type LocalStep struct {
+	Inputs  []string `json:"inputs"`
+	Outputs []string `json:"outputs"`
+}
+
+// Stage is one round. Shards are indices into Manifest.Shards, ascending. Contributions are ordered by position in Shards.
+type Stage struct {
+	Shards  []int         `json:"shards"`
+	Inputs  []StageInput  `json:"inputs"`
+	Outputs []StageOutput `json:"outputs"`
+}
+
+// StageInput says how a full value becomes the shards' inputs. Name is the shard programs' input name.
+type StageInput struct {
+	Name    string  `json:"name"`
+	Value   string  `json:"value"`
+	Scatter Scatter `json:"scatter"`
+}
+
+// Scatter kinds.
+const (
+	ScatterReplicate = "replicate" // every shard gets the whole value
+	ScatterSlice     = "slice"     // shard i gets [Bounds[i], Bounds[i+1]) along Dim
+	ScatterSelect    = "select"    // shard i gets the columns (last dimension) Columns[i], or its Trees.Features when Columns is empty
+	ScatterRows      = "rows"      // data parallel: shard i gets a share of the rows
+	ScatterRoute     = "route"     // shard i gets only the ids or rows that it owns
+)
+
+// Scatter describes one placement of an input over a stage's shards. Bounds has one entry more than the stage has shards.
+type Scatter struct {
+	Kind    string  `json:"kind"`
+	Dim     int     `json:"dim,omitempty"`
+	Bounds  []int   `json:"bounds,omitempty"`
+	Columns [][]int `json:"columns,omitempty"`
+}
+
+// StageOutput says how the shards' partials become the full value Value. Modes, when not empty, limits it to those
+// numeric modes (the same value may be produced in another way in another mode).
+type StageOutput struct {
+	Value      string      `json:"value"`
+	Modes      []string    `json:"modes,omitempty"`
+	Placement  Placement   `json:"placement"`
+	Merge      Merge       `json:"merge"`
+	Components []Component `json:"components"`
+}
+
+// Component is one tensor of a partial: Role is the merge's name for it ("value", "sum", "count", "max" ...), Name the
+// shard programs' output name, Shape the shard's own shape where every shard has the same, with symbols otherwise.
+type Component struct {
+	Role  string       `json:"role"`
+	Name  string       `json:"name"`
+	DType tensor.DType `json:"dtype"`
+	Shape []Dim        `json:"shape"`
+}
+
+// Placement is how a tensor lies over the shards, in PyTorch DTensor's terms: kind "replicate", "shard" (along Dim) or
+// "partial" (Op says how partials combine).
+type Placement struct {
+	Kind string `json:"kind"`
+	Dim  int    `json:"dim,omitempty"`
+	Op   string `json:"op,omitempty"`
+}
+
+// Merge kinds. The package aggregate documents the rule of each for dtype, order and NaN.
+const (
+	MergeConcat       = "concat"
+	MergeSum          = "sum"
+	MergeOrderedSum   = "ordered_sum"
+	MergeMean         = "mean"
+	MergeWeightedMean = "weighted_mean"
+	MergeMax          = "max"
+	MergeMin          = "min"
+	MergeMoments      = "moments"
+	MergeTopK         = "topk"
+	MergeLogSumExp    = "logsumexp"
+	MergeSoftmax      = "softmax"
+	MergeVote         = "vote"
+	MergeScatterBack  = "scatter_back"
+)
+
+// Merge says how contributions become one value. DType is the result's dtype; Acc the dtype it is accumulated in.
+type Merge struct {
+	Kind  string       `json:"kind"`
+	DType tensor.DType `json:"dtype"`
+	Acc   tensor.DType `json:"acc,omitempty"`   // sum, ordered_sum, mean: F32 or F64
+	Dim   int          `json:"dim,omitempty"`   // concat, topk, logsumexp, softmax, moments: the dimension that is cut
+	Init  []string     `json:"init,omitempty"`  // sum, ordered_sum: value of each output column before the first addend (hex bits of Acc)
+	Table string       `json:"table,omitempty"` // ordered_sum: coordinator tensor I32[columns], the output column of each leaf column
+	K     int          `json:"k,omitempty"`     // topk
+	// Bounds: per shard first offset along Dim, plus the total; concat, topk (global index = bound + local index).
+	Bounds []int `json:"bounds,omitempty"`
+}

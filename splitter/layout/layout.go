@@ -1,0 +1,97 @@
+// Package layout is the border between the splitter's partitioners and its writer: a partitioned model as a manifest
+// without hashes and a recipe for each file. Partitioners fill it, the splitter writes it. It does no work itself.
+package layout
+
+import (
+	"context"
+	"io"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/shardfile"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// CoordinatorFile is the Shard number of files that the coordinator loads.
+const CoordinatorFile = -1
+
+// Layout is a partitioned model. Manifest is complete but for the Files lists of shards and Local, which the writer
+// fills from Files in their order, and Sources[i].SHA256.
+type Layout struct {
+	Manifest *manifest.Manifest
+	Files    []File
+	// Close releases what the recipes read from; nil when there is nothing.
+	Close func() error
+}
+
+// File is the recipe of one file: exactly one of Bytes (a small file, complete) and Weights is set.
+type File struct {
+	Shard   int // index, or CoordinatorFile
+	Role    string
+	Path    string
+	Bytes   []byte
+	Weights *Weights
+}
+
+// Weights is the recipe of a weights file: its tensors are declared in full first, then written one after the other
+// in the order of Tensors, streaming.
+type Weights struct {
+	Tensors []shardfile.Declared
+	// Write writes the bytes of tensor i, all of them, to w. It is called once per tensor, in order.
+	Write func(ctx context.Context, i int, w io.Writer) error
+}
+
+// Options are the user's wishes. Exactly one of Shards and MemoryMB is positive.
+type Options struct {
+	Shards   int
+	MemoryMB int
+	Name     string // model name; default from the file name
+	Version  string
+}
+
+// Info is what inspect shows of a model before it is split.
+type Info struct {
+	Format     string // "xgboost json", "xgboost ubjson", "onnx"
+	Library    string
+	Signature  manifest.Signature
+	Parameters int64            // numbers of learned values
+	Bytes      int64            // weights in memory
+	Facts      []Fact           // what a user of the format wants to know, in display order
+	Operators  map[string]int   // ONNX: operator -> nodes
+	Largest    []LargestTensor  // the largest tensors, at most 10
+	Dtypes     map[string]int64 // dtype -> bytes
+	MaxShards  int              // the largest useful shard count
+	Opaque     []string         // operators that no engine covers
+}
+
+// Fact is one line of inspect.
+type Fact struct{ Name, Value string }
+
+// LargestTensor is a tensor worth naming.
+type LargestTensor struct {
+	Name  string
+	DType tensor.DType
+	Shape tensor.Shape
+}
+
+// Model is an opened model file. Layout partitions it; a wish that cannot be met is a *RefusalError.
+type Model interface {
+	Info() Info
+	Layout(ctx context.Context, o Options) (*Layout, error)
+	Close() error
+}
+
+// RefusalError says what cannot be split or read, where, and what would help.
+type RefusalError struct {
+	Subject string // operator, field or node
+	Reason  string
+	Remedy  string
+}
+
+// Error is one line: subject, reason, remedy.
+func (e *RefusalError) Error() string {
+	s := e.Subject + ": " + e.Reason
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
