@@ -29,7 +29,8 @@ type Manifest struct {
 	Steps     []Step    `json:"steps"`
 }
 
-// Source names a model file that was split. File is a base name, never a path.
+// Source names a model file that was split. File is relative to the model file's directory: a base name, or a path below it
+// for external data.
 type Source struct {
 	File     string `json:"file"`
 	SHA256   string `json:"sha256"`

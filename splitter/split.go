@@ -1,0 +1,159 @@
+package splitter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+// Progress hears what Split is at: the bytes written so far of all that will be written, and the file at hand.
+// It is called from one goroutine, often. Nil is legal.
+type Progress func(done, total int64, file string)
+
+// Split cuts the model file at path into the directory out, which must not exist or be empty, and returns the manifest
+// as written. Options.Name defaults to the file's name. On any error, cancellation included, out is as it was before.
+func Split(ctx context.Context, path, out string, o layout.Options, progress Progress) (*manifest.Manifest, error) {
+	if err := checkOptions(o); err != nil {
+		return nil, err
+	}
+	if err := checkTarget(out); err != nil {
+		return nil, err
+	}
+	if o.Name == "" {
+		o.Name = modelName(path)
+	}
+	if o.Version == "" {
+		o.Version = "1"
+	}
+	model, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer model.Close()
+	l, err := model.Layout(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if l.Close != nil {
+		defer l.Close()
+	}
+	return write(ctx, l, filepath.Dir(path), out, progress)
+}
+
+func checkOptions(o layout.Options) error {
+	switch {
+	case o.Shards < 0 || o.MemoryMB < 0:
+		return &layout.RefusalError{Subject: "split options", Reason: "the number of shards and the memory must be positive", Remedy: "give --shards N or --memory MB"}
+	case (o.Shards > 0) == (o.MemoryMB > 0):
+		return &layout.RefusalError{Subject: "split options", Reason: "exactly one of the number of shards and the memory per function is wanted", Remedy: "give --shards N or --memory MB"}
+	}
+	return nil
+}
+
+func checkTarget(out string) error {
+	entries, err := os.ReadDir(out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("split into %s: %w", out, err)
+	case len(entries) > 0:
+		return &layout.RefusalError{Subject: out, Reason: "exists and is not empty", Remedy: "choose another directory or remove this one"}
+	}
+	return nil
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// maxName is the manifest's limit on model names.
+const maxName = 40
+
+// modelName makes a model name of the file's own name. Where the file lies plays no part: the same file gives the same
+// output wherever it is.
+func modelName(path string) string {
+	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	if len(name) > maxName {
+		name = strings.Trim(name[:maxName], "-")
+	}
+	if name == "" {
+		return "model"
+	}
+	return name
+}
+
+// write puts the layout into a staging directory beside out and renames it to out when everything is in place.
+func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progress Progress) (m *manifest.Manifest, err error) {
+	out = filepath.Clean(out)
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return nil, fmt.Errorf("split: %w", err)
+	}
+	stage, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".partial-")
+	if err != nil {
+		return nil, fmt.Errorf("split: make a staging directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(stage))
+		}
+	}()
+	if err := os.Chmod(stage, 0o755); err != nil {
+		return nil, fmt.Errorf("split: %w", err)
+	}
+	m = l.Manifest
+	if err := hashSources(ctx, m, sourceDir); err != nil {
+		return nil, err
+	}
+	w := &writer{ctx: ctx, dir: stage, manifest: m, progress: progress, total: plannedBytes(l)}
+	for _, f := range l.Files {
+		if err := w.file(f); err != nil {
+			return nil, fmt.Errorf("split: write %s: %w", f.Path, err)
+		}
+	}
+	if err := writeContracts(m, stage); err != nil {
+		return nil, err
+	}
+	return m, commit(stage, out)
+}
+
+// writeContracts validates the finished manifest and writes it and the default deployment.
+func writeContracts(m *manifest.Manifest, dir string) error {
+	if err := m.Validate(); err != nil {
+		return fmt.Errorf("split: the manifest it made is not valid, which is a bug: %w", err)
+	}
+	canonical, err := manifest.Canonical(m)
+	if err != nil {
+		return fmt.Errorf("split: %w", err)
+	}
+	if err := writeFile(filepath.Join(dir, manifest.FileName), canonical); err != nil {
+		return err
+	}
+	deployment, err := json.MarshalIndent(manifest.DefaultDeployment(m), "", "  ")
+	if err != nil {
+		return fmt.Errorf("split: %w", err)
+	}
+	return writeFile(filepath.Join(dir, manifest.DeploymentFileName), append(deployment, '\n'))
+}
+
+// commit makes the staging directory durable and gives it its name. An empty directory of that name is replaced.
+func commit(stage, out string) error {
+	if err := syncDir(stage); err != nil {
+		return err
+	}
+	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("split: replace the empty directory: %w", err)
+	}
+	if err := os.Rename(stage, out); err != nil {
+		return fmt.Errorf("split: %w", err)
+	}
+	return syncDir(filepath.Dir(out))
+}
