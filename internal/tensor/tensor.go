@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
@@ -248,4 +249,24 @@ func FromSlice[T Element](d DType, values []T, shape ...int) (*Tensor, error) {
 		data = unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*size)
 	}
 	return FromBytes(d, Shape(shape), data)
+}
+
+// Validate checks the values that not every bit pattern is: the bytes of a Bool tensor must be 0 or 1. It costs nothing
+// for other dtypes. FromBytes does not call it; whoever views bytes of unknown origin does.
+func (t *Tensor) Validate() error {
+	if t.dtype != Bool {
+		return nil
+	}
+	at := 0
+	for ; at+8 <= len(t.data); at += 8 {
+		if binary.LittleEndian.Uint64(t.data[at:])&0xfefefefefefefefe != 0 {
+			break
+		}
+	}
+	for i := at; i < len(t.data); i++ {
+		if b := t.data[i]; b > 1 {
+			return fmt.Errorf("%v: element %d is byte %d, a bool is 0 or 1", t, i, b)
+		}
+	}
+	return nil
 }
