@@ -257,3 +257,5 @@ func joinString(n Named, name, text string, rank int) error {
 	n[name] = t
 	return nil
 }
+
+func aligned(b []byte) bool { return uintptr(unsafe.Pointer(unsafe.SliceData(b)))%frameAlign == 0 }
