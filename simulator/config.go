@@ -1,0 +1,103 @@
+//go:build unix
+
+package simulator
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Limits and defaults of AWS Lambda that the simulator applies. Sizes in bytes
+// are exact, as recorded from AWS.
+const (
+	MaxRequest    = 6291456 // largest synchronous request body
+	MaxResponse   = 6291556 // largest buffered response body, 6 MiB + 100
+	DefaultRegion = "us-east-1"
+
+	defaultAccount     = "000000000000"
+	defaultTimeout     = 3 * time.Second
+	defaultInitTimeout = 10 * time.Second
+	defaultConcurrency = 1000
+	defaultMemoryMB    = 128
+	defaultEphemeralMB = 512
+	defaultIdleTimeout = 5 * time.Minute // AWS publishes none; environments live some minutes there
+	sigtermGrace       = 500 * time.Millisecond
+	maxTimeout         = 900 * time.Second
+	maxEnvironment     = 4 << 10
+	maxClientContext   = 3583 // bytes of base64
+)
+
+// Config describes a simulator. The zero value of every field is usable; a
+// Config without functions answers every invocation with 404.
+type Config struct {
+	Functions []Function
+
+	Addr           string          // listening address of the Invoke API; "127.0.0.1:0" if empty
+	Dir            string          // parent of the temporary directory; os.TempDir() if empty
+	Region         string          // DefaultRegion if empty
+	Account        string          // twelve digits; twelve zeros if empty
+	MaxConcurrency int             // invocations at once over all functions; 1000 if zero, as in a new account
+	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
+	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
+	Log            func(l LogLine) // receives every log line; may be called concurrently; nil discards them
+	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
+}
+
+// Function is a function at $LATEST, with its published versions and aliases.
+type Function struct {
+	Name    string
+	Handler string   // becomes _HANDLER; "bootstrap" if empty
+	Command []string // program and arguments that are the bootstrap; a relative program path starts from the task root; "bootstrap" if empty
+	Env     map[string]string
+	Files   []File // laid out read-only as the task root, LAMBDA_TASK_ROOT
+
+	MemoryMB    int           // 128..10240, told to the function; 128 if zero
+	Timeout     time.Duration // at most 900 s; 3 s if zero, as on Lambda. Finer than a second is allowed here
+	EphemeralMB int           // 512..10240, told to clients; 512 if zero
+
+	ReservedConcurrency *int              // invocations at once of this function alone; nil for none reserved, 0 throttles every call
+	Versions            []Version         // published versions
+	Aliases             map[string]string // alias to version number or $LATEST
+}
+
+// Version is a published version of a function. Fields left at zero are those of
+// the function at $LATEST.
+type Version struct {
+	Number  string // a positive number
+	Handler string
+	Command []string
+	Env     map[string]string
+	Files   []File
+}
+
+// File is one entry of a task root. Name is its slash-separated path there,
+// Source a regular file, which is linked and not copied: its permission bits stay
+// its own, only the directories of the tree are made read-only.
+type File struct {
+	Name   string
+	Source string
+}
+
+// LogLine is one line that a function or Lambda wrote to a function's log.
+type LogLine struct {
+	Time      time.Time
+	Function  string
+	Version   string
+	Stream    string // the log stream, one for each execution environment
+	RequestID string // the invocation that it belongs to, empty during INIT
+	Text      string // without its line feed
+}
+
+// LogTo returns a Config.Log that writes each line to w, prefixed with function,
+// version and stream. Writes are serialised. Errors of w are not reported:
+// a full disk must not look like a failing function.
+func LogTo(w io.Writer) func(LogLine) {
+	var mu sync.Mutex
+	return func(l LogLine) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = fmt.Fprintf(w, "%s:%s %.8s %s\n", l.Function, l.Version, l.Stream[len(l.Stream)-min(8, len(l.Stream)):], l.Text)
+	}
+}

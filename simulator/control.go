@@ -1,0 +1,126 @@
+//go:build unix
+
+package simulator
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// configuration is the FunctionConfiguration of the API model, as far as the
+// simulator has facts to fill it with.
+type configuration struct {
+	FunctionName     string
+	FunctionArn      string
+	Runtime          string
+	Handler          string
+	Version          string
+	Timeout          int
+	MemorySize       int
+	PackageType      string
+	Architectures    []string
+	EphemeralStorage struct{ Size int }
+	Environment      *variables `json:",omitempty"`
+	State            string
+	LastUpdateStatus string
+}
+
+type variables struct{ Variables map[string]string }
+
+// describe words a version's configuration; qualifier is as asked for.
+func (s *Simulator) describe(f *function, v *version, qualifier string) configuration {
+	c := configuration{
+		FunctionName: f.Name, FunctionArn: functionARN(s.cfg.Region, s.cfg.Account, f.Name, qualifier),
+		Runtime: "provided.al2023", Handler: v.Handler, Version: v.Number, MemorySize: f.MemoryMB,
+		Timeout:     int((f.Timeout + time.Second - 1) / time.Second),
+		PackageType: "Zip", Architectures: []string{architecture()}, State: "Active", LastUpdateStatus: "Successful",
+	}
+	c.EphemeralStorage.Size = f.EphemeralMB
+	if len(v.Env) > 0 {
+		c.Environment = &variables{v.Env}
+	}
+	return c
+}
+
+func architecture() string {
+	if runtime.GOARCH == "amd64" {
+		return "x86_64"
+	}
+	return runtime.GOARCH
+}
+
+func (s *Simulator) getConfiguration(w http.ResponseWriter, r *http.Request, name string) *apiError {
+	f, v, qualifier, failed := s.resolve(r, name)
+	if failed != nil {
+		return failed
+	}
+	return writeJSON(w, s.describe(f, v, qualifier))
+}
+
+func (s *Simulator) getFunction(w http.ResponseWriter, r *http.Request, name string) *apiError {
+	f, v, qualifier, failed := s.resolve(r, name)
+	if failed != nil {
+		return failed
+	}
+	answer := map[string]any{"Configuration": s.describe(f, v, qualifier)}
+	if f.ReservedConcurrency != nil {
+		answer["Concurrency"] = map[string]int{"ReservedConcurrentExecutions": *f.ReservedConcurrency}
+	}
+	return writeJSON(w, answer)
+}
+
+// listFunctions answers ListFunctions, by name, in pages of at most 50.
+func (s *Simulator) listFunctions(w http.ResponseWriter, r *http.Request) *apiError {
+	query := r.URL.Query()
+	limit := 50
+	if text := query.Get("MaxItems"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 10000 {
+			return validationError("1 validation error detected: Value '%s' at 'maxItems' failed to satisfy constraint: "+
+				"Member must have value between 1 and 10000", text)
+		}
+		limit = min(limit, n)
+	}
+	names := slices.Sorted(maps.Keys(s.functions))
+	if marker := query.Get("Marker"); marker != "" {
+		at, found := slices.BinarySearch(names, marker)
+		if !found {
+			return invalidParameter("Invalid value for pagination token: %s", marker)
+		}
+		names = names[at:]
+	}
+	var page struct {
+		Functions  []configuration
+		NextMarker string `json:",omitempty"`
+	}
+	page.Functions = []configuration{}
+	for i, name := range names {
+		if i == limit {
+			page.NextMarker = name
+			break
+		}
+		f := s.functions[name]
+		page.Functions = append(page.Functions, s.describe(f, f.lookup(latest), ""))
+		if query.Get("FunctionVersion") == "ALL" {
+			for _, v := range f.Versions {
+				page.Functions = append(page.Functions, s.describe(f, f.lookup(v.Number), v.Number))
+			}
+		}
+	}
+	return writeJSON(w, page)
+}
+
+func writeJSON(w http.ResponseWriter, v any) *apiError {
+	p, err := json.Marshal(v)
+	if err != nil {
+		return serviceError(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(p) // a client that has hung up is not told
+	return nil
+}

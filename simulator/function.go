@@ -1,0 +1,123 @@
+//go:build unix
+
+package simulator
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/shardwise/shardwise/simulator/internal/pool"
+	"github.com/shardwise/shardwise/simulator/internal/sandbox"
+	"github.com/shardwise/shardwise/simulator/internal/tasktree"
+)
+
+// function is a configured function with its versions, ready to be invoked.
+type function struct {
+	Function
+	versions map[string]*version
+}
+
+// version is one version of a function with its environments.
+type version struct {
+	Version
+	spec *sandbox.Spec
+	pool *pool.Pool[*sandbox.Environment]
+}
+
+// lookup resolves a qualifier to a version, or returns nil.
+func (f *function) lookup(qualifier string) *version {
+	if qualifier == "" {
+		qualifier = latest
+	}
+	if number, ok := f.Aliases[qualifier]; ok {
+		qualifier = number
+	}
+	return f.versions[qualifier]
+}
+
+// install lays out a function's versions below the simulator's directory.
+func (s *Simulator) install(cfg Config, f Function) (*function, error) {
+	fn := &function{Function: f, versions: map[string]*version{}}
+	for _, v := range f.published() {
+		root := filepath.Join(s.dir.Path(), "task", fmt.Sprintf("%s.%s", f.Name, strings.TrimPrefix(v.Number, "$")))
+		files := make([]tasktree.File, len(v.Files))
+		for i, file := range v.Files {
+			files[i] = tasktree.File(file)
+		}
+		if err := tasktree.Lay(root, files); err != nil {
+			return nil, fmt.Errorf("install function %s:%s: %w", f.Name, v.Number, err)
+		}
+		spec := &sandbox.Spec{
+			Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
+			Environ: environ(cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: cfg.InitTimeout,
+			Process: s.guard.Attr, Log: logSink(cfg.Log), Grace: sigtermGrace,
+		}
+		fn.versions[v.Number] = &version{Version: v, spec: spec, pool: pool.New(cfg.IdleTimeout, s.environments(spec), s.background)}
+	}
+	return fn, nil
+}
+
+// environments returns the maker of a version's environments.
+func (s *Simulator) environments(spec *sandbox.Spec) func() (*sandbox.Environment, error) {
+	var made atomic.Int64
+	version := strings.TrimPrefix(spec.Version, "$")
+	return func() (*sandbox.Environment, error) {
+		n := made.Add(1)
+		id, err := s.ids.hex(16)
+		if err != nil {
+			return nil, err
+		}
+		stream := fmt.Sprintf("%s/[%s]%s", time.Now().UTC().Format("2006/01/02"), spec.Version, id)
+		return sandbox.New(spec, stream, filepath.Join(s.dir.Path(), "scratch", fmt.Sprintf("%s.%s.%d", spec.Function, version, n)))
+	}
+}
+
+func logSink(log func(LogLine)) func(sandbox.Line) {
+	if log == nil {
+		return nil
+	}
+	return func(l sandbox.Line) {
+		log(LogLine{Time: l.Time, Function: l.Function, Version: l.Version, Stream: l.Stream, RequestID: l.RequestID, Text: string(l.Text)})
+	}
+}
+
+// environ is the environment of a process, as recorded from Lambda, less what
+// the sandbox adds for each environment. Dummy credentials and an endpoint that
+// is the simulator itself keep a function from calling AWS by accident; the
+// function's own variables come last and win, where Lambda lets them.
+func environ(cfg Config, f Function, v Version, root, endpoint string) []string {
+	env := []string{
+		"AWS_LAMBDA_FUNCTION_NAME=" + f.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION=" + v.Number,
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", f.MemoryMB),
+		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + f.Name,
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_REGION=" + cfg.Region,
+		"AWS_DEFAULT_REGION=" + cfg.Region,
+		"AWS_ACCESS_KEY_ID=simulator",
+		"AWS_SECRET_ACCESS_KEY=simulator",
+		"AWS_SESSION_TOKEN=simulator",
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ENDPOINT_URL=" + endpoint,
+		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR",
+		"AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:2000",
+		"_AWS_XRAY_DAEMON_ADDRESS=127.0.0.1",
+		"_AWS_XRAY_DAEMON_PORT=2000",
+		"LAMBDA_TASK_ROOT=" + root,
+		"LAMBDA_RUNTIME_DIR=/var/runtime",
+		"_HANDLER=" + v.Handler,
+		"TZ=:UTC",
+		"LANG=en_US.UTF-8",
+		"PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"LD_LIBRARY_PATH=/var/runtime:/var/runtime/lib:" + root + ":" + root + "/lib:/opt/lib",
+		"PWD=" + root,
+		"SHLVL=0",
+	}
+	for name, value := range v.Env {
+		env = append(env, name+"="+value)
+	}
+	return env
+}

@@ -1,0 +1,239 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/shardwise/shardwise/simulator/internal/tasktree"
+)
+
+// Spec describes the environments of one function version. It is shared by them
+// and must not change once the first has been made.
+type Spec struct {
+	Function string
+	Version  string
+	Handler  string
+
+	Command []string // program and arguments; a relative program path starts from Root
+	Root    string   // the task root, working directory of the process
+	Environ []string // KEY=VALUE; AWS_LAMBDA_RUNTIME_API, TMPDIR and the log stream are added here
+
+	MemoryMB    int
+	Timeout     time.Duration // of an invocation
+	InitTimeout time.Duration // of the first INIT
+
+	Process func() *syscall.SysProcAttr // attributes of each new process, never nil
+	Log     func(Line)                  // receives each log line; nil when nobody listens
+	Grace   time.Duration               // between SIGTERM and SIGKILL for processes that asked for SIGTERM
+}
+
+// Environment is one execution environment. Invoke and Close may be called from
+// different goroutines, but Invoke not concurrently with itself.
+type Environment struct {
+	spec    *Spec
+	stream  string // log stream name
+	scratch string
+	log     *journal
+
+	started bool // whether the first INIT was attempted; Invoke's own
+
+	mu     sync.Mutex
+	inst   *instance // nil before the first start and after a reset
+	closed bool
+
+	once sync.Once
+	err  error
+}
+
+// New prepares an environment without starting its process. scratch must not
+// exist; it becomes the function's writable directory and is removed by Close.
+func New(spec *Spec, stream, scratch string) (*Environment, error) {
+	if err := os.Mkdir(scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("make scratch directory of %s: %w", spec.Function, err)
+	}
+	return &Environment{spec: spec, stream: stream, scratch: scratch, log: newJournal(spec, stream)}, nil
+}
+
+// ErrClosed is returned by an Invoke that Close has cut off.
+var ErrClosed = errors.New("the environment was closed")
+
+// start replaces the process.
+func (e *Environment) start() (*instance, error) {
+	inst, err := newInstance(e.spec, e.stream, e.scratch, e.log)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.inst = inst
+	}
+	e.mu.Unlock()
+	if closed {
+		inst.stop(0)
+		return nil, ErrClosed
+	}
+	return inst, nil
+}
+
+// process returns the present process, or nil.
+func (e *Environment) process() *instance {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.inst
+}
+
+func (e *Environment) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// reset ends the process; the scratch directory stays. The next invocation
+// starts another.
+func (e *Environment) reset() {
+	e.mu.Lock()
+	inst := e.inst
+	e.inst = nil
+	e.mu.Unlock()
+	if inst != nil {
+		inst.stop(e.spec.Grace)
+	}
+}
+
+// Invoke runs one invocation and returns once it is complete, has failed or has
+// timed out. The error is not nil only when the machine failed (no process, no
+// descriptor), not the function; the environment then remains usable.
+func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
+	var r Result
+	if !e.started {
+		e.started, r.Cold = true, true
+		init, err := e.coldInit()
+		if err != nil {
+			return nil, err
+		}
+		r.Init = init
+	}
+	e.log.begin(inv)
+	begin := time.Now()
+	timer := time.NewTimer(e.spec.Timeout)
+	defer timer.Stop()
+	c := &call{inv: inv, deadline: begin.Add(e.spec.Timeout), done: make(chan struct{})}
+	failed, err := e.run(c, timer.C)
+	r.Duration = time.Since(begin)
+	if failed != nil && e.isClosed() {
+		err = ErrClosed
+	}
+	if err != nil {
+		return nil, err
+	}
+	if failed != nil && failed.kind == typeTimeout {
+		r.Duration = e.spec.Timeout
+	}
+	e.log.drain()
+	r.Memory = e.log.memory(e.process())
+	if failed != nil {
+		e.reset() // the process has gone, or must go
+	}
+	if failed == nil {
+		failed = c.failed
+	}
+	r.Body, r.ContentType = c.body, c.contentType
+	if failed != nil {
+		r.Failed, r.Body, r.ContentType = true, failed.document(inv.RequestID), "application/json"
+	}
+	r.LogTail = e.log.end(inv, &r, failed)
+	return &r, nil
+}
+
+// coldInit is Lambda's INIT phase: its own time limit, outside the function's
+// timeout. If it fails, INIT is run again inside the invocation, so the failure
+// is only written down.
+func (e *Environment) coldInit() (time.Duration, error) {
+	begin := time.Now()
+	inst, err := e.start()
+	if err != nil {
+		var f *failure
+		if errors.As(err, &f) {
+			e.log.initReport(time.Since(begin), f)
+			return 0, nil
+		}
+		return 0, err
+	}
+	timer := time.NewTimer(e.spec.InitTimeout)
+	defer timer.Stop()
+	failed := inst.awaitReady(timer.C)
+	took := time.Since(begin)
+	if failed != nil {
+		e.log.drain()
+		e.reset()
+		e.log.initReport(took, failed)
+		return 0, nil
+	}
+	return took, nil
+}
+
+// run hands the call to the process, starting one if there is none, and waits.
+func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
+	inst := e.process()
+	if inst != nil && inst.hasExited() {
+		e.reset() // died between invocations; INIT runs again inside this one
+		inst = nil
+	}
+	if inst == nil {
+		var err error
+		if inst, err = e.start(); err != nil {
+			var f *failure
+			if errors.As(err, &f) {
+				return f, nil
+			}
+			return nil, err
+		}
+		if f := inst.awaitReady(timeout); f != nil {
+			if f.kind == typeTimeout {
+				f = e.timedOut()
+			}
+			return f, nil
+		}
+	}
+	select {
+	case inst.api.work <- c:
+	case <-inst.exited:
+		return inst.exitFailure(), nil
+	case <-timeout:
+		return e.timedOut(), nil
+	}
+	select {
+	case <-c.done:
+		return nil, nil
+	case <-inst.exited:
+		return inst.outcome(c), nil
+	case <-timeout:
+		return e.timedOut(), nil
+	}
+}
+
+func (e *Environment) timedOut() *failure {
+	return &failure{kind: typeTimeout, message: fmt.Sprintf("Task timed out after %.2f seconds", e.spec.Timeout.Seconds())}
+}
+
+// Close ends the process, which fails an invocation still running, and removes
+// the scratch directory. It is idempotent and may be called at any time.
+func (e *Environment) Close() error {
+	e.once.Do(func() {
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
+		e.reset()
+		if err := tasktree.Remove(e.scratch); err != nil {
+			e.err = fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err)
+		}
+	})
+	return e.err
+}

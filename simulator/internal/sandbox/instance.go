@@ -1,0 +1,183 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// instance is one process and the Runtime API that serves it alone.
+type instance struct {
+	spec   *Spec
+	cmd    *exec.Cmd
+	api    *api
+	server *http.Server
+	output *outputPipe
+	exited chan struct{} // closed once the process has been reaped and its output read
+	served chan struct{} // closed once the server's accept loop has ended
+	once   sync.Once
+}
+
+// Error makes a failure usable where a start reports either the function's fault
+// or the machine's.
+func (f *failure) Error() string { return f.kind + ": " + f.message }
+
+// newInstance starts a process. A program that cannot be executed is a *failure
+// of the function; any other error is the machine's.
+func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("open runtime api of %s: %w", spec.Function, err)
+	}
+	out, w, err := newOutputPipe(log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open log pipe of %s: %w", spec.Function, err), listener.Close())
+	}
+	program := spec.Command[0]
+	if !filepath.IsAbs(program) {
+		program = filepath.Join(spec.Root, program)
+	}
+	// The function's own variables come last: it may choose another TMPDIR.
+	env := append([]string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "TMPDIR=" + scratch,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + stream}, spec.Environ...)
+	cmd := &exec.Cmd{Path: program, Args: spec.Command, Env: env, Dir: spec.Root, Stdout: w, Stderr: w, SysProcAttr: spec.Process()}
+	err = cmd.Start()
+	werr := w.Close()
+	if err = errors.Join(err, werr); err != nil {
+		failed := startFailure(spec, err)
+		if cmd.Process != nil {
+			failed = errors.Join(failed, cmd.Process.Kill(), cmd.Wait())
+		}
+		out.close()
+		if cerr := listener.Close(); cerr != nil {
+			return nil, errors.Join(failed, cerr)
+		}
+		return nil, failed
+	}
+	i := &instance{spec: spec, cmd: cmd, api: newAPI(spec), output: out, exited: make(chan struct{}), served: make(chan struct{})}
+	i.server = &http.Server{Handler: i.api}
+	go func() {
+		defer close(i.served)
+		// It ends only through Close: a loopback listener has no other fault that
+		// the process would not show by ending.
+		_ = i.server.Serve(listener)
+	}()
+	go i.reap()
+	return i, nil
+}
+
+// startFailure tells a program that cannot be run from a machine that cannot run
+// one more.
+func startFailure(spec *Spec, err error) error {
+	for _, no := range []error{syscall.ENOENT, syscall.EACCES, syscall.ENOEXEC, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP} {
+		if errors.Is(err, no) {
+			return &failure{kind: typeEntrypoint, message: err.Error()}
+		}
+	}
+	return fmt.Errorf("start process of %s: %w", spec.Function, err)
+}
+
+// reap waits for the process. The exit status is read from cmd afterwards.
+func (i *instance) reap() {
+	_ = i.cmd.Wait() // its error only repeats the status in ProcessState
+	i.output.drain()
+	close(i.exited)
+}
+
+func (i *instance) hasExited() bool {
+	select {
+	case <-i.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitReady waits for the end of INIT. Its timeout failure has no message yet:
+// what it means depends on the phase.
+func (i *instance) awaitReady(timeout <-chan time.Time) *failure {
+	select {
+	case <-i.api.ready:
+		return nil
+	case <-i.api.initFailed:
+		i.api.mu.Lock()
+		defer i.api.mu.Unlock()
+		return &failure{kind: "Runtime.InitError", message: "the runtime reported a failed initialisation", body: i.api.initError}
+	case <-i.exited:
+		select {
+		case <-i.api.initFailed: // reported, then exited: the report says more
+			return &failure{kind: "Runtime.InitError", message: "the runtime reported a failed initialisation", body: i.api.initError}
+		default:
+			return i.exitFailure()
+		}
+	case <-timeout:
+		return &failure{kind: typeTimeout}
+	}
+}
+
+// exitFailure words the end of the process as Lambda does; exited is closed.
+func (i *instance) exitFailure() *failure {
+	if s := i.cmd.ProcessState; !s.Success() {
+		return &failure{kind: typeExit, message: "Runtime exited with error: " + s.String()}
+	}
+	return &failure{kind: typeExit, message: "Runtime exited without providing a reason"}
+}
+
+// outcome is the result of a call whose process has ended: an error that the
+// runtime reported before it went stands; a response does not, since the
+// invocation was never completed by a request for the next one.
+func (i *instance) outcome(c *call) *failure {
+	i.api.mu.Lock()
+	defer i.api.mu.Unlock()
+	select {
+	case <-c.done:
+		return nil // completed first, ended afterwards
+	default:
+	}
+	if c.answered && c.failed != nil {
+		return &failure{kind: c.failed.kind, message: c.failed.message, body: c.failed.body}
+	}
+	return i.exitFailure()
+}
+
+// stop ends the process and everything that serves it, and waits for that. With
+// a grace, a process that asked for SIGTERM gets it and that long to end.
+func (i *instance) stop(grace time.Duration) {
+	i.once.Do(func() {
+		if grace > 0 && i.api.wantsSIGTERM() && i.cmd.Process.Signal(syscall.SIGTERM) == nil {
+			timer := time.NewTimer(grace)
+			select {
+			case <-i.exited:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+		if err := i.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			// SIGKILL to an own child cannot be refused; if it was, waiting would never end.
+			panic(fmt.Sprintf("sandbox: kill process %d of %s: %v", i.cmd.Process.Pid, i.spec.Function, err))
+		}
+		<-i.exited
+		close(i.api.gone)
+		_ = i.server.Close() // reports the listener's closing, which is what was asked for
+		<-i.served
+		i.output.close()
+	})
+}
+
+// maxRSS is the kernel's account of an ended process, in its own unit (KiB on
+// Linux, bytes on macOS).
+func (i *instance) maxRSS() int64 {
+	if u, ok := i.cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss
+	}
+	return 0
+}

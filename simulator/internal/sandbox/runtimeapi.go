@@ -1,0 +1,328 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MaxResponse is the largest buffered response, 6·1024·1024 + 100 bytes, as
+// recorded from AWS Lambda.
+const MaxResponse = 6291556
+
+// maxErrorBody bounds an error document; AWS publishes no figure, and it is a
+// response like any other.
+const maxErrorBody = MaxResponse
+
+// maxDrain is how much of an oversized upload is read before its connection is
+// cut, so that a client that writes first and reads later sees the refusal.
+const maxDrain = 64 << 20
+
+// state is where a runtime stands; the names appear in refusals and are those of
+// AWS's Runtime Interface Emulator. Order means progress.
+type state int
+
+const (
+	stateStarted state = iota
+	stateInitError
+	stateWaiting // asked for work and got none yet
+	stateReady   // has an event in hand
+	stateInvocationResponse
+	stateInvocationErrorResponse
+	stateResponseSent
+)
+
+func (s state) String() string {
+	return [...]string{"Started", "InitError", "Ready", "Ready", "InvocationResponse",
+		"InvocationErrorResponse", "RuntimeResponseSentState"}[s]
+}
+
+// call is an invocation in the hands of one process.
+type call struct {
+	inv      *Invocation
+	deadline time.Time
+	done     chan struct{} // closed when the runtime asks for the next event
+
+	// What the runtime answered; guarded by api.mu until done is closed.
+	answered    bool
+	body        []byte
+	contentType string
+	failed      *failure
+}
+
+// api is the Runtime API of one process.
+type api struct {
+	spec *Spec
+	work chan *call    // unbuffered: whoever sends knows that a request for work has it
+	gone chan struct{} // closed when the process is given up; frees every waiting request
+
+	ready      chan struct{} // closed at the first request for work
+	initFailed chan struct{} // closed when the runtime reports a failed INIT
+
+	mu        sync.Mutex
+	state     state
+	current   *call
+	initError []byte
+	lastSize  int // bytes of the latest response: the first guess for the next
+	extension bool
+}
+
+func newAPI(spec *Spec) *api {
+	return &api{spec: spec, work: make(chan *call), gone: make(chan struct{}),
+		ready: make(chan struct{}), initFailed: make(chan struct{})}
+}
+
+const (
+	runtimePrefix   = "/2018-06-01/runtime/"
+	extensionPrefix = "/2020-01-01/extension/"
+)
+
+// ServeHTTP routes by hand: this is the hot path of every invocation.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rest, ok := strings.CutPrefix(r.URL.Path, runtimePrefix); ok {
+		if rest == "invocation/next" && r.Method == http.MethodGet {
+			a.next(w, r)
+			return
+		}
+		if r.Method == http.MethodPost {
+			if id, ok := strings.CutPrefix(rest, "invocation/"); ok {
+				if id, ok := strings.CutSuffix(id, "/response"); ok {
+					a.response(w, r, id)
+					return
+				}
+				if id, ok := strings.CutSuffix(id, "/error"); ok {
+					a.invocationError(w, r, id)
+					return
+				}
+			}
+			if rest == "init/error" {
+				a.reportInitError(w, r)
+				return
+			}
+		}
+	}
+	if rest, ok := strings.CutPrefix(r.URL.Path, extensionPrefix); ok {
+		a.serveExtension(w, r, rest)
+		return
+	}
+	http.Error(w, "404 page not found", http.StatusNotFound)
+}
+
+// next completes the invocation in hand and waits for another one.
+func (a *api) next(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	var again *call
+	switch a.state {
+	case stateStarted:
+		a.state = stateWaiting
+		close(a.ready)
+	case stateResponseSent:
+		a.state = stateWaiting
+		close(a.current.done)
+		a.current = nil
+	case stateWaiting: // asked twice, or a lost connection: both may wait
+	case stateReady:
+		again = a.current // a lost answer is given again
+	default:
+		a.forbid(w, stateReady)
+		a.mu.Unlock()
+		return
+	}
+	a.mu.Unlock()
+	if again != nil {
+		deliver(w, again)
+		return
+	}
+	select {
+	case c := <-a.work:
+		a.mu.Lock()
+		a.state, a.current = stateReady, c
+		a.mu.Unlock()
+		deliver(w, c)
+	case <-a.gone:
+	case <-r.Context().Done():
+	}
+}
+
+// deliver writes an event. A failed write needs no action here: the runtime
+// asks again, or its process ends, or the function's timeout passes.
+func deliver(w http.ResponseWriter, c *call) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(c.inv.Payload))}
+	h["Lambda-Runtime-Aws-Request-Id"] = []string{c.inv.RequestID}
+	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(c.deadline.UnixMilli(), 10)}
+	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{c.inv.FunctionARN}
+	h["Lambda-Runtime-Trace-Id"] = []string{c.inv.TraceID}
+	if c.inv.ClientContext != "" {
+		h["Lambda-Runtime-Client-Context"] = []string{c.inv.ClientContext}
+	}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(c.inv.Payload)
+}
+
+// claim moves the invocation named id to an answering state, or refuses.
+func (a *api) claim(w http.ResponseWriter, id string, to state) *call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state != stateReady {
+		a.forbid(w, to)
+		return nil
+	}
+	if a.current.inv.RequestID != id {
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		return nil
+	}
+	a.state = to
+	return a.current
+}
+
+// settle records the answer before the runtime is told of it, since it may ask
+// for the next event at once.
+func (a *api) settle(c *call, body []byte, contentType string, failed *failure) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.answered, c.body, c.contentType, c.failed = true, body, contentType, failed
+	a.state = stateResponseSent
+	a.lastSize = len(body)
+}
+
+// unclaim lets the runtime answer again after an upload that broke off.
+func (a *api) unclaim(w http.ResponseWriter) {
+	a.mu.Lock()
+	a.state = stateReady
+	a.mu.Unlock()
+	refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+}
+
+func (a *api) response(w http.ResponseWriter, r *http.Request, id string) {
+	if mode := r.Header.Get("Lambda-Runtime-Function-Response-Mode"); mode != "" && mode != "streaming" {
+		refuse(w, http.StatusBadRequest, "InvalidFunctionResponseMode", "Invalid function response mode")
+		return
+	}
+	c := a.claim(w, id, stateInvocationResponse)
+	if c == nil {
+		return
+	}
+	body, err := readBody(r, MaxResponse, a.lastSize)
+	if errors.Is(err, errTooLarge) {
+		a.settle(c, nil, "", &failure{kind: typeResponseLarge,
+			message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResponse)})
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
+		return
+	}
+	if err != nil {
+		a.unclaim(w)
+		return
+	}
+	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
+		// The stream broke off inside the function: what was sent is no answer.
+		f := &failure{kind: kind, message: "the function's response stream failed"}
+		if p, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err == nil && json.Valid(p) {
+			f.body = p
+		}
+		a.settle(c, nil, "", f)
+	} else {
+		a.settle(c, body, r.Header.Get("Content-Type"), nil)
+	}
+	accept(w)
+}
+
+func (a *api) invocationError(w http.ResponseWriter, r *http.Request, id string) {
+	c := a.claim(w, id, stateInvocationErrorResponse)
+	if c == nil {
+		return
+	}
+	body, err := readBody(r, maxErrorBody, 1024)
+	if err != nil {
+		a.unclaim(w)
+		return
+	}
+	a.settle(c, nil, "", &failure{kind: r.Header.Get("Lambda-Runtime-Function-Error-Type"), body: body})
+	accept(w)
+}
+
+func (a *api) reportInitError(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(r, maxErrorBody, 1024)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state != stateStarted {
+		a.forbid(w, stateInitError)
+		return
+	}
+	a.state, a.initError = stateInitError, body
+	close(a.initFailed)
+	accept(w)
+}
+
+// forbid answers a call that is out of order; a.mu is held.
+func (a *api) forbid(w http.ResponseWriter, to state) {
+	refuse(w, http.StatusForbidden, "InvalidStateTransition", fmt.Sprintf(
+		"State transition from %s to %s failed for runtime. Error: State transition is not allowed", a.state, to))
+}
+
+func accept(w http.ResponseWriter) {
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = io.WriteString(w, "{\"status\":\"OK\"}\n")
+}
+
+func refuse(w http.ResponseWriter, status int, kind, message string) {
+	w.Header()["Content-Type"] = []string{"application/json"}
+	w.WriteHeader(status)
+	// The client may have hung up; it then learns nothing, and nothing here depends on it.
+	_ = json.NewEncoder(w).Encode(errorDocument{Message: message, Type: kind})
+}
+
+var errTooLarge = errors.New("body exceeds its limit")
+
+// readBody reads a whole body of at most limit bytes; guess is the size expected
+// when the client does not say. Of a longer one it reads on a bounded amount and
+// returns errTooLarge.
+func readBody(r *http.Request, limit, guess int) ([]byte, error) {
+	size := r.ContentLength
+	if size > int64(limit) {
+		return nil, drain(r.Body)
+	}
+	if size < 0 {
+		size = int64(min(max(guess, 512), limit))
+	}
+	buf := make([]byte, 0, size+1) // one more, so that the end is found without growing
+	for {
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if len(buf) > limit {
+			return nil, drain(r.Body)
+		}
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			buf = append(make([]byte, 0, min(2*cap(buf), limit+1)), buf...)
+		}
+	}
+}
+
+func drain(body io.Reader) error {
+	if _, err := io.CopyN(io.Discard, body, maxDrain); err != nil && err != io.EOF {
+		return errors.Join(errTooLarge, err)
+	}
+	return errTooLarge
+}

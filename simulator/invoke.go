@@ -1,0 +1,197 @@
+//go:build unix
+
+package simulator
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/shardwise/shardwise/simulator/internal/jsoncheck"
+	"github.com/shardwise/shardwise/simulator/internal/pool"
+	"github.com/shardwise/shardwise/simulator/internal/sandbox"
+)
+
+// maxDiscard is how much of a refused body is read, so that a client which
+// writes all before it reads sees the refusal and not a broken connection.
+const maxDiscard = 64 << 20
+
+// invoke serves Invoke for the invocation types RequestResponse and DryRun.
+func (s *Simulator) invoke(w http.ResponseWriter, r *http.Request, id, name string) *apiError {
+	payload, failed := readPayload(r)
+	if failed != nil {
+		return failed
+	}
+	mode := r.Header.Get("X-Amz-Invocation-Type")
+	if failed := checkHeaders(r.Header, mode); failed != nil {
+		return failed
+	}
+	f, v, qualifier, failed := s.resolve(r, name)
+	if failed != nil {
+		return failed
+	}
+	if err := jsoncheck.Check(payload); err != nil {
+		var e *jsoncheck.Error
+		if !errors.As(err, &e) {
+			return serviceError(err)
+		}
+		return notJSON(e.Reason, e.Line, e.Column)
+	}
+	inv := &sandbox.Invocation{RequestID: id, Payload: payload, Tail: r.Header.Get("X-Amz-Log-Type") == "Tail",
+		FunctionARN: functionARN(s.cfg.Region, s.cfg.Account, f.Name, qualifier), TraceID: r.Header.Get("X-Amzn-Trace-Id")}
+	if inv.ClientContext, failed = clientContext(r.Header.Get("X-Amz-Client-Context")); failed != nil {
+		return failed
+	}
+	if inv.TraceID == "" {
+		trace, err := s.ids.trace(time.Now())
+		if err != nil {
+			return serviceError(err)
+		}
+		inv.TraceID = trace
+	}
+	if mode == "DryRun" {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	result, failed := s.run(f, v, inv)
+	if failed != nil {
+		return failed
+	}
+	writeResult(w, v.Number, inv.TraceID, result)
+	return nil
+}
+
+// run gives the invocation to an environment. Lambda finishes what it began even
+// if the client hangs up, so no context of the request reaches this far.
+func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError) {
+	if failed := s.limits.enter(f.Name); failed != nil {
+		return nil, failed
+	}
+	defer s.limits.leave(f.Name)
+	env, err := v.pool.Acquire()
+	if errors.Is(err, pool.ErrClosed) {
+		panic(http.ErrAbortHandler) // the simulator is closing
+	}
+	if err != nil {
+		return nil, serviceError(err)
+	}
+	defer v.pool.Release(env)
+	result, err := env.Invoke(inv)
+	if errors.Is(err, sandbox.ErrClosed) {
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil {
+		return nil, serviceError(err)
+	}
+	return result, nil
+}
+
+// readPayload reads the event; an empty body is an empty event.
+func readPayload(r *http.Request) ([]byte, *apiError) {
+	size := r.ContentLength
+	var payload []byte
+	var err error
+	switch {
+	case size > MaxRequest:
+		return nil, discard(r.Body)
+	case size >= 0:
+		payload = make([]byte, size)
+		_, err = io.ReadFull(r.Body, payload)
+	default:
+		if payload, err = io.ReadAll(io.LimitReader(r.Body, MaxRequest+1)); len(payload) > MaxRequest {
+			return nil, discard(r.Body)
+		}
+	}
+	if err != nil {
+		return nil, invalidContent("Could not read the request body: %v", err)
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	return payload, nil
+}
+
+func discard(body io.Reader) *apiError {
+	// Whether the client got its body across or gave up, the refusal is the same.
+	_, _ = io.CopyN(io.Discard, body, maxDiscard)
+	return tooLarge()
+}
+
+// checkHeaders refuses what Lambda would refuse, and what this simulator would
+// otherwise have to ignore.
+func checkHeaders(h http.Header, mode string) *apiError {
+	switch mode {
+	case "", "RequestResponse", "DryRun":
+	case "Event":
+		return invalidParameter("The simulator serves the invocation types RequestResponse and DryRun; Event is not simulated")
+	default:
+		return validationError("1 validation error detected: Value '%s' at 'invocationType' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [Event, RequestResponse, DryRun]", mode)
+	}
+	switch logType := h.Get("X-Amz-Log-Type"); logType {
+	case "", "None", "Tail":
+	default:
+		return validationError("1 validation error detected: Value '%s' at 'logType' failed to satisfy constraint: "+
+			"Member must satisfy enum value set: [None, Tail]", logType)
+	}
+	if id := h.Get("X-Amzn-Requestid"); id != "" && uuid.Validate(id) != nil {
+		return invalidContent("Invalid x-amzn-RequestId header: %q is not a UUID", id)
+	}
+	for _, name := range []string{"X-Amz-Tenant-Id", "X-Amz-Durable-Execution-Name"} {
+		if h.Get(name) != "" {
+			return invalidParameter("The simulator has no functions that take the header %s", name)
+		}
+	}
+	return nil
+}
+
+// clientContext turns the base64 of the Invoke API into the JSON of the Runtime API.
+func clientContext(encoded string) (string, *apiError) {
+	if encoded == "" {
+		return "", nil
+	}
+	if len(encoded) > maxClientContext {
+		return "", invalidContent("Client context must be no more than %d bytes when base64-encoded", maxClientContext)
+	}
+	p, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", invalidContent("Client context must be a valid Base64-encoded JSON object: %v", err)
+	}
+	if err := jsoncheck.Check(p); err != nil {
+		return "", invalidContent("Client context must be a valid JSON object: %v", err)
+	}
+	var line bytes.Buffer // a header value has no line breaks
+	if err := json.Compact(&line, p); err != nil {
+		return "", invalidContent("Client context must be a valid JSON object: %v", err)
+	}
+	return line.String(), nil
+}
+
+// writeResult answers a synchronous invocation; the body goes out as the runtime
+// sent it. A client that has hung up is not told; the invocation is over.
+func writeResult(w http.ResponseWriter, executed, trace string, r *sandbox.Result) {
+	h := w.Header()
+	if r.ContentType == "" {
+		r.ContentType = "application/json"
+	}
+	h["Content-Type"] = []string{r.ContentType}
+	h["Content-Length"] = []string{strconv.Itoa(len(r.Body))}
+	h["X-Amz-Executed-Version"] = []string{executed}
+	h["X-Amzn-Remapped-Content-Length"] = []string{"0"}
+	h["X-Amzn-Trace-Id"] = []string{trace}
+	if r.Failed {
+		h["X-Amz-Function-Error"] = []string{"Unhandled"}
+	}
+	if r.LogTail != nil {
+		h["X-Amz-Log-Result"] = []string{base64.StdEncoding.EncodeToString(r.LogTail)}
+	}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(r.Body)
+}

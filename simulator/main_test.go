@@ -1,0 +1,142 @@
+//go:build unix
+
+package simulator_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"go.uber.org/goleak"
+)
+
+// TestMain makes the test binary serve two purposes: under a Runtime API it is
+// the bootstrap of the test functions, otherwise it runs the tests.
+func TestMain(m *testing.M) {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		bootstrap(os.Getenv("_HANDLER"))
+		return
+	}
+	if os.Getenv("SIMULATOR_TEST_CHILD") != "" {
+		runSimulatorUntilKilled()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+type rawHandler func(ctx context.Context, event []byte) ([]byte, error)
+
+func (h rawHandler) Invoke(ctx context.Context, event []byte) ([]byte, error) { return h(ctx, event) }
+
+// bootstrap serves the handler that is named like on Lambda.
+func bootstrap(handler string) {
+	switch handler {
+	case "echo":
+		lambda.Start(rawHandler(func(_ context.Context, event []byte) ([]byte, error) { return event, nil }))
+	case "script":
+		lambda.Start(rawHandler(script))
+	case "sigterm":
+		lambda.StartWithOptions(rawHandler(script), lambda.WithEnableSIGTERM(func() {
+			fmt.Fprintln(os.Stderr, "got SIGTERM")
+			os.Exit(0)
+		}))
+	case "init-exit":
+		os.Exit(9)
+	case "init-zero":
+		os.Exit(0)
+	case "init-hang":
+		time.Sleep(time.Hour)
+	case "init-slow-once":
+		if !ranBefore() {
+			time.Sleep(time.Hour)
+		}
+		lambda.Start(rawHandler(script))
+	case "by-hand":
+		byHand()
+	default:
+		fmt.Fprintf(os.Stderr, "unknown test handler %q\n", handler)
+		os.Exit(2)
+	}
+}
+
+// ranBefore reports whether a process ran in this environment before, and
+// leaves a mark in its ephemeral storage.
+func ranBefore() bool {
+	mark := os.TempDir() + "/mark"
+	if _, err := os.Stat(mark); err == nil {
+		return true
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		panic(err)
+	}
+	return false
+}
+
+type boom struct{}
+
+func (boom) Error() string { return "boom" }
+
+// command is the event of the script handler.
+type command struct {
+	Do    string
+	Arg   string
+	Bytes int
+}
+
+func script(ctx context.Context, event []byte) ([]byte, error) {
+	var c command
+	if err := json.Unmarshal(event, &c); err != nil {
+		return nil, err
+	}
+	switch c.Do {
+	case "error":
+		return nil, errors.New(c.Arg)
+	case "typed-error":
+		return nil, boom{}
+	case "panic":
+		panic(c.Arg)
+	case "exit":
+		n, err := strconv.Atoi(c.Arg)
+		if err != nil {
+			return nil, err
+		}
+		os.Exit(n)
+	case "sleep":
+		d, err := time.ParseDuration(c.Arg)
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(d)
+	case "bytes":
+		return make([]byte, c.Bytes), nil
+	case "log":
+		fmt.Fprint(os.Stderr, c.Arg)
+	case "environ":
+		return json.Marshal(os.Environ())
+	case "getwd":
+		wd, err := os.Getwd()
+		return []byte(wd), err
+	case "mark":
+		return []byte(strconv.FormatBool(ranBefore())), nil
+	case "create":
+		return nil, os.WriteFile(c.Arg, []byte("x"), 0o600)
+	case "read":
+		return os.ReadFile(c.Arg)
+	case "args":
+		return []byte(strings.Join(os.Args[1:], " ")), nil
+	case "context":
+		lc, _ := lambdacontext.FromContext(ctx)
+		deadline, _ := ctx.Deadline()
+		return json.Marshal(map[string]any{"id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "client": lc.ClientContext,
+			"left": time.Until(deadline).Milliseconds(), "trace": ctx.Value("x-amzn-trace-id"), "pid": os.Getpid()})
+	}
+	return []byte(strconv.Itoa(os.Getpid())), nil
+}

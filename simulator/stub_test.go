@@ -1,0 +1,7 @@
+//go:build unix
+
+package simulator_test
+
+func byHand() {}
+
+func runSimulatorUntilKilled() {}
