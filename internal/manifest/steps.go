@@ -78,6 +78,25 @@ type Placement struct {
 	Op   string `json:"op,omitempty"`
 }
 
+// Component roles: what a tensor of a partial is to its merge. Roles lists those of each merge.
+const (
+	RoleValue  = "value"  // what is concatenated, added, compared or voted on; softmax: exp(x - max) of the shard's part
+	RoleWeight = "weight" // weighted_mean: one weight per leading index of value, or one scalar
+	RoleCount  = "count"  // moments: number of observations; vote: votes per class
+	RoleMean   = "mean"   // moments
+	RoleM2     = "m2"     // moments: sum of squared deviations from the mean
+	RoleMax    = "max"    // logsumexp, softmax: greatest x of the shard's part
+	RoleSumExp = "sumexp" // logsumexp, softmax: sum of exp(x - max) over the shard's part
+	RoleIndex  = "index"  // topk: position within the shard's part along Dim; scatter_back: the row's place in the result
+)
+
+// Placement kinds.
+const (
+	PlaceReplicate = "replicate"
+	PlaceShard     = "shard"
+	PlacePartial   = "partial"
+)
+
 // Merge kinds. The package aggregate documents the rule of each for dtype, order and NaN.
 const (
 	MergeConcat       = "concat"
@@ -99,11 +118,16 @@ const (
 type Merge struct {
 	Kind  string       `json:"kind"`
 	DType tensor.DType `json:"dtype"`
-	Acc   tensor.DType `json:"acc,omitempty"`   // sum, ordered_sum, mean: F32 or F64
-	Dim   int          `json:"dim,omitempty"`   // concat, topk, logsumexp, softmax, moments: the dimension that is cut
+	Acc   tensor.DType `json:"acc,omitempty"`   // sum, ordered_sum, mean: F32 or F64, sum also I64; the others add in F64
+	Dim   int          `json:"dim,omitempty"`   // concat, topk, softmax: the dimension that is cut
 	Init  []string     `json:"init,omitempty"`  // sum, ordered_sum: value of each output column before the first addend (hex bits of Acc)
 	Table string       `json:"table,omitempty"` // ordered_sum: coordinator tensor I32[columns], the output column of each leaf column
 	K     int          `json:"k,omitempty"`     // topk
+	// Result names the merged tensor that becomes the value where a merge yields several: topk "value" or "index",
+	// moments "count", "mean", "m2" or "variance" (of the population, m2/count). Two outputs may share their components.
+	Result string `json:"result,omitempty"`
+	// Squeeze drops the result's last dimension when it is 1: a margin of one output is [batch], not [batch, 1].
+	Squeeze bool `json:"squeeze,omitempty"`
 	// Bounds: per shard first offset along Dim, plus the total; concat, topk (global index = bound + local index).
 	Bounds []int `json:"bounds,omitempty"`
 }

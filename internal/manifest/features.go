@@ -1,0 +1,73 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// FeatureError says that a manifest requires features that this version does not have.
+type FeatureError struct{ Names []string }
+
+// Error names the features.
+func (e *FeatureError) Error() string {
+	return fmt.Sprintf("the manifest requires %s, which this version does not know; use the version that wrote it, or a later one",
+		strings.Join(e.Names, ", "))
+}
+
+// Features lists, ascending, the names that Manifest.Requires may hold. What every reader of the format knows needs no
+// name: the merges concat, sum and ordered_sum, the scatters replicate, slice and select. Every other merge is the
+// feature "merge.KIND", every other scatter "scatter.KIND".
+func Features() []string {
+	names := []string{"scatter." + ScatterRoute, "scatter." + ScatterRows}
+	for _, kind := range mergeKinds() {
+		if !basicMerge(kind) {
+			names = append(names, "merge."+kind)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func basicMerge(kind string) bool {
+	return kind == MergeConcat || kind == MergeSum || kind == MergeOrderedSum
+}
+
+func basicScatter(kind string) bool {
+	return kind == ScatterReplicate || kind == ScatterSlice || kind == ScatterSelect
+}
+
+// Needs lists, ascending, the features that the manifest's steps use: Requires must name at least these.
+func (m *Manifest) Needs() []string {
+	var names []string
+	for _, s := range m.Steps {
+		if s.Stage == nil {
+			continue
+		}
+		for _, in := range s.Stage.Inputs {
+			if !basicScatter(in.Scatter.Kind) {
+				names = append(names, "scatter."+in.Scatter.Kind)
+			}
+		}
+		for _, out := range s.Stage.Outputs {
+			if !basicMerge(out.Merge.Kind) {
+				names = append(names, "merge."+out.Merge.Kind)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func knownFeatures(required []string) error {
+	var unknown []string
+	for _, name := range required {
+		if !slices.Contains(Features(), name) {
+			unknown = append(unknown, fmt.Sprintf("%.80q", name))
+		}
+	}
+	if unknown != nil {
+		return &FeatureError{Names: unknown}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package manifest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+)
+
+// maxBytes bounds manifests and deployments: room for a hundred thousand features in each of 64 shards.
+const maxBytes = 64 << 20
+
+// FormatError says that a document is of another format than this version reads.
+type FormatError struct{ Want, Found string }
+
+// Error names both formats.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("format is %.80q, this version reads %q; split the model again, or use the version that wrote it", e.Found, e.Want)
+}
+
+// Read reads and validates the manifest file at path: see Decode.
+func Read(path string) (*Manifest, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	m, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Decode reads and validates a manifest. The bytes must be its canonical form and nothing else, so that the
+// fingerprint is the SHA-256 of the file. Errors: *SyntaxError (not strict JSON), *FormatError, *FeatureError (an
+// unknown name in requires), *InvalidError (all faults that Validate finds), and untyped ones for members that the
+// format does not have and for bytes that are not canonical.
+func Decode(data []byte) (*Manifest, error) {
+	canonical, err := strict(data)
+	if err != nil {
+		return nil, err
+	}
+	// A manifest of a later version has members that this one does not know: name the version or the feature, which
+	// says what to do, before complaining of a member.
+	var head struct {
+		Format   string   `json:"format"`
+		Requires []string `json:"requires"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, err
+	}
+	if head.Format != Format {
+		return nil, &FormatError{Want: Format, Found: head.Format}
+	}
+	if err := knownFeatures(head.Requires); err != nil {
+		return nil, err
+	}
+	m := new(Manifest)
+	if err := decodeExactly(data, m); err != nil {
+		return nil, err
+	}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	again, err := Canonical(m)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(canonical, data) || !bytes.Equal(again, data) {
+		return nil, fmt.Errorf("the bytes are not the manifest's canonical form, first at byte %d: the fingerprint would not be the file's hash; split the model again, manifests are not edited",
+			firstDifference(again, data))
+	}
+	return m, nil
+}
+
+// Canonical is the manifest's canonical JSON (RFC 8785), without a final newline: the content of manifest.json. Absent
+// lists are written as empty ones. It does not validate. It fails on text that is not UTF-8 and on numbers that JSON
+// cannot hold exactly.
+func Canonical(m *Manifest) ([]byte, error) {
+	if fault := unencodable(reflect.ValueOf(m), ""); fault != "" {
+		return nil, fmt.Errorf("encode manifest: %s", fault)
+	}
+	data, err := json.Marshal(filled(reflect.ValueOf(m)).Interface())
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	data, err = canonicalise(data)
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return data, nil
+}
+
+// Fingerprint is the SHA-256 of the canonical manifest, in 64 lower-case hex digits. It equals the SHA-256 of the
+// manifest file.
+func Fingerprint(m *Manifest) (string, error) {
+	data, err := Canonical(m)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxBytes {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), maxBytes)
+	}
+	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+}
+
+// strict checks size and syntax and returns the canonical form.
+func strict(data []byte) ([]byte, error) {
+	if len(data) > maxBytes {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
+	}
+	return canonicalise(data)
+}
+
+// decodeExactly decodes strict JSON and refuses members that the type does not have.
+func decodeExactly(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+func firstDifference(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return min(len(a), len(b))
+}
