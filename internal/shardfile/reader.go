@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type Reader struct {
 	path    string
 	want    manifest.File
 	mapped  []byte
+	table   []byte // the checksums, little-endian
 	meta    map[string]string
 	names   []string
 	weights map[string]*weight
@@ -67,7 +69,7 @@ func (r *Reader) open() error {
 	}
 	table := &entries[len(entries)-1]
 	begin := at + table.Begin
-	r.check = newChecker(r.mapped[:begin], r.mapped[begin:], c.Size)
+	r.check = newChecker(r.mapped[:begin], r.table, c.Size)
 	// A flipped bit in a name or an offset would misplace weights: the header comes first.
 	if chunk, reason := r.check.check(0, at); chunk >= 0 {
 		return r.corrupt("", chunk, reason)
@@ -121,7 +123,9 @@ func (r *Reader) structure(fault *string) (_ []tensor.Entry, _ int, err error) {
 	if t.DType != tensor.U32 || len(t.Shape) != 1 || t.Shape[0] != need {
 		return nil, 0, fmt.Errorf("its table of checksums is %v%v, wanted U32[%d]", t.DType, t.Shape, need)
 	}
-	sum := sha256.Sum256(r.mapped[at+t.Begin:])
+	// A copy: what has been verified cannot change or vanish afterwards.
+	r.table = slices.Clone(r.mapped[at+t.Begin:])
+	sum := sha256.Sum256(r.table)
 	if got := hex.EncodeToString(sum[:]); got != c.SHA256 {
 		return nil, 0, fmt.Errorf("its table of checksums has SHA-256 %s, the manifest says %s", got, c.SHA256)
 	}
