@@ -1,0 +1,138 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+// call is one shard's part of one stage and block: a request that is repeated until it is answered, refused for good, or
+// the request's attempts, retries or time are used up.
+type call struct {
+	run     *run
+	order   int // of the step in the plan
+	block   int
+	target  Target
+	request wire.Request // attempt and budget are set anew for each attempt
+	body    []byte
+}
+
+// do returns the shard's outputs. The error is an *shard.Error that names step, shard, function, attempts and cause.
+func (c *call) do(ctx context.Context) (tensor.Named, error) {
+	p := &c.run.policy
+	for n := 1; ; n++ {
+		out, retryAfter, err := c.attempt(ctx, n)
+		if err == nil {
+			return out, nil
+		}
+		kind := shard.KindOf(err)
+		if ctx.Err() != nil {
+			return nil, c.ended(ctx, n, err)
+		}
+		switch {
+		case !kind.Retryable():
+			return nil, c.fail(kind, n, "", err)
+		case n >= p.Attempts:
+			return nil, c.fail(kind, n, "no attempt is left", err)
+		case !c.run.retries.take():
+			return nil, c.fail(kind, n, "the request's retries are used up", err)
+		}
+		wait := p.backoff(n, retryAfter)
+		if left, ok := c.left(ctx); ok && wait >= left {
+			return nil, c.fail(kind, n, fmt.Sprintf("the wait of %v before the next attempt exceeds the %v left", wait, left), err)
+		}
+		if p.Sleep(ctx, wait) != nil {
+			return nil, c.ended(ctx, n, err)
+		}
+	}
+}
+
+// ended reports that ctx ended, with the last attempt's error as the cause.
+func (c *call) ended(ctx context.Context, n int, last error) error {
+	kind := shard.KindOf(ctx.Err())
+	if kind == shard.Deadline {
+		return c.fail(kind, n, "the request's time is used up; ask for a longer deadline or fewer rows", last)
+	}
+	return c.fail(kind, n, "the request was given up", last)
+}
+
+func (c *call) fail(k shard.Kind, n int, message string, cause error) error {
+	text := fmt.Sprintf("function %s, attempt %d of %d", c.target, n, c.run.policy.Attempts)
+	if message != "" {
+		text += ": " + message
+	}
+	return &shard.Error{Op: "stage " + c.request.Step, Shard: c.request.Shard, Of: len(c.run.c.manifest.Shards), Kind: k, Message: text, Cause: cause}
+}
+
+func (c *call) left(ctx context.Context) (time.Duration, bool) {
+	d, ok := ctx.Deadline()
+	return d.Sub(c.run.policy.Now()), ok
+}
+
+// attempt invokes the function once and checks that the answer is the one asked for.
+func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration, error) {
+	p := &c.run.policy
+	ctx, cancel := context.WithTimeout(ctx, p.AttemptTimeout)
+	defer cancel()
+	r := c.request
+	r.Attempt = n
+	if left, ok := c.left(ctx); ok {
+		r.BudgetMS = max(left.Milliseconds(), 1)
+	}
+	payload, err := wire.AppendRequest(nil, &r, c.body)
+	if err != nil {
+		return nil, 0, err
+	}
+	a := Attempt{
+		Step: r.Step, Block: c.block, Shard: r.Shard, Attempt: n, Function: c.target.String(),
+		RequestBytes: len(payload), StartUS: c.run.recorder.us(), order: c.order,
+	}
+	reply, err := c.run.c.invoker.Invoke(ctx, c.target, payload)
+	a.ReplyBytes, a.RequestID, a.Version = len(reply.Body), reply.RequestID, reply.ExecutedVersion
+	var out tensor.Named
+	if err == nil {
+		out, err = c.read(&r, reply, &a)
+	}
+	err = attemptError(ctx, err)
+	a.EndUS, a.Outcome = c.run.recorder.us(), "ok"
+	if err != nil {
+		a.Outcome, a.Error = shard.KindOf(err).String(), err.Error()
+	}
+	c.run.recorder.attempt(a)
+	return out, reply.RetryAfter, err
+}
+
+func (c *call) read(r *wire.Request, reply Reply, a *Attempt) (tensor.Named, error) {
+	if reply.FunctionError != "" {
+		return nil, shard.ParseFunctionError(reply.Body)
+	}
+	out, t, err := wire.DecodeReply(r.Reply, reply.Body, wire.EchoOf(r))
+	if err != nil {
+		return nil, err
+	}
+	a.LoadUS, a.ComputeUS, a.TotalUS, a.Cold = t.LoadUS, t.ComputeUS, t.TotalUS, t.Cold
+	return out, nil
+}
+
+// attemptError makes what only this attempt's time limit brought about a Timeout, which may be repeated: whether the
+// request's own time is used up is decided by the caller, from the outer context. A malformed reply is a broken
+// function, not a bad request.
+func attemptError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := shard.KindOf(err)
+	var format *wire.FormatError
+	switch {
+	case errors.As(err, &format):
+		return &shard.Error{Op: "invoke", Kind: shard.Corrupt, Cause: err}
+	case kind == shard.Deadline, kind == shard.Other && ctx.Err() != nil:
+		return &shard.Error{Op: "invoke", Kind: shard.Timeout, Message: "the attempt took longer than it may", Cause: err}
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package coordinator
+
+import (
+	"path/filepath"
+
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/assets"
+)
+
+// Options are what a Coordinator needs beside its files. Invoker is required.
+type Options struct {
+	Invoker Invoker
+	Policy  Policy
+	Engines []engine.Engine // for local programs; nil: those of the binary
+}
+
+// Coordinator answers requests for one model. It is safe for concurrent use.
+type Coordinator struct {
+	manifest    *manifest.Manifest
+	fingerprint string
+	deployment  *manifest.Deployment
+	targets     []Target // by shard
+	local       *assets.Set
+	invoker     Invoker
+	policy      Policy
+}
+
+// Open opens the coordinator's part of the model directory dir: manifest, deployment and local files. It invokes
+// nothing. The error is an *shard.Error.
+func Open(dir string, o Options) (*Coordinator, error) {
+	if o.Invoker == nil {
+		return nil, config("no way to reach shards was given; set Options.Invoker", nil)
+	}
+	if err := o.Policy.Validate(); err != nil {
+		return nil, config("", err)
+	}
+	m, fingerprint, err := shard.ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	d, err := manifest.ReadDeployment(filepath.Join(dir, manifest.DeploymentFileName), m)
+	if err != nil {
+		return nil, config("deployment", err)
+	}
+	if o.Engines == nil {
+		o.Engines = shard.Engines()
+	}
+	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults()}
+	for _, f := range d.Shards {
+		c.targets = append(c.targets, Target{Function: f.Name, Qualifier: manifest.Alias(fingerprint)})
+	}
+	var files []manifest.File
+	var programs []manifest.Program
+	if m.Local != nil {
+		files, programs = m.Local.Files, m.Local.Programs
+	}
+	c.local, err = assets.Open(dir, files, programs, o.Engines)
+	if err != nil {
+		return nil, &shard.Error{Op: "open", Kind: shard.OpenKind(err), Message: "the coordinator's own files", Cause: err}
+	}
+	return c, nil
+}
+
+func config(message string, cause error) error {
+	return &shard.Error{Op: "open", Kind: shard.Config, Message: message, Cause: cause}
+}
+
+// Manifest is the model's; callers must not change it.
+func (c *Coordinator) Manifest() *manifest.Manifest { return c.manifest }
+
+// Fingerprint is the model's.
+func (c *Coordinator) Fingerprint() string { return c.fingerprint }
+
+// Close unmaps the coordinator's files. No request may be under way.
+func (c *Coordinator) Close() error { return c.local.Close() }

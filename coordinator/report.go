@@ -1,0 +1,107 @@
+package coordinator
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Report says who did what when during one request. Times are microseconds since its start, on the coordinator's clock;
+// Load, Compute and Total of an attempt are the shard's own measurements. It is complete also when the request failed.
+type Report struct {
+	Request   string    `json:"request"`
+	Mode      string    `json:"mode"`
+	Start     time.Time `json:"start"`
+	TotalUS   int64     `json:"total_us"`
+	Rows      int       `json:"rows"`       // of the request; 0 when the model has no batch dimension
+	BlockRows int       `json:"block_rows"` // greatest number of rows per block; 0 when rows are not cut
+	Blocks    int       `json:"blocks"`
+	Attempts  []Attempt `json:"attempts"` // by step, block, shard, attempt
+	Locals    []Local   `json:"locals"`   // by step, block
+}
+
+// Attempt is one invocation of a shard. Outcome is "ok" or the name of the error's kind.
+type Attempt struct {
+	Step         string `json:"step"`
+	Block        int    `json:"block"`
+	Shard        int    `json:"shard"`
+	Attempt      int    `json:"attempt"` // from 1
+	Function     string `json:"function"`
+	StartUS      int64  `json:"start_us"`
+	EndUS        int64  `json:"end_us"`
+	LoadUS       int64  `json:"load_us"`
+	ComputeUS    int64  `json:"compute_us"`
+	TotalUS      int64  `json:"shard_us"`
+	Cold         bool   `json:"cold"`
+	RequestBytes int    `json:"request_bytes"`
+	ReplyBytes   int    `json:"reply_bytes"`
+	RequestID    string `json:"request_id"` // the service's, for finding logs
+	Version      string `json:"version"`    // executed version
+	Outcome      string `json:"outcome"`
+	Error        string `json:"error,omitempty"`
+
+	order int // of the step in the plan
+}
+
+// Local is one run of a local program.
+type Local struct {
+	Step    string `json:"step"`
+	Block   int    `json:"block"`
+	StartUS int64  `json:"start_us"`
+	EndUS   int64  `json:"end_us"`
+
+	order int
+}
+
+// Retried counts the attempts beyond each shard's first.
+func (r *Report) Retried() int {
+	n := 0
+	for _, a := range r.Attempts {
+		if a.Attempt > 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// recorder collects a report from several goroutines.
+type recorder struct {
+	now   func() time.Time
+	start time.Time
+
+	mu     sync.Mutex // guards report
+	report Report
+}
+
+func newRecorder(now func() time.Time) *recorder {
+	start := now()
+	return &recorder{now: now, start: start, report: Report{Start: start, Attempts: []Attempt{}, Locals: []Local{}}}
+}
+
+// us is the time since the start in microseconds.
+func (r *recorder) us() int64 { return r.now().Sub(r.start).Microseconds() }
+
+func (r *recorder) attempt(a Attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Attempts = append(r.report.Attempts, a)
+}
+
+func (r *recorder) local(l Local) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Locals = append(r.report.Locals, l)
+}
+
+// finish sorts what was recorded in order of arrival. No goroutine may record any more.
+func (r *recorder) finish() Report {
+	slices.SortFunc(r.report.Attempts, func(a, b Attempt) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Attempt, b.Attempt))
+	})
+	slices.SortFunc(r.report.Locals, func(a, b Local) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block))
+	})
+	r.report.TotalUS = r.us()
+	return r.report
+}

@@ -1,0 +1,159 @@
+package coordinator
+
+import (
+	"fmt"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+// scatterer cuts the values of one stage and block into the shards' inputs.
+type scatterer struct {
+	manifest *manifest.Manifest
+	stage    *manifest.Stage
+	values   tensor.Named
+	shared   []byte // the one body of all shards, when every input is replicated
+}
+
+func newScatterer(m *manifest.Manifest, stage *manifest.Stage, values tensor.Named) (*scatterer, error) {
+	s := &scatterer{manifest: m, stage: stage, values: values}
+	for _, in := range stage.Inputs {
+		if in.Scatter.Kind != manifest.ScatterReplicate {
+			return s, nil
+		}
+	}
+	in, err := s.inputs(0)
+	if err != nil {
+		return nil, err
+	}
+	s.shared, err = wire.EncodeBody(in)
+	return s, err
+}
+
+// body is the encoded input of the shard at position p. It is safe for concurrent use; the result is read-only.
+func (s *scatterer) body(p int) ([]byte, error) {
+	if s.shared != nil {
+		return s.shared, nil
+	}
+	in, err := s.inputs(p)
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeBody(in)
+}
+
+func (s *scatterer) inputs(p int) (tensor.Named, error) {
+	in := make(tensor.Named, len(s.stage.Inputs))
+	for _, si := range s.stage.Inputs {
+		v, ok := s.values[si.Value]
+		if !ok {
+			return nil, &shard.Error{Op: "scatter", Kind: shard.Internal, Message: fmt.Sprintf("value %q has not been computed", si.Value)}
+		}
+		t, err := scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si.Scatter, p), p)
+		if err != nil {
+			return nil, &shard.Error{Op: "scatter", Shard: s.stage.Shards[p], Of: len(s.manifest.Shards), Kind: shard.KindOf(err), Message: fmt.Sprintf("value %q", si.Value), Cause: err}
+		}
+		in[si.Name] = t
+	}
+	return in, nil
+}
+
+// columnsAt are the columns that scatter kind select gives to the shard at position p.
+func columnsAt(m *manifest.Manifest, stage *manifest.Stage, sc *manifest.Scatter, p int) []int {
+	if sc.Kind != manifest.ScatterSelect {
+		return nil
+	}
+	if len(sc.Columns) > 0 {
+		return sc.Columns[p]
+	}
+	if t := m.Shards[stage.Shards[p]].Trees; t != nil {
+		return t.Features
+	}
+	return nil
+}
+
+func scatter(v *tensor.Tensor, sc *manifest.Scatter, columns []int, p int) (*tensor.Tensor, error) {
+	switch sc.Kind {
+	case manifest.ScatterReplicate:
+		return v, nil
+	case manifest.ScatterSlice:
+		return sliceDim(v, sc.Dim, sc.Bounds[p], sc.Bounds[p+1])
+	case manifest.ScatterSelect:
+		return selectColumns(v, columns)
+	}
+	return nil, &wire.UnsupportedError{Feature: "scatter kind " + sc.Kind, Remedy: "use the version of shardwise that split the model"}
+}
+
+func cannot(what string, v *tensor.Tensor) error {
+	return &shard.Error{Op: "scatter", Kind: shard.BadInput, Message: fmt.Sprintf("%s does not lie in %v", what, v)}
+}
+
+// sliceDim copies [lo, hi) along dim; along dimension 0 it is a view.
+func sliceDim(v *tensor.Tensor, dim, lo, hi int) (*tensor.Tensor, error) {
+	if dim < 0 || dim >= v.Rank() || lo < 0 || hi < lo || hi > v.Dim(dim) || v.DType() == tensor.String && dim != 0 {
+		return nil, cannot(fmt.Sprintf("slice %d to %d of dimension %d", lo, hi, dim), v)
+	}
+	if dim == 0 {
+		return v.Rows(lo, hi)
+	}
+	shape := v.Shape().Clone()
+	shape[dim] = hi - lo
+	out := tensor.New(v.DType(), shape...)
+	outer, inner := 1, v.DType().Size()
+	for i, d := range v.Shape() {
+		if i < dim {
+			outer *= d
+		} else if i > dim {
+			inner *= d
+		}
+	}
+	src, dst, width := v.Bytes(), out.Bytes(), (hi-lo)*inner
+	for r := range outer {
+		at := (r*v.Dim(dim) + lo) * inner
+		copy(dst[r*width:(r+1)*width], src[at:at+width])
+	}
+	return out, nil
+}
+
+// selectColumns copies columns of the last dimension, in the order given.
+func selectColumns(v *tensor.Tensor, columns []int) (*tensor.Tensor, error) {
+	if v.Rank() == 0 || v.DType() == tensor.String {
+		return nil, cannot("a selection of columns", v)
+	}
+	width := v.Dim(v.Rank() - 1)
+	for _, c := range columns {
+		if c < 0 || c >= width {
+			return nil, cannot(fmt.Sprintf("column %d", c), v)
+		}
+	}
+	shape := v.Shape().Clone()
+	shape[len(shape)-1] = len(columns)
+	out := tensor.New(v.DType(), shape...)
+	rows := 0
+	if width > 0 {
+		rows = v.Len() / width
+	}
+	switch v.DType().Size() {
+	case 1:
+		gather(tensor.Of[uint8](out), tensor.Of[uint8](v), columns, rows, width)
+	case 2:
+		gather(tensor.Of[uint16](out), tensor.Of[uint16](v), columns, rows, width)
+	case 4:
+		gather(tensor.Of[uint32](out), tensor.Of[uint32](v), columns, rows, width)
+	case 8:
+		gather(tensor.Of[uint64](out), tensor.Of[uint64](v), columns, rows, width)
+	}
+	return out, nil
+}
+
+func gather[T uint8 | uint16 | uint32 | uint64](dst, src []T, columns []int, rows, width int) {
+	for r := range rows {
+		row := src[r*width : (r+1)*width]
+		part := dst[r*len(columns) : (r+1)*len(columns)]
+		for i, c := range columns {
+			part[i] = row[c]
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/shardwise/shardwise/internal/shardfile"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard/assets"
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+// Handle answers one request in the form that package wire describes. The payload is not retained and the reply belongs to
+// the caller. It ends with ctx or when the request's budget is used up. The error is an *Error; a panic becomes one of
+// kind Internal, with its stack in the log.
+func (s *Server) Handle(ctx context.Context, payload []byte) (reply []byte, err error) {
+	start := s.now()
+	op := "request"
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic while answering a request", "op", op, "shard", s.index, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			reply, err = nil, s.fail(op, Internal, fmt.Sprintf("panic: %v; the log holds the stack", p), nil)
+		}
+	}()
+	r, err := wire.DecodeRequest(payload)
+	if err != nil {
+		return nil, s.fail(op, KindOf(err), "", err)
+	}
+	op = r.Kind
+	if err := s.check(r); err != nil {
+		return nil, s.fail(op, KindOf(err), "", err)
+	}
+	if r.BudgetMS > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.BudgetMS)*time.Millisecond)
+		defer cancel()
+	}
+	switch r.Kind {
+	case wire.KindInfer:
+		reply, err = s.infer(ctx, r, start)
+	case wire.KindWarm:
+		reply, err = s.warm(ctx)
+	case wire.KindDescribe:
+		reply, err = s.describe()
+	default:
+		err = &wire.UnsupportedError{Feature: "kind " + strconv.Quote(r.Kind) + " at a shard", Remedy: "send it to the coordinator"}
+	}
+	if err != nil {
+		return nil, s.fail(op, s.requestKind(ctx, err), "", err)
+	}
+	return reply, nil
+}
+
+// requestKind is KindOf, but an error that the end of ctx brought about counts as the end of ctx.
+func (s *Server) requestKind(ctx context.Context, err error) Kind {
+	if k := KindOf(err); k != Other {
+		return k
+	}
+	if k := OpenKind(err); k != Config {
+		return k
+	}
+	if ctx.Err() != nil {
+		return KindOf(ctx.Err())
+	}
+	return Other
+}
+
+// check refuses requests for another model or shard.
+func (s *Server) check(r *wire.Request) error {
+	if r.Fingerprint != s.fingerprint && (r.Fingerprint != "" || r.Kind != wire.KindDescribe) {
+		return &wire.MismatchError{Field: "request's fingerprint", Want: s.fingerprint, Found: r.Fingerprint}
+	}
+	if r.Shard != s.index && r.Kind != wire.KindDescribe {
+		return &wire.MismatchError{Field: "request's shard", Want: strconv.Itoa(s.index), Found: strconv.Itoa(r.Shard)}
+	}
+	return nil
+}
+
+func (s *Server) infer(ctx context.Context, r *wire.Request, start time.Time) ([]byte, error) {
+	p, ok := s.assets.Program(r.Step)
+	if !ok {
+		return nil, &wire.MismatchError{Field: "request's step", Want: "one of " + fmt.Sprint(s.steps()), Found: r.Step}
+	}
+	if err := checkOutputs(p, r.Outputs); err != nil {
+		return nil, err
+	}
+	in, _, err := tensor.ParseFrame(r.Body, tensor.Limits{})
+	if err != nil {
+		return nil, &wire.FormatError{What: "request", Err: err}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	before := s.now()
+	out, err := p.Run(ctx, in, r.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	end := s.now()
+	t := wire.Timings{ComputeUS: end.Sub(before).Microseconds(), TotalUS: end.Sub(start).Microseconds()}
+	if t.Cold = s.answered.CompareAndSwap(false, true); t.Cold {
+		t.LoadUS = s.loaded.Microseconds()
+	}
+	return wire.EncodeReply(r.Reply, wire.EchoOf(r), t, out)
+}
+
+func checkOutputs(p assets.Program, want []string) error {
+	for i, name := range want {
+		known := false
+		for _, v := range p.Graph.Outputs {
+			known = known || v.Name == name
+		}
+		for _, earlier := range want[:i] {
+			if earlier == name {
+				return &wire.FormatError{What: "request", Err: fmt.Errorf("output %q is wanted twice", name)}
+			}
+		}
+		if !known {
+			var have []string
+			for _, v := range p.Graph.Outputs {
+				have = append(have, v.Name)
+			}
+			return &wire.MismatchError{Field: "request's output", Want: "one of " + fmt.Sprint(have), Found: name}
+		}
+	}
+	return nil
+}
+
+func (s *Server) steps() []string {
+	var list []string
+	for _, p := range s.manifest.Shards[s.index].Programs {
+		list = append(list, p.Step)
+	}
+	return list
+}
+
+// OpenKind classifies the errors of opening a model directory and reading its files; what it does not know is Config.
+func OpenKind(err error) Kind {
+	var corrupt *shardfile.CorruptError
+	var damaged *assets.CorruptError
+	var engineMissing *assets.EngineError
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &corrupt), errors.As(err, &damaged):
+		return Corrupt
+	case errors.As(err, &engineMissing):
+		return Unsupported
+	case errors.As(err, &path):
+		return Config
+	}
+	if k := KindOf(err); k != Other {
+		return k
+	}
+	return Config
+}
