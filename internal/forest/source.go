@@ -12,6 +12,8 @@ const XGBoost Library = "xgboost"
 type Ensemble struct {
 	Library   Library
 	Version   string // of the library that wrote the file, "" when it does not say
+	Format    string // of the file, for people: "xgboost json"
+	File      string // base name of the file
 	Objective string // the library's own name, for example "multi:softprob"
 	// Params are objective parameters that change the transform, by the library's names.
 	Params   map[string]string
@@ -19,9 +21,14 @@ type Ensemble struct {
 	Outputs  int       // K: margins per row
 	Init     []float32 // margin before the first tree, per output, already transformed from base_score
 	Trees    []TreeInfo
+	Notes    []Note // further facts for people, in display order
 }
 
-// Feature is one input column. Kind is "", "float", "int", "indicator" or "categorical".
+// Note is a named fact about a model file.
+type Note struct{ Name, Value string }
+
+// Feature is one input column. Name is "" when the file has no names. Kind is "", "float", "int", "indicator" or
+// "categorical".
 type Feature struct{ Name, Kind string }
 
 // TreeInfo is what a first pass over the file learns of one tree.
@@ -29,15 +36,43 @@ type TreeInfo struct {
 	Nodes      int // reachable nodes, leaves included
 	Leaves     int
 	Depth      int // edges on the longest path
-	Categories int // number of category-set words (32 bits) over all categorical nodes
+	Categories int // sum of CategoryWords over all categorical nodes
 	// Outputs are the model outputs that the tree's leaves add to, one per leaf value: [g] for a scalar leaf of group
-	// g, [0 .. K-1] for a vector leaf.
+	// g, [0 .. K-1] for a vector leaf. Trees may share the slice.
 	Outputs []int
-	// Features are the ascending indices of the features the tree tests.
-	Features []int32
+	// Tests are the distinct tests of the tree, ascending. Trees may share the slice.
+	Tests []Test
 	// MinLeaf and MaxLeaf bound the leaf values, per entry of Outputs, drop weights applied.
 	MinLeaf, MaxLeaf []float32
 }
+
+// Test is what a node tests, apart from its threshold or set: feature index, whether the test is categorical, and whether
+// a missing value goes left. Ascending order is order of features.
+type Test uint32
+
+// MaxFeatures is the number of features that a Test can name.
+const MaxFeatures = 1 << 29
+
+// NewTest makes a Test; feature must be in [0, MaxFeatures).
+func NewTest(feature int32, categorical, missingLeft bool) Test {
+	t := Test(feature) << 2
+	if categorical {
+		t |= 2
+	}
+	if missingLeft {
+		t |= 1
+	}
+	return t
+}
+
+// Feature is the index of the tested feature.
+func (t Test) Feature() int { return int(t >> 2) }
+
+// Categorical reports whether the node holds a set of categories instead of a threshold.
+func (t Test) Categorical() bool { return t&2 != 0 }
+
+// MissingLeft reports whether a missing value goes left.
+func (t Test) MissingLeft() bool { return t&1 != 0 }
 
 // Tree is one decoded tree: reachable nodes only, root at 0, parallel slices by node.
 type Tree struct {
@@ -54,7 +89,8 @@ type Tree struct {
 }
 
 // Source gives an ensemble's trees one at a time. Tree(i) decodes tree i into dst, reusing its slices; calls with
-// ascending i read the file forwards. It is not safe for concurrent use.
+// ascending i read the file forwards. The Ensemble is the same, unchanging value at every call. It is not safe for
+// concurrent use.
 type Source interface {
 	Ensemble() *Ensemble
 	Tree(i int, dst *Tree) error
