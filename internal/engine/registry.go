@@ -48,5 +48,7 @@ type Call struct {
 	Ctx  context.Context
 	In   []*tensor.Tensor // by input position; nil for an absent optional input
 	Want []bool           // by output position
-	Out  []*tensor.Tensor // set by the kernel, by output position
+	Out  []*tensor.Tensor // set by the kernel, by output position; an output may alias an input
+	// Alloc makes tensors with undefined contents for New; nil means fresh zeros.
+	Alloc func(d tensor.DType, shape tensor.Shape) *tensor.Tensor
 }
