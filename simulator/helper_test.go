@@ -35,7 +35,8 @@ func self(tb testing.TB) []string {
 // fn is a function served by the test binary.
 func fn(tb testing.TB, name, handler string) simulator.Function {
 	tb.Helper()
-	return simulator.Function{Name: name, Handler: handler, Command: self(tb), Timeout: 10 * time.Second}
+	return simulator.Function{Name: name, Handler: handler, Command: self(tb), Timeout: 10 * time.Second,
+		Env: map[string]string{"GORACE": "atexit_sleep_ms=0"}} // the race detector's runtime lingers a second at exit otherwise
 }
 
 // logBook collects log lines.
@@ -156,4 +157,8 @@ func eventually(tb testing.TB, what string, done func() bool) {
 func requestID(out *awslambda.InvokeOutput) string {
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	return id
+}
+
+func input(name string, payload []byte) *awslambda.InvokeInput {
+	return &awslambda.InvokeInput{FunctionName: &name, Payload: payload}
 }

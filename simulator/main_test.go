@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -59,8 +61,14 @@ func bootstrap(handler string) {
 			time.Sleep(time.Hour)
 		}
 		lambda.Start(rawHandler(script))
-	case "by-hand":
-		byHand()
+	case "stream-breaks":
+		lambda.Start(func() (io.Reader, error) {
+			return io.MultiReader(strings.NewReader("half an ans"), brokenReader{}), nil
+		})
+	case "content-type":
+		lambda.Start(func() (io.Reader, error) { return typedReader{strings.NewReader("a,b\n1,2\n")}, nil })
+	case "init-error", "answer-and-exit":
+		byHand(handler)
 	default:
 		fmt.Fprintf(os.Stderr, "unknown test handler %q\n", handler)
 		os.Exit(2)
@@ -78,6 +86,36 @@ func ranBefore() bool {
 		panic(err)
 	}
 	return false
+}
+
+// brokenReader fails in the middle of a streamed answer.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error)     { return 0, errors.New("the reader broke") }
+func (brokenReader) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
+
+// typedReader is streamed under a content type of its own.
+type typedReader struct{ io.Reader }
+
+func (typedReader) ContentType() string { return "text/csv" }
+
+// byHand speaks the Runtime API without a library, for what none does.
+func byHand(handler string) {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
+	if handler == "init-error" {
+		if _, err := http.Post(base+"init/error", "application/json", strings.NewReader(`{"errorMessage":"no weights","errorType":"Shard.Load"}`)); err != nil {
+			panic(err)
+		}
+		os.Exit(3)
+	}
+	r, err := http.Get(base + "invocation/next")
+	if err != nil {
+		panic(err)
+	}
+	if _, err := http.Post(base+"invocation/"+r.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "", strings.NewReader(`"answer"`)); err != nil {
+		panic(err)
+	}
+	os.Exit(0)
 }
 
 type boom struct{}
@@ -115,6 +153,14 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 			return nil, err
 		}
 		time.Sleep(d)
+	case "hold": // writes its process id into a file, then never returns
+		if err := os.WriteFile(c.Arg+".new", []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+			return nil, err
+		}
+		if err := os.Rename(c.Arg+".new", c.Arg); err != nil {
+			return nil, err
+		}
+		time.Sleep(time.Hour)
 	case "bytes":
 		return make([]byte, c.Bytes), nil
 	case "log":

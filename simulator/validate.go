@@ -132,7 +132,7 @@ func (v Version) faults() []error {
 		if reservedVariable(name) {
 			faults = append(faults, fmt.Errorf("environment variable %s is reserved by Lambda; choose another name", name))
 		} else if !variablePattern.MatchString(name) || strings.IndexByte(value, 0) >= 0 {
-			faults = append(faults, fmt.Errorf("environment variable %q: want a name of letters, digits and _ that begins with a letter, and no NUL in the value", name))
+			faults = append(faults, fmt.Errorf("environment variable %q: want a name of two or more letters, digits and _ that begins with a letter, and no NUL in the value", name))
 		}
 	}
 	if size > maxEnvironment {

@@ -35,26 +35,43 @@ func newOutputPipe(log *journal) (*outputPipe, *os.File, error) {
 	go func() {
 		defer close(o.done)
 		// The error is that the pipe was closed under the wait, which is how it ends.
-		_ = raw.Read(func(fd uintptr) bool { return o.read(fd) })
+		_ = raw.Read(o.follow)
 	}()
 	return o, w, nil
 }
 
-// read takes what the pipe holds; ended reports that nothing more will come.
-func (o *outputPipe) read(fd uintptr) (ended bool) {
+// maxBurst is how much is read under one hold of the lock, so that a function
+// that never stops writing cannot keep its own timeout from being written down.
+// It exceeds what a pipe holds, so one burst takes all that was there before.
+const maxBurst = 1 << 20
+
+// follow reads until the pipe is empty, and then is called again when it is not.
+func (o *outputPipe) follow(fd uintptr) (ended bool) {
+	for {
+		if empty, ended := o.read(fd); empty || ended {
+			return ended
+		}
+	}
+}
+
+// read takes what the pipe holds, but at most maxBurst bytes; ended reports that
+// nothing more will come.
+func (o *outputPipe) read(fd uintptr) (empty, ended bool) {
 	o.log.mu.Lock()
 	defer o.log.mu.Unlock()
-	for {
+	for taken := 0; taken < maxBurst; {
 		n, err := syscall.Read(int(fd), o.buf)
-		if n > 0 {
+		switch {
+		case n > 0:
 			o.log.take(o.buf[:n])
-			continue
+			taken += n
+		case err == syscall.EAGAIN:
+			return true, false
+		case err != syscall.EINTR:
+			return true, true // end of file, or a broken pipe: both are the end
 		}
-		if err == syscall.EINTR {
-			continue
-		}
-		return err != syscall.EAGAIN // end of file, or a broken pipe: both are the end
 	}
+	return false, false
 }
 
 // drain reads what is in the pipe without waiting.

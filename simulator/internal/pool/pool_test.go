@@ -1,0 +1,194 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type worker struct {
+	id     int
+	mu     sync.Mutex
+	closed int
+	busy   bool
+	fault  error
+}
+
+func (w *worker) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed++
+	return w.fault
+}
+
+// use marks the worker busy and reports whether it was free and open.
+func (w *worker) use(busy bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fine := w.busy != busy && w.closed == 0
+	w.busy = busy
+	return fine
+}
+
+func count() (func() (*worker, error), *int) {
+	n := 0
+	return func() (*worker, error) { n++; return &worker{id: n}, nil }, &n
+}
+
+func must(t *testing.T, p *Pool[*worker]) *worker {
+	t.Helper()
+	w, err := p.Acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func noFault(t *testing.T) func(error) { return func(err error) { t.Error(err) } }
+
+func TestTheMostRecentlyUsedWorkerIsUsedFirst(t *testing.T) {
+	mk, made := count()
+	p := New(time.Hour, mk, noFault(t))
+	a, b, c := must(t, p), must(t, p), must(t, p)
+	p.Release(b)
+	p.Release(a)
+	p.Release(c)
+	for i, want := range []*worker{c, a, b} {
+		if got := must(t, p); got != want {
+			t.Errorf("taken %d: worker %d, want %d", i, got.id, want.id)
+		}
+	}
+	if *made != 3 || p.Size() != 3 {
+		t.Errorf("made %d, size %d, want 3", *made, p.Size())
+	}
+	if err := p.Close(); err != nil || a.closed+b.closed+c.closed != 3 {
+		t.Errorf("Close: %v; %d workers closed, want 3", err, a.closed+b.closed+c.closed)
+	}
+}
+
+func TestAWorkerIdleForTooLongIsClosedAndABusyOneIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mk, _ := count()
+		p := New(time.Minute, mk, noFault(t))
+		a, b := must(t, p), must(t, p)
+		p.Release(a)
+		time.Sleep(59 * time.Second)
+		if again := must(t, p); again != a {
+			t.Fatalf("got worker %d, want the idle one", again.id)
+		}
+		p.Release(a) // its idle period begins anew
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		if a.closed != 0 {
+			t.Error("closed before its idle period had passed")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if a.closed != 1 || b.closed != 0 || p.Size() != 1 {
+			t.Errorf("idle closed %d times, busy %d, size %d; want 1, 0, 1", a.closed, b.closed, p.Size())
+		}
+		p.Release(b)
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if a.closed != 1 || b.closed != 1 {
+			t.Errorf("closed %d and %d times, want once each", a.closed, b.closed)
+		}
+	})
+}
+
+func TestReapingReportsAFailedClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fault := errors.New("stuck")
+		var got error
+		p := New(time.Second, func() (*worker, error) { return &worker{fault: fault}, nil }, func(err error) { got = err })
+		p.Release(must(t, p))
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !errors.Is(got, fault) {
+			t.Errorf("reported %v, want %v", got, fault)
+		}
+	})
+}
+
+func TestAClosedPoolRefusesAndAFailedMakeIsReported(t *testing.T) {
+	broken := errors.New("no process")
+	p := New(time.Second, func() (*worker, error) { return nil, broken }, noFault(t))
+	if _, err := p.Acquire(); !errors.Is(err, broken) {
+		t.Errorf("Acquire: %v, want %v", err, broken)
+	}
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := p.Acquire(); !errors.Is(err, ErrClosed) {
+		t.Errorf("Acquire after Close: %v, want ErrClosed", err)
+	}
+}
+
+func TestAWorkerMadeWhileThePoolClosesIsClosed(t *testing.T) {
+	var p *Pool[*worker]
+	late := &worker{}
+	p = New(time.Second, func() (*worker, error) { return late, p.Close() }, noFault(t))
+	if _, err := p.Acquire(); !errors.Is(err, ErrClosed) || late.closed != 1 {
+		t.Errorf("Acquire: %v, closed %d times; want ErrClosed and once", err, late.closed)
+	}
+}
+
+func TestNoWorkerIsEverSharedOrUsedAfterClose(t *testing.T) {
+	const seed = 7
+	t.Logf("seed %d", seed)
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var all []*worker
+		p := New(5*time.Second, func() (*worker, error) {
+			w := &worker{}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, w)
+			return w, nil
+		}, noFault(t))
+		var users sync.WaitGroup
+		for u := range 20 {
+			users.Go(func() {
+				rng := rand.New(rand.NewPCG(seed, uint64(u)))
+				for range 200 {
+					time.Sleep(time.Duration(rng.IntN(10000)) * time.Millisecond)
+					w, err := p.Acquire()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if !w.use(true) {
+						t.Error("got a worker that is busy or closed")
+					}
+					time.Sleep(time.Duration(rng.IntN(3000)) * time.Millisecond)
+					if !w.use(false) {
+						t.Error("a worker in use was closed or shared")
+					}
+					p.Release(w)
+				}
+			})
+		}
+		users.Wait()
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		for i, w := range all {
+			if w.closed != 1 {
+				t.Error(fmt.Sprintf("worker %d of %d was closed %d times, want once", i, len(all), w.closed))
+			}
+		}
+	})
+}

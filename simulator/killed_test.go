@@ -1,0 +1,159 @@
+//go:build unix
+
+package simulator_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/shardwise/shardwise/simulator"
+)
+
+// runSimulatorUntilKilled is the other half of the test below: it runs a
+// simulator in a process of its own, prints its endpoint and waits.
+func runSimulatorUntilKilled() {
+	exe, err := os.Executable()
+	if err == nil {
+		var sim *simulator.Simulator
+		sim, err = simulator.Start(context.Background(), simulator.Config{Dir: os.Getenv("SIMULATOR_TEST_CHILD"), Functions: []simulator.Function{
+			{Name: "f", Handler: "script", Command: []string{exe}, Timeout: time.Minute}}})
+		if err == nil {
+			fmt.Println(sim.Endpoint())
+			time.Sleep(time.Hour)
+		}
+	}
+	fmt.Println("error:", err)
+	os.Exit(1)
+}
+
+// spawnSimulator starts that process and returns it with its endpoint.
+func spawnSimulator(t *testing.T, dir string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SIMULATOR_TEST_CHILD="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "http://") {
+		t.Fatalf("the simulator's process said %q (%v)", line, err)
+	}
+	return cmd, strings.TrimSpace(line)
+}
+
+func TestNoProcessSurvivesASimulatorKilledWithSIGKILL(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 3 {
+		cmd, endpoint := spawnSimulator(t, dir)
+		c := client(t, endpoint)
+		pids := []int{pidOf(t, c, "f")}
+		for i := range 3 { // these stay busy
+			pids = append(pids, hold(t, c, filepath.Join(t.TempDir(), strconv.Itoa(i))))
+		}
+		pids = append(pids, pidOf(t, c, "f")) // and this is idle
+		for _, pid := range pids {
+			if !alive(pid) {
+				t.Fatalf("round %d: process %d is not alive before the kill", round, pid)
+			}
+		}
+		if err := syscall.Kill(pids[len(pids)-1], syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed, as asked
+		for _, pid := range pids {
+			eventually(t, fmt.Sprintf("process %d to die after its simulator", pid), func() bool { return !alive(pid) })
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
+		t.Fatalf("the killed simulators left %v (%v), want their directories", entries, err)
+	}
+	sim, err := simulator.Start(context.Background(), simulator.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("after the next simulator the directory holds %v (%v), want nothing", entries, err)
+	}
+}
+
+// hold makes an environment busy for good and returns its process.
+func hold(t *testing.T, c *awslambda.Client, mark string) int {
+	t.Helper()
+	payload, err := json.Marshal(command{Do: "hold", Arg: mark})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, _ = c.Invoke(context.Background(), input("f", payload)) // ends with the simulator
+	}()
+	var pid int
+	eventually(t, "the function to say that it holds", func() bool {
+		text, err := os.ReadFile(mark)
+		if err == nil {
+			pid, err = strconv.Atoi(string(text))
+		}
+		return err == nil
+	})
+	return pid
+}
+
+func TestCloseEndsIdleAndBusyProcessesAndIsIdempotent(t *testing.T) {
+	dir := t.TempDir()
+	sim, err := simulator.Start(context.Background(), simulator.Config{Dir: dir, Functions: []simulator.Function{fn(t, "f", "script")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client(t, sim.Endpoint())
+	pid := pidOf(t, c, "f")
+	busy := hold(t, c, filepath.Join(t.TempDir(), "mark"))
+	for range 2 {
+		if err := sim.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if alive(pid) || alive(busy) {
+		t.Errorf("processes %d, %d: alive %v, %v after Close", pid, busy, alive(pid), alive(busy))
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("after Close the directory holds %v (%v)", entries, err)
+	}
+}
+
+func TestTheSimulatorEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	sim, err := simulator.Start(ctx, simulator.Config{Dir: t.TempDir(), Functions: []simulator.Function{fn(t, "f", "script")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := pidOf(t, client(t, sim.Endpoint()), "f")
+	cancel()
+	eventually(t, "the process to end with the context", func() bool { return !alive(pid) })
+	if err := sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := simulator.Start(ctx, simulator.Config{}); err == nil {
+		t.Error("started under a cancelled context")
+	}
+}

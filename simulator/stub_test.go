@@ -1,7 +1,0 @@
-//go:build unix
-
-package simulator_test
-
-func byHand() {}
-
-func runSimulatorUntilKilled() {}
