@@ -20,13 +20,7 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// The roles of files that a function opens; others are for tools and left alone.
-const (
-	RoleWeights = "weights"
-	RoleProgram = "program"
-)
-
-// Set is an opened set of files.
+// Set is an opened set of files. Files of other roles than weights and program are for tools and left alone.
 type Set struct {
 	weights  []*shardfile.Reader
 	owner    map[string]*shardfile.Reader // weight name -> file
@@ -58,9 +52,9 @@ func Open(dir string, files []manifest.File, programs []manifest.Program, engine
 	graphs := map[string]manifest.File{}
 	for _, f := range files {
 		switch f.Role {
-		case RoleProgram:
+		case manifest.RoleProgram:
 			graphs[f.Path] = f
-		case RoleWeights:
+		case manifest.RoleWeights:
 			if err := s.addWeights(dir, f); err != nil {
 				return nil, errors.Join(err, s.Close())
 			}
