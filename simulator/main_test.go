@@ -97,7 +97,8 @@ func (brokenReader) MarshalJSON() ([]byte, error) { return nil, errors.New("not 
 // typedReader is streamed under a content type of its own.
 type typedReader struct{ io.Reader }
 
-func (typedReader) ContentType() string { return "text/csv" }
+func (typedReader) ContentType() string          { return "text/csv" }
+func (typedReader) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
 
 // byHand speaks the Runtime API without a library, for what none does.
 func byHand(handler string) {
@@ -161,6 +162,10 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 			return nil, err
 		}
 		time.Sleep(time.Hour)
+	case "flood":
+		for {
+			fmt.Fprintln(os.Stderr, strings.Repeat("flood ", 100))
+		}
 	case "bytes":
 		return make([]byte, c.Bytes), nil
 	case "log":

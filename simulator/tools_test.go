@@ -1,0 +1,133 @@
+//go:build unix
+
+package simulator_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/shardwise/shardwise/simulator"
+)
+
+// tool returns the path of a program that a test drives. A machine without it
+// skips the test, unless SHARDWISE_REQUIRE_TOOLS=1 demands it.
+func tool(t *testing.T, name string, probe ...string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		err = exec.Command(path, probe...).Run()
+	}
+	if err == nil {
+		return path
+	}
+	if os.Getenv("SHARDWISE_REQUIRE_TOOLS") == "1" {
+		t.Fatalf("%s %s: %v; SHARDWISE_REQUIRE_TOOLS=1 requires it: install it", name, strings.Join(probe, " "), err)
+	}
+	t.Skipf("%s %s: %v; install it to run this test", name, strings.Join(probe, " "), err)
+	return ""
+}
+
+// toolEnv is what a user exports to point a client at the simulator.
+func toolEnv(endpoint string) []string {
+	env := []string{"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=ak", "AWS_SECRET_ACCESS_KEY=sk", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null"}
+	for _, entry := range os.Environ() {
+		if !strings.HasPrefix(entry, "AWS_") {
+			env = append(env, entry)
+		}
+	}
+	return env
+}
+
+func TestTheAWSCommandLineInvokes(t *testing.T) {
+	aws := tool(t, "aws", "--version")
+	f := fn(t, "f", "script")
+	f.Versions, f.Aliases = []simulator.Version{{Number: "1"}}, map[string]string{"live": "1"}
+	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{f, fn(t, "echo", "echo")}})
+	out := filepath.Join(t.TempDir(), "out")
+	run := func(arg ...string) (map[string]any, string) {
+		t.Helper()
+		cmd := exec.Command(aws, append([]string{"--output", "json", "lambda"}, arg...)...)
+		cmd.Env = toolEnv(sim.Endpoint())
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			return nil, string(text)
+		}
+		var answer map[string]any
+		if err := json.Unmarshal(text, &answer); err != nil {
+			t.Fatalf("aws %v printed %q: %v", arg, text, err)
+		}
+		return answer, string(text)
+	}
+	// Version 2 of the command reads payloads as base64 unless told otherwise; version 1 lacks the option.
+	raw := []string{}
+	if text, err := exec.Command(aws, "--version").CombinedOutput(); err == nil && strings.HasPrefix(string(text), "aws-cli/2") {
+		raw = []string{"--cli-binary-format", "raw-in-base64-out"}
+	}
+	payload := `{"k": [1, 2.5, "é"]}`
+	answer, text := run(append(raw, "invoke", "--function-name", "echo", "--payload", payload, out)...)
+	if got, err := os.ReadFile(out); answer == nil || err != nil || string(got) != payload || answer["StatusCode"] != 200.0 || answer["ExecutedVersion"] != "$LATEST" {
+		t.Errorf("invoke: %s; out file %q (%v)", text, got, err)
+	}
+	answer, text = run(append(raw, "invoke", "--function-name", "f", "--qualifier", "live", "--log-type", "Tail", "--payload", `{"Do":"error","Arg":"no"}`, out)...)
+	if answer == nil || answer["FunctionError"] != "Unhandled" || answer["ExecutedVersion"] != "1" || answer["LogResult"] == nil {
+		t.Errorf("invoke of a failing alias: %s", text)
+	}
+	if answer, text = run("invoke", "--function-name", "none", out); answer != nil || !strings.Contains(text, "ResourceNotFoundException") || !strings.Contains(text, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:none") {
+		t.Errorf("invoke of a missing function: %s", text)
+	}
+	if answer, text = run("invoke", "--function-name", "echo", "--invocation-type", "DryRun", out); answer == nil || answer["StatusCode"] != 204.0 {
+		t.Errorf("dry run: %s", text)
+	}
+	if answer, text = run("list-functions"); answer == nil || len(answer["Functions"].([]any)) != 2 {
+		t.Errorf("list-functions: %s", text)
+	}
+}
+
+const boto3Script = `
+import boto3, json, sys
+c = boto3.client("lambda")
+r = c.invoke(FunctionName="echo", Payload=b'{"a": 1}')
+assert r["StatusCode"] == 200 and r["Payload"].read() == b'{"a": 1}' and r["ExecutedVersion"] == "$LATEST", r
+r = c.invoke(FunctionName="arn:aws:lambda:us-east-1:000000000000:function:f:live", Payload=json.dumps({"Do": "exit", "Arg": "127"}), LogType="Tail")
+body = json.loads(r["Payload"].read())
+assert r["FunctionError"] == "Unhandled" and r["ExecutedVersion"] == "1", r
+assert body == {"errorType": "Runtime.ExitError", "errorMessage": "RequestId: %s Error: Runtime exited with error: exit status 127" % r["ResponseMetadata"]["RequestId"]}, body
+r = c.invoke(FunctionName="f", Payload=json.dumps({"Do": "bytes", "Bytes": 6291556}))
+assert len(r["Payload"].read()) == 6291556
+try:
+    c.invoke(FunctionName="echo", Payload=b"x" * 6291457)
+    sys.exit("an oversized request was accepted")
+except c.exceptions.RequestTooLargeException as e:
+    assert e.response["ResponseMetadata"]["HTTPStatusCode"] == 413, e.response
+try:
+    c.invoke(FunctionName="echo", Payload=b"{nope")
+    sys.exit("a request that is not JSON was accepted")
+except c.exceptions.InvalidRequestContentException as e:
+    assert "Could not parse request body into json" in str(e), e
+try:
+    c.invoke(FunctionName="throttled")
+    sys.exit("a throttled call was accepted")
+except c.exceptions.TooManyRequestsException as e:
+    assert e.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded", e.response
+assert c.get_function(FunctionName="f")["Configuration"]["Runtime"] == "provided.al2023"
+print("fine")
+`
+
+func TestBoto3Invokes(t *testing.T) {
+	python := tool(t, "python3", "-c", "import boto3")
+	f, throttled := fn(t, "f", "script"), fn(t, "throttled", "echo")
+	f.Versions, f.Aliases = []simulator.Version{{Number: "1"}}, map[string]string{"live": "1"}
+	throttled.ReservedConcurrency = new(0)
+	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{f, throttled, fn(t, "echo", "echo")}})
+	cmd := exec.Command(python, "-c", boto3Script)
+	cmd.Env = append(toolEnv(sim.Endpoint()), "AWS_MAX_ATTEMPTS=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "fine" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
