@@ -25,9 +25,18 @@ func ParseHexF64(s string) (float64, error) {
 	return math.Float64frombits(bits), err
 }
 
+// HexI64 writes an int64 as the 16 lower-case hex digits of its two's complement.
+func HexI64(v int64) string { return fmt.Sprintf("%016x", uint64(v)) }
+
+// ParseHexI64 is the inverse of HexI64. Anything but 16 lower-case hex digits is an error.
+func ParseHexI64(s string) (int64, error) {
+	bits, err := parseHex(s, 16)
+	return int64(bits), err
+}
+
 func parseHex(s string, digits int) (uint64, error) {
 	if !lowerHex(s, digits) {
-		return 0, fmt.Errorf("%.40q is not a float's bits in %d lower-case hex digits", s, digits)
+		return 0, fmt.Errorf("%.40q is not the bits of a number in %d lower-case hex digits", s, digits)
 	}
 	bits, err := strconv.ParseUint(s, 16, 64)
 	if err != nil {
