@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/shardwise/shardwise/internal/dataset"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// openInput opens a file of model inputs by its extension.
+func openInput(path string, s manifest.Signature, byPosition bool) (*dataset.Reader, error) {
+	return dataset.Open(path, dataset.Auto, s, dataset.Options{ByPosition: byPosition})
+}
+
+// openExpectation opens a file of expected outputs, of which it may hold any.
+func openExpectation(path string, m *manifest.Manifest, mode string) (*expectation, error) {
+	r, err := dataset.OpenExpected(path, dataset.Auto, m.Signature.Outputs)
+	if err != nil {
+		return nil, fmt.Errorf("expected values: %w", err)
+	}
+	outputs, err := m.ResolveOutputs(r.Names())
+	if len(r.Names()) == 0 {
+		outputs = nil
+	}
+	var e *expectation
+	if err == nil {
+		e, err = newExpectation(path, r, outputs, mode)
+	}
+	if err != nil {
+		return nil, closeAll(err, r.Close)
+	}
+	return e, nil
+}
+
+// fileSink writes answers to a file, which appears when it is complete.
+type fileSink struct {
+	w    *dataset.Writer
+	done bool
+}
+
+func newFileSink(path string, outputs []manifest.Output) (*fileSink, error) {
+	w, err := dataset.Create(path, dataset.Auto, outputs)
+	if err != nil {
+		return nil, asInput(err)
+	}
+	return &fileSink{w: w}, nil
+}
+
+func (s *fileSink) write(out tensor.Named) error { return s.w.Write(out) }
+
+func (s *fileSink) commit() error {
+	s.done = true
+	return s.w.Close()
+}
+
+func (s *fileSink) discard() error {
+	if s.done {
+		return nil
+	}
+	s.done = true
+	return s.w.Abort()
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/splitter"
+)
+
+func (a *App) inspect() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect MODEL|DIR",
+		Short: "show what a model file holds, or how a directory is cut",
+		Long: `Show a model file's format, signature, size and what decides how it can be cut; or, for a directory that split wrote, its
+shards, its plan step by step and its functions. Nothing is executed.`,
+		Example: `  shardwise inspect model.onnx
+  shardwise inspect parts --json`,
+		Args: oneArgument("the model file or directory"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			isDir, err := isDirectory(args[0])
+			if err != nil {
+				return err
+			}
+			if isDir {
+				return a.inspectDirectory(args[0], asJSON)
+			}
+			return a.inspectModel(args[0], asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+// inspectModel shows a model file before it is split.
+func (a *App) inspectModel(path string, asJSON bool) (err error) {
+	m, err := splitter.Open(path)
+	if err != nil {
+		return asInput(fmt.Errorf("%s: %w", path, err))
+	}
+	defer func() { err = firstError(err, m.Close) }()
+	f := modelFactsOf(m.Info())
+	if asJSON {
+		return a.printJSON(f)
+	}
+	return a.printLines(f.lines())
+}
+
+// inspectDirectory shows a directory that split wrote.
+func (a *App) inspectDirectory(dir string, asJSON bool) error {
+	m, err := local.Load(dir)
+	if err != nil {
+		return asInput(err)
+	}
+	f, err := directoryFactsOf(m)
+	if err != nil {
+		return err
+	}
+	if err := local.CheckFiles(dir, m.Manifest); err != nil {
+		return asInput(err)
+	}
+	if asJSON {
+		return a.printJSON(f)
+	}
+	return a.printLines(f.lines())
+}
+
+func (a *App) printLines(lines []string) error {
+	var text []byte
+	for _, l := range lines {
+		text = append(append(text, l...), '\n')
+	}
+	return a.print(text)
+}

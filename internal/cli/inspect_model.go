@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+// modelFacts is the document of inspect MODEL --json.
+type modelFacts struct {
+	Format     string             `json:"format"`
+	Library    string             `json:"library,omitempty"`
+	Signature  manifest.Signature `json:"signature"`
+	Parameters int64              `json:"parameters"`
+	Bytes      int64              `json:"bytes"`
+	MaxShards  int                `json:"max_shards"`
+	Facts      []factPair         `json:"facts,omitempty"`
+	Operators  map[string]int     `json:"operators,omitempty"`
+	Largest    []largest          `json:"largest,omitempty"`
+	DTypes     map[string]int64   `json:"dtypes,omitempty"`
+	Opaque     []string           `json:"not_covered,omitempty"`
+}
+
+type factPair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type largest struct {
+	Name  string `json:"name"`
+	DType string `json:"dtype"`
+	Shape []int  `json:"shape"`
+}
+
+func modelFactsOf(i layout.Info) *modelFacts {
+	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
+		MaxShards: i.MaxShards, Operators: i.Operators, DTypes: i.Dtypes, Opaque: i.Opaque}
+	for _, x := range i.Facts {
+		f.Facts = append(f.Facts, factPair(x))
+	}
+	for _, t := range i.Largest {
+		f.Largest = append(f.Largest, largest{t.Name, t.DType.String(), t.Shape})
+	}
+	return f
+}
+
+// lines tells the facts to people.
+func (f *modelFacts) lines() []string {
+	rows := [][]string{{"format", f.Format}}
+	if f.Library != "" {
+		rows = append(rows, []string{"written by", f.Library})
+	}
+	rows = append(rows,
+		[]string{"size", fmt.Sprintf("%s, %s in memory", count(f.Parameters, "learned value"), size(f.Bytes))},
+		[]string{"can be cut into", fmt.Sprintf("up to %s", count(int64(f.MaxShards), "shard"))})
+	for _, x := range f.Facts {
+		rows = append(rows, []string{x.Name, x.Value})
+	}
+	if len(f.Operators) > 0 {
+		rows = append(rows, []string{"operators", tally(f.Operators)})
+	}
+	if len(f.Opaque) > 0 {
+		rows = append(rows, []string{"not covered", strings.Join(f.Opaque, ", ")})
+	}
+	lines := columns(rows, "")
+	lines = append(lines, signatureLines(f.Signature)...)
+	if len(f.Largest) > 0 {
+		lines = append(lines, "largest tensors")
+		var table [][]string
+		for _, t := range f.Largest {
+			table = append(table, []string{t.Name, t.DType, fmt.Sprint(t.Shape)})
+		}
+		lines = append(lines, columns(table, "  ")...)
+	}
+	return lines
+}
+
+func tally(n map[string]int) string {
+	var names []string
+	for k := range n {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	for i, k := range names {
+		names[i] = fmt.Sprintf("%d %s", n[k], k)
+	}
+	return strings.Join(names, ", ")
+}
+
+// maxFeatures is how many feature names are listed.
+const maxFeatures = 6
+
+// signatureLines shows inputs and outputs.
+func signatureLines(s manifest.Signature) []string {
+	lines := []string{"inputs"}
+	var rows [][]string
+	for _, in := range s.Inputs {
+		row := []string{in.Name, in.DType.String() + shapeText(in.Shape)}
+		var notes []string
+		if in.Missing {
+			notes = append(notes, "missing values allowed")
+		}
+		for _, d := range in.Accepts {
+			notes = append(notes, "accepts "+d.String())
+		}
+		if len(in.Features) > 0 {
+			notes = append(notes, "features "+featureText(in.Features))
+		}
+		rows = append(rows, append(row, strings.Join(notes, "; ")))
+	}
+	lines = append(lines, columns(rows, "  ")...)
+	lines = append(lines, "outputs")
+	rows = nil
+	for _, o := range s.Outputs {
+		note := "on request"
+		if o.Default {
+			note = "by default"
+		}
+		rows = append(rows, []string{o.Name, o.DType.String() + shapeText(o.Shape), note})
+	}
+	return append(lines, columns(rows, "  ")...)
+}
+
+func shapeText(shape []manifest.Dim) string {
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = d.Name
+		if d.Name == "" {
+			parts[i] = fmt.Sprint(d.Size)
+		}
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+func featureText(list []manifest.Feature) string {
+	var names []string
+	for i, f := range list {
+		if i == maxFeatures {
+			names = append(names, fmt.Sprintf("... %d in all", len(list)))
+			break
+		}
+		if f.Kind == "categorical" {
+			names = append(names, f.Name+" (categorical)")
+		} else {
+			names = append(names, f.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

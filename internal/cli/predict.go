@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// predictFlags are the flags of predict; verify and the readers share some.
+type predictFlags struct {
+	cut                   cutFlags
+	input, output, expect string
+	outputs               []string
+	mode                  string
+	byPosition, json      bool
+	logs                  bool
+}
+
+func (a *App) predict() *cobra.Command {
+	var f predictFlags
+	cmd := &cobra.Command{
+		Use:   "predict MODEL|DIR --input FILE",
+		Short: "predict through real processes, and compare with expected values",
+		Long: `Start the coordinator and the shards as processes behind AWS's own protocol, send them the rows of a file, write the
+answers, and stop. A model file is split into a temporary folder first: with --shards N, with --memory MB, or, when
+neither is given, into functions of 1769 MB, which is one virtual processor on Lambda.
+
+Files are CSV, JSON, JSON Lines, npy, npz or safetensors, by their extension. CSV columns are matched to the model's feature
+names; an empty field is a missing value where the model knows missing values. Any number of rows is streamed.
+
+Answers go to --output FILE, or as CSV to standard output: all rows with --output - or when standard output is not a terminal,
+otherwise the first ten. What happened is told on standard error; --json tells it on standard output instead.
+
+With --expect FILE the outputs that the file has columns of are compared by the model's numeric rule, whether they were
+asked for or not. Beyond the rule the exit status is 1.`,
+		Example: `  shardwise predict model.json --shards 4 --input rows.csv --expect known.csv
+  shardwise predict parts --input rows.npy --output answers.npz --outputs prediction,margin
+  shardwise predict parts --input rows.csv --output - > answers.csv`,
+		Args: oneArgument("the model file or directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return a.runPredict(cmd, args[0], &f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVarP(&f.input, "input", "i", "", "rows to predict")
+	fl.StringVarP(&f.output, "output", "o", "", "where answers go; - is standard output, as CSV")
+	fl.StringVar(&f.expect, "expect", "", "expected values to compare with")
+	f.cut.register(cmd)
+	f.registerShared(cmd)
+	return cmd
+}
+
+// registerShared adds the flags that predict and verify have in common.
+func (f *predictFlags) registerShared(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringSliceVar(&f.outputs, "outputs", nil, "outputs wanted, by name, with commas (default: the model's default ones)")
+	fl.StringVar(&f.mode, "mode", "auto", "numeric mode: auto, exact or sum")
+	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
+	fl.BoolVar(&f.logs, "logs", false, "show the functions' log lines on standard error")
+	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output")
+}
+
+// check refuses flags that cannot go together.
+func (f *predictFlags) check(cmd *cobra.Command) error {
+	switch {
+	case f.input == "":
+		return usage(cmd, "say what to predict: --input FILE")
+	case f.json && f.output == "-":
+		return usage(cmd, "--json and --output - both want standard output; give --output FILE")
+	}
+	return nil
+}
+
+// runPredict resolves the model, runs, and cleans up.
+func (a *App) runPredict(cmd *cobra.Command, path string, f *predictFlags) (err error) {
+	r := newRun(a, cmd, f, "predict")
+	t, err := a.resolve(cmd, path, &f.cut)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, t.close) }()
+	if err := r.predict(t); err != nil {
+		return err
+	}
+	return a.finish(r.facts, r.account, f.json)
+}
+
+// finish tells the facts and turns a verdict into the command's error.
+func (a *App) finish(f *runFacts, c *account, asJSON bool) error {
+	if asJSON {
+		if err := a.printJSON(f); err != nil {
+			return err
+		}
+	} else {
+		a.summarize(f, c)
+	}
+	if f.Within != nil && !*f.Within {
+		return errVerdict
+	}
+	return nil
+}
+
+// errNoRows says that there was nothing to do.
+func errNoRows(path string) error {
+	return asInput(fmt.Errorf("%s has no rows", path))
+}
+
+// closeAll closes in the given order and joins the errors to err.
+func closeAll(err error, closers ...func() error) error {
+	for _, c := range closers {
+		if c != nil {
+			err = errors.Join(err, c())
+		}
+	}
+	return err
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// run is one run of a model directory over a file of rows.
+type run struct {
+	a       *App
+	cmd     *cobra.Command
+	flags   *predictFlags
+	began   time.Time
+	facts   *runFacts
+	account *account
+}
+
+func newRun(a *App, cmd *cobra.Command, f *predictFlags, name string) *run {
+	return &run{a: a, cmd: cmd, flags: f, began: time.Now(), facts: &runFacts{Command: name}}
+}
+
+// predict streams the input through the functions, writes the answers and compares them.
+func (r *run) predict(t *target) (err error) {
+	m, f := t.model.Manifest, r.flags
+	mode, err := m.ResolveMode(f.mode)
+	if err != nil {
+		return usage(r.cmd, "--mode: %w", err)
+	}
+	wanted, err := outputsOf(r.cmd, m, f.outputs)
+	if err != nil {
+		return err
+	}
+	in, err := openInput(f.input, m.Signature, f.byPosition)
+	if err != nil {
+		return asInput(err)
+	}
+	defer func() { err = closeAll(err, in.Close) }()
+	asked := namesOf(wanted)
+	var expected *expectation
+	if f.expect != "" {
+		if expected, err = openExpectation(f.expect, m, mode); err != nil {
+			return asInput(err)
+		}
+		defer func() { err = closeAll(err, expected.reader.Close) }()
+		asked = union(asked, expected.outputs)
+	}
+	sink, err := r.sink(wanted)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closeAll(err, sink.discard) }() // nothing after commit
+	r.facts.Model, r.facts.Outputs = t.facts, namesOf(wanted)
+	err = r.serve(t.model, func(ctx context.Context, d *local.Deployment) error {
+		return r.stream(ctx, d, in, local.Request{Outputs: asked, Mode: mode}, func(k local.Chunk) error {
+			if expected != nil {
+				if err := expected.add(k.Outputs, k.Rows); err != nil {
+					return err
+				}
+			}
+			return sink.write(k.Outputs)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if r.account.rows == 0 && r.account.requests == 0 {
+		return errNoRows(f.input)
+	}
+	if expected != nil {
+		c, err := expected.finish(mode)
+		if err != nil {
+			return err
+		}
+		r.facts.judge([]comparison{c})
+	}
+	return sink.commit()
+}
+
+// serve starts the model's functions, does the work and ends them, and keeps the facts.
+func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Deployment) error) (err error) {
+	ctx := r.cmd.Context()
+	config := local.Config{Model: m, Bootstrap: r.a.Bootstrap, TempDir: r.a.TempDir}
+	if r.flags.logs {
+		config.Log = r.a.logLines()
+	}
+	d, err := local.Start(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = firstError(err, d.Close) }()
+	r.account = newAccount(time.Now())
+	if err := work(ctx, d); err != nil {
+		return err
+	}
+	r.facts.fill(r.account, d, r.began)
+	return nil
+}
+
+// stream predicts all rows with a progress bar and enters the answers in the account.
+func (r *run) stream(ctx context.Context, d *local.Deployment, in namedReader, q local.Request, sink func(local.Chunk) error) error {
+	p := r.a.begin("predicting "+r.flags.input, rowsOf(in), false)
+	defer p.end()
+	return d.Stream(ctx, inputSource{in}, q, func(k local.Chunk) error {
+		r.account.add(k)
+		if err := sink(k); err != nil {
+			return err
+		}
+		p.set(r.account.rows, rowsOf(in))
+		return nil
+	})
+}
+
+// rowsOf is how many rows a reader will yield, -1 when it does not know.
+func rowsOf(in namedReader) int64 {
+	if counted, ok := in.(interface{ Rows() (int64, bool) }); ok {
+		if n, known := counted.Rows(); known {
+			return n
+		}
+	}
+	return -1
+}
+
+// inputSource marks a reader's errors as the user's.
+type inputSource struct{ namedReader }
+
+// Next reads the next rows.
+func (s inputSource) Next(maxRows int) (tensor.Named, error) {
+	in, err := s.namedReader.Next(maxRows)
+	if errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
+	return in, asInput(err)
+}
+
+// sink is where a run's answers go.
+type sink interface {
+	write(out tensor.Named) error
+	// commit makes what was written final; discard undoes it, and does nothing after commit.
+	commit() error
+	discard() error
+}
+
+// sink chooses where answers go: a file, standard output in full, or its beginning.
+func (r *run) sink(outputs []manifest.Output) (sink, error) {
+	switch f := r.flags; {
+	case f.output != "" && f.output != "-":
+		r.facts.Output = f.output
+		return newFileSink(f.output, outputs)
+	case f.json:
+		return nothing{}, nil
+	case f.output == "-" || !r.a.StdoutTerminal:
+		return newTextSink(r.a, outputs, -1), nil
+	}
+	return newTextSink(r.a, outputs, previewRows), nil
+}

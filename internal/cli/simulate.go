@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/simulator"
+)
+
+// simulateFacts is the document of simulate --json, printed once the endpoint answers.
+type simulateFacts struct {
+	Endpoint    string   `json:"endpoint"`
+	Region      string   `json:"region"`
+	Coordinator string   `json:"coordinator"`
+	Shards      []string `json:"shards"`
+	Aliases     []string `json:"aliases"`
+	Fingerprint string   `json:"fingerprint"`
+	Example     string   `json:"example"`
+}
+
+func (a *App) simulate() *cobra.Command {
+	var addr string
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "simulate DIR",
+		Short: "serve AWS Lambda's API for a model directory on this computer",
+		Long: `Serve the functions of a model directory behind AWS Lambda's own API until interrupted. The AWS CLI, boto3 and every AWS SDK
+reach them with AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do. Processes start on demand,
+one for each concurrent invocation of a function, and all of them end with this command.
+
+The functions' log lines appear on standard error.`,
+		Example: `  shardwise simulate parts
+  shardwise simulate parts --addr 127.0.0.1:9001 --quiet`,
+		Args: oneArgument("the model directory"),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if isDir, err := isDirectory(args[0]); err != nil {
+				return err
+			} else if !isDir {
+				return usage(cmd, "%s is a file; simulate wants a directory that split wrote: shardwise split %s -o DIR --shards N", args[0], args[0])
+			}
+			t, err := directory(args[0])
+			if err != nil {
+				return err
+			}
+			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr}
+			if !quiet {
+				config.Log = a.logLines()
+			}
+			d, err := local.Start(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			defer func() { err = firstError(err, d.Close) }()
+			if err := a.announce(d, asJSON); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			a.say("stopping")
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen here; port 0 takes a free one")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
+	return cmd
+}
+
+// announce tells how to reach the functions.
+func (a *App) announce(d *local.Deployment, asJSON bool) error {
+	f := simulateFacts{
+		Endpoint: d.Endpoint(), Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
+		Aliases: []string{manifest.LiveAlias, manifest.Alias(d.Fingerprint)}, Fingerprint: d.Fingerprint,
+	}
+	for _, s := range d.Model.Deployment.Shards {
+		f.Shards = append(f.Shards, s.Name)
+	}
+	f.Example = example(d)
+	if asJSON {
+		return a.printJSON(f)
+	}
+	return a.print([]byte(strings.Join([]string{
+		"endpoint     " + f.Endpoint,
+		"coordinator  " + f.Coordinator + ", alias " + f.Aliases[0],
+		"shards       " + f.Shards[0] + " to " + f.Shards[len(f.Shards)-1] + ", alias " + f.Aliases[1],
+		"",
+		"try it from another terminal:",
+		"",
+		f.Example, "",
+		"interrupt to stop", "",
+	}, "\n")))
+}
+
+// example is a complete invocation of the coordinator by the AWS CLI: one row of zeros, or of missing values.
+func example(d *local.Deployment) string {
+	var inputs []string
+	for _, in := range d.Manifest.Signature.Inputs {
+		n, shape := 1, make([]string, len(in.Shape))
+		for i, dim := range in.Shape {
+			size := dim.Size
+			if dim.Name != "" {
+				size = 1
+			}
+			shape[i] = fmt.Sprint(size)
+			n *= size
+		}
+		value := "0"
+		if in.DType.Size() == 0 {
+			value = `""`
+		}
+		data := strings.TrimSuffix(strings.Repeat(value+",", n), ",")
+		inputs = append(inputs, fmt.Sprintf(`{"name":%q,"shape":[%s],"datatype":%q,"data":[%s]}`,
+			in.Name, strings.Join(shape, ","), in.DType.OIP(), data))
+	}
+	return fmt.Sprintf(`  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=%s \
+  aws lambda invoke --endpoint-url %s \
+    --function-name %s --qualifier %s --cli-binary-format raw-in-base64-out \
+    --payload '{"inputs":[%s]}' /dev/stdout`,
+		simulator.DefaultRegion, d.Endpoint(), d.Model.Deployment.Coordinator.Name, manifest.LiveAlias, strings.Join(inputs, ","))
+}
+
+// logLines shows functions' log lines on standard error, each with its function.
+func (a *App) logLines() func(simulator.LogLine) {
+	var mu sync.Mutex
+	return func(l simulator.LogLine) {
+		mu.Lock()
+		defer mu.Unlock()
+		a.say("%s %s", a.paint(dimmed, l.Function), l.Text)
+	}
+}

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/splitter"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+// cutFlags are the wishes that split and predict share.
+type cutFlags struct {
+	shards, memory int
+	name, version  string
+}
+
+func (c *cutFlags) register(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&c.shards, "shards", 0, "cut into N shards, one function each")
+	cmd.Flags().IntVar(&c.memory, "memory", 0, "cut into as few shards as fit into functions of MB memory (128 to 10240)")
+	cmd.Flags().StringVar(&c.name, "name", "", "model name: part of the functions' names (default: the file's name)")
+	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own version (default: 1)")
+}
+
+// given names the first of the flags that the user set, "" when there is none.
+func (c *cutFlags) given(cmd *cobra.Command) string {
+	for _, name := range []string{"shards", "memory", "name", "model-version"} {
+		if cmd.Flags().Changed(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// options checks the flags. fallbackMB is the memory when neither shards nor memory is given; 0 makes that an error.
+func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, error) {
+	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Name: c.name, Version: c.version}
+	f := cmd.Flags()
+	switch {
+	case f.Changed("shards") && f.Changed("memory"):
+		return o, usage(cmd, "--shards and --memory exclude each other: give the number of shards, or the memory and let shardwise choose the number")
+	case f.Changed("shards") && c.shards < 1:
+		return o, usage(cmd, "--shards %d: at least 1 is wanted", c.shards)
+	case f.Changed("memory") && (c.memory < 128 || c.memory > 10240):
+		return o, usage(cmd, "--memory %d: a Lambda function has 128 to 10240 MB", c.memory)
+	case c.shards == 0 && c.memory == 0 && fallbackMB == 0:
+		return o, usage(cmd, "say how to cut: --shards N, or --memory MB for as few shards as fit")
+	case c.shards == 0 && c.memory == 0:
+		o.MemoryMB = fallbackMB
+	}
+	return o, nil
+}
+
+// splitFacts is the document of split --json, and part of predict's.
+type splitFacts struct {
+	Model       string       `json:"model"`
+	Version     string       `json:"version"`
+	Directory   string       `json:"directory,omitempty"`
+	Fingerprint string       `json:"fingerprint"`
+	Shards      []shardFacts `json:"shards"`
+	Stages      int          `json:"stages"`
+	LocalBytes  int64        `json:"coordinator_bytes"`
+	Modes       []string     `json:"modes"`
+	Seconds     float64      `json:"seconds,omitempty"`
+}
+
+// shardFacts is one shard in it.
+type shardFacts struct {
+	Bytes     int64 `json:"bytes"`
+	MemoryMB  int   `json:"memory_mb"`
+	FirstTree *int  `json:"first_tree,omitempty"`
+	Trees     *int  `json:"trees,omitempty"`
+	Features  *int  `json:"features,omitempty"`
+}
+
+func (a *App) split() *cobra.Command {
+	var cut cutFlags
+	var out string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "split MODEL -o DIR (--shards N | --memory MB)",
+		Short: "cut a model file into shard files and a manifest",
+		Long: `Cut a model into shards. DIR gets manifest.json (the contract), deployment.json (function names, memory, timeouts; yours
+to edit) and the files of each shard and of the coordinator. The same model and flags give the same bytes. DIR must not
+exist, or be empty; when the command fails it is left as it was.
+
+MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file of dense layers. Models larger than memory are read
+and written as streams.`,
+		Example: `  shardwise split model.json -o parts --shards 4
+  shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7`,
+		Args: oneArgument("the model file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return usage(cmd, "say where to: -o DIR")
+			}
+			o, err := cut.options(cmd, 0)
+			if err != nil {
+				return err
+			}
+			facts, err := a.cut(cmd.Context(), args[0], out, o)
+			if err != nil {
+				return err
+			}
+			facts.Directory = out
+			if asJSON {
+				return a.printJSON(facts)
+			}
+			for _, line := range facts.lines() {
+				a.say("%s", line)
+			}
+			a.say("wrote %s; next: shardwise verify %s --input FILE", out, out)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "", "the directory to write")
+	cut.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+// cut splits a model file and tells how it went.
+func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*splitFacts, error) {
+	began := time.Now()
+	p := a.begin("splitting "+model, -1, true)
+	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
+	p.end()
+	if err != nil {
+		return nil, splitError(model, err)
+	}
+	facts, err := factsOf(m)
+	if err != nil {
+		return nil, err
+	}
+	facts.Seconds = time.Since(began).Seconds()
+	return facts, nil
+}
+
+// splitError adds the model file to errors that do not name it. What an importer cannot read is the user's file; what
+// cannot be written is not.
+func splitError(model string, err error) error {
+	var refusal *layout.RefusalError
+	if errors.As(err, &refusal) {
+		return asInput(fmt.Errorf("%s: %w", model, err))
+	}
+	return err
+}
+
+// factsOf tells what a manifest holds.
+func factsOf(m *manifest.Manifest) (*splitFacts, error) {
+	fp, err := manifest.Fingerprint(m)
+	if err != nil {
+		return nil, err
+	}
+	d := manifest.DefaultDeployment(m)
+	f := &splitFacts{Model: m.Name, Version: m.Version, Fingerprint: fp, Modes: m.Modes}
+	for _, s := range m.Steps {
+		if s.Stage != nil {
+			f.Stages++
+		}
+	}
+	for i := range m.Shards {
+		s := &m.Shards[i]
+		facts := shardFacts{Bytes: bytesOf(s.Files), MemoryMB: d.Shards[i].MemoryMB}
+		if s.Trees != nil {
+			features := len(s.Trees.Features)
+			facts.FirstTree, facts.Trees, facts.Features = &s.Trees.First, &s.Trees.Count, &features
+		}
+		f.Shards = append(f.Shards, facts)
+	}
+	if m.Local != nil {
+		f.LocalBytes = bytesOf(m.Local.Files)
+	}
+	return f, nil
+}
+
+func bytesOf(files []manifest.File) int64 {
+	var n int64
+	for _, f := range files {
+		n += f.Bytes
+	}
+	return n
+}
+
+// maxShardLines is how many shards are listed one by one.
+const maxShardLines = 16
+
+// lines tells the facts to people.
+func (f *splitFacts) lines() []string {
+	head := fmt.Sprintf("model %s version %s: %s in %s, fingerprint %.12s", f.Model, f.Version,
+		count(int64(len(f.Shards)), "shard"), count(int64(f.Stages), "stage"), f.Fingerprint)
+	var rows [][]string
+	for i, s := range f.Shards {
+		if i == maxShardLines {
+			break
+		}
+		row := []string{fmt.Sprintf("shard %d/%d", i, len(f.Shards)), size(s.Bytes), fmt.Sprintf("function of %d MB", s.MemoryMB)}
+		if s.Trees != nil {
+			row = append(row, fmt.Sprintf("trees %d to %d", *s.FirstTree, *s.FirstTree+*s.Trees-1), count(int64(*s.Features), "feature"))
+		}
+		rows = append(rows, row)
+	}
+	lines := append([]string{head}, columns(rows, "  ")...)
+	if n := len(f.Shards) - maxShardLines; n > 0 {
+		lines = append(lines, fmt.Sprintf("  ... and %d more", n))
+	}
+	if f.LocalBytes > 0 {
+		lines = append(lines, fmt.Sprintf("  coordinator holds %s of its own", size(f.LocalBytes)))
+	}
+	return lines
+}

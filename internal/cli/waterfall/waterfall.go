@@ -1,0 +1,122 @@
+package waterfall
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Span is one call: from Start to End on the chart's axis, of which the last Work before End was spent inside the
+// function itself; the rest is the way there and back, and the start of a new process. A failed call is drawn as such.
+type Span struct {
+	Start, End time.Duration
+	Work       time.Duration
+	Failed     bool
+}
+
+// Lane is one line: who did it, its calls, and a remark after the bar.
+type Lane struct {
+	Label string
+	Spans []Span
+	Note  string
+}
+
+// The marks of a bar.
+const (
+	markTravel = '░'
+	markWork   = '█'
+	markFailed = '×'
+)
+
+// Legend explains the marks.
+const Legend = "█ inside the function   ░ on the way, or starting its process   × failed attempt"
+
+// Lines draws the lanes in width columns over the time from 0 to total. Labels longer than a third of the width are cut.
+// The first line is the axis.
+func Lines(lanes []Lane, total time.Duration, width int) []string {
+	label, note := 0, 0
+	for _, l := range lanes {
+		label = max(label, utf8.RuneCountInString(l.Label))
+		note = max(note, utf8.RuneCountInString(l.Note))
+	}
+	label = min(label, max(width/3, 8))
+	bar := max(width-label-note-6, 10)
+	lines := make([]string, 0, len(lanes)+1)
+	lines = append(lines, axis(label, bar, total))
+	for _, l := range lanes {
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s", pad(l.Label, label), l.bar(total, bar), l.Note), " "))
+	}
+	return lines
+}
+
+// axis is the line above the bars: zero at the left end, the total at the right.
+func axis(label, bar int, total time.Duration) string {
+	end := Duration(total)
+	dashes := max(bar-1-utf8.RuneCountInString(end)-2, 0)
+	return fmt.Sprintf("  %s 0 %s %s", pad("", label), strings.Repeat("─", dashes), end)
+}
+
+// bar draws the spans of a lane; where they overlap, the more telling mark stays: failed over work over travel.
+func (l Lane) bar(total time.Duration, width int) string {
+	cells := []rune(strings.Repeat(" ", width))
+	for _, s := range l.Spans {
+		mark(cells, s.Start, s.End, total, markTravel)
+	}
+	for _, s := range l.Spans {
+		if s.Work > 0 && !s.Failed {
+			mark(cells, max(s.Start, s.End-s.Work), s.End, total, markWork)
+		}
+	}
+	for _, s := range l.Spans {
+		if s.Failed {
+			mark(cells, s.Start, s.End, total, markFailed)
+		}
+	}
+	return string(cells)
+}
+
+// mark fills the cells that the time from start to end touches, at least one.
+func mark(cells []rune, start, end, total time.Duration, m rune) {
+	n := len(cells)
+	if n == 0 || total <= 0 {
+		return
+	}
+	at := func(d time.Duration) float64 { return float64(d) / float64(total) * float64(n) }
+	lo := min(max(int(at(start)), 0), n-1)
+	hi := min(max(int(at(end)+0.999), lo+1), n)
+	for i := lo; i < hi; i++ {
+		cells[i] = m
+	}
+}
+
+// pad cuts or fills the text to n columns.
+func pad(s string, n int) string {
+	r := []rune(s)
+	if len(r) > n {
+		return string(r[:max(n-1, 0)]) + "…"
+	}
+	return s + strings.Repeat(" ", n-len(r))
+}
+
+// Duration writes a time with three digits or so, in the unit that people use for it.
+func Duration(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	switch {
+	case d < 0:
+		return "-" + Duration(-d)
+	case d < 10*time.Microsecond:
+		return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.0f µs", float64(d)/float64(time.Microsecond))
+	case ms < 10:
+		return fmt.Sprintf("%.2f ms", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
+	case d < time.Minute:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

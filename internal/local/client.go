@@ -1,0 +1,131 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/shardwise/shardwise/coordinator"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+// Request is what is asked of the coordinator for every row.
+type Request struct {
+	Outputs []string // names; empty means the default ones
+	Mode    string   // numeric mode; "" means auto
+}
+
+// Answer is the coordinator's answer for some rows: outputs by name, the report of who did what when, the payloads'
+// sizes in bytes, and when the client asked and was answered.
+type Answer struct {
+	Outputs      tensor.Named
+	Report       coordinator.Report
+	RequestBytes int
+	ReplyBytes   int
+	Start, End   time.Time
+}
+
+// metaReport is the key under which a coordinator's reply carries its report.
+const metaReport = "report"
+
+// Predict asks the coordinator once, for all the rows of in, which must fit into one request. The outputs have been
+// checked: all that were asked for, of the dtypes of the signature, one row for each of in's. Failures are *shard.Error.
+func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*Answer, error) {
+	body, err := wire.EncodeBody(in)
+	if err != nil {
+		return nil, &shard.Error{Op: "predict", Kind: shard.BadInput, Cause: err}
+	}
+	rows := rowsOf(d.Manifest, in)
+	w := wire.Request{Kind: wire.KindPredict, Fingerprint: d.Fingerprint, RequestID: uuid.NewString(), Attempt: 1,
+		Rows: max(rows, 0), Outputs: r.Outputs, Mode: r.Mode, Reply: d.Model.Deployment.Reply}
+	payload, err := wire.AppendRequest(nil, &w, body)
+	if err != nil {
+		return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Cause: err}
+	}
+	a := &Answer{RequestBytes: len(payload), Start: time.Now()}
+	target := coordinator.Target{Function: d.Model.Deployment.Coordinator.Name, Qualifier: manifest.LiveAlias}
+	reply, err := d.client.Invoke(ctx, target, payload)
+	a.End, a.ReplyBytes = time.Now(), len(reply.Body)
+	if err != nil {
+		return nil, err
+	}
+	if reply.FunctionError != "" {
+		return nil, fmt.Errorf("coordinator %s: %w", target, shard.ParseFunctionError(reply.Body))
+	}
+	return a, d.read(a, reply.Body, &w, rows)
+}
+
+// read decodes the answer and refuses one that is not what was asked for.
+func (d *Deployment) read(a *Answer, body []byte, w *wire.Request, rows int) error {
+	bad := func(err error) error {
+		return &shard.Error{Op: "predict", Kind: shard.Corrupt, Message: "the coordinator's answer is not the one asked for", Cause: err}
+	}
+	out, meta, err := wire.DecodeFrame(w.Reply, body)
+	if err != nil {
+		return bad(err)
+	}
+	if err := json.Unmarshal([]byte(meta[metaReport]), &a.Report); err != nil {
+		return bad(fmt.Errorf("its report: %w", err))
+	}
+	wanted, err := d.Manifest.ResolveOutputs(w.Outputs)
+	if err != nil {
+		return &shard.Error{Op: "predict", Kind: shard.BadInput, Cause: err}
+	}
+	var faults []error
+	for _, o := range wanted {
+		if err := checkOutput(o, out[o.Name], rows); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if len(faults) == 0 && len(out) != len(wanted) {
+		faults = append(faults, fmt.Errorf("wanted %d outputs, found %v", len(wanted), out.Names()))
+	}
+	if len(faults) > 0 {
+		return bad(errors.Join(faults...))
+	}
+	a.Outputs = out
+	return nil
+}
+
+// checkOutput holds an output against the signature.
+func checkOutput(o manifest.Output, t *tensor.Tensor, rows int) error {
+	if t == nil {
+		return fmt.Errorf("output %s is missing", o.Name)
+	}
+	if t.DType() != o.DType || t.Rank() != len(o.Shape) {
+		return fmt.Errorf("output %s: wanted %s with %d dimensions, found %v", o.Name, o.DType, len(o.Shape), t)
+	}
+	for i, dim := range o.Shape {
+		want := dim.Size
+		if dim.Name == manifest.Batch && rows >= 0 {
+			want = rows
+		} else if dim.Name != "" {
+			continue
+		}
+		if t.Dim(i) != want {
+			return fmt.Errorf("output %s: wanted %d in dimension %d, found %v", o.Name, want, i, t)
+		}
+	}
+	return nil
+}
+
+// rowsOf is the extent of the batch dimension, -1 when no input has one.
+func rowsOf(m *manifest.Manifest, in tensor.Named) int {
+	for i := range m.Signature.Inputs {
+		spec := &m.Signature.Inputs[i]
+		t := in[spec.Name]
+		if batched(spec.Shape) && t != nil && t.Rank() > 0 {
+			return t.Dim(0)
+		}
+	}
+	return -1
+}
+
+func batched(shape []manifest.Dim) bool { return len(shape) > 0 && shape[0].Name == manifest.Batch }

@@ -1,0 +1,110 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/shardwise/shardwise/coordinator/awslambda"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/simulator"
+)
+
+// Model is a model directory's contracts.
+type Model struct {
+	Dir         string
+	Manifest    *manifest.Manifest
+	Deployment  *manifest.Deployment
+	Fingerprint string
+}
+
+// Config says what to run and how.
+type Config struct {
+	Model *Model
+	// Bootstrap is the executable that every function runs under the name bootstrap.
+	Bootstrap string
+	// Addr is the endpoint's listening address; "127.0.0.1:0" if empty.
+	Addr string
+	// TempDir is the parent of temporary folders; os.TempDir() if empty.
+	TempDir string
+	// Log receives every log line of every function; may be called concurrently; nil discards them.
+	Log func(simulator.LogLine)
+}
+
+// Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
+type Deployment struct {
+	*Model
+	Functions []simulator.Function // coordinator first, then the shards
+
+	sim    *simulator.Simulator
+	client *awslambda.Client
+	ledger *ledger
+}
+
+// Load reads and validates the contracts of a model directory. Its other files are not looked at; see CheckFiles.
+func Load(dir string) (*Model, error) {
+	path := filepath.Join(dir, manifest.FileName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no %s; name a directory that split wrote, or a model file: %w", dir, manifest.FileName, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	m, err := manifest.Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d, err := manifest.ReadDeployment(filepath.Join(dir, manifest.DeploymentFileName), m)
+	if err != nil {
+		return nil, err
+	}
+	// Decode accepts the canonical form only, whose hash is the fingerprint.
+	sum := sha256.Sum256(data)
+	return &Model{Dir: dir, Manifest: m, Deployment: d, Fingerprint: hex.EncodeToString(sum[:])}, nil
+}
+
+// Start begins to serve the model's functions. No process runs before a function is invoked. Ending ctx closes the
+// deployment; the caller closes it as well, in any case.
+func Start(ctx context.Context, c Config) (*Deployment, error) {
+	m := c.Model
+	if err := CheckFiles(m.Dir, m.Manifest); err != nil {
+		return nil, err
+	}
+	d := &Deployment{Model: m, ledger: newLedger(c.Log),
+		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
+	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line})
+	if err != nil {
+		return nil, err
+	}
+	d.sim = sim
+	d.client, err = awslambda.New(awslambda.Options{
+		Region: simulator.DefaultRegion, Endpoint: sim.Endpoint(), FanOut: inFlight,
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	if err != nil {
+		return nil, errors.Join(err, sim.Close())
+	}
+	return d, nil
+}
+
+// Endpoint is the base URL of the simulated AWS services.
+func (d *Deployment) Endpoint() string { return d.sim.Endpoint() }
+
+// Close ends every process and removes what Start made. It may be called more than once.
+func (d *Deployment) Close() error {
+	d.client.Close()
+	return d.sim.Close()
+}
+
+// Processes counts the processes that were started so far, by function.
+func (d *Deployment) Processes() map[string]int { return d.ledger.processes() }
+
+// Bills sums what the functions' REPORT lines say so far, by function.
+func (d *Deployment) Bills() map[string]Bill { return d.ledger.bills() }
