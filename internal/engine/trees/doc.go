@@ -1,0 +1,34 @@
+// Package trees holds the operators of tree ensembles, all of the domain shardwise, version 1:
+//
+//   - TreeEnsemble walks a packed ensemble (package forest) and gives leaf values, their sums, and the leaves' nodes;
+//   - TreeLeaf turns the leaves' nodes into the library's own leaf indices;
+//   - XGBoostObjective turns margins into predictions.
+//
+// The tables of an ensemble are the node's weights; they are checked in full before the first walk and trusted
+// afterwards. The package knows nothing of shards or of how margins are put together. internal/engine/native assembles
+// its table; the tree partitioner uses the names and the transforms.
+package trees
+
+import (
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/graph"
+)
+
+// Version is the version of the domain shardwise that these operators are defined in.
+const Version = 1
+
+// The operators' names.
+const (
+	OpEnsemble  = "TreeEnsemble"
+	OpLeaf      = "TreeLeaf"
+	OpObjective = "XGBoostObjective"
+)
+
+// Table is the family's operators.
+func Table() engine.Table {
+	op := func(build func(*engine.Site) (engine.Kernel, error)) []engine.Operator {
+		return []engine.Operator{{Since: Version, Until: Version, Build: build}}
+	}
+	key := func(name string) engine.Key { return engine.Key{Domain: graph.ShardwiseDomain, Op: name} }
+	return engine.Table{key(OpEnsemble): op(buildEnsemble), key(OpLeaf): op(buildLeaf), key(OpObjective): op(buildObjective)}
+}
