@@ -99,9 +99,9 @@ func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration,
 		out, err = c.read(&r, reply, &a)
 	}
 	err = attemptError(ctx, err)
-	a.EndUS, a.Outcome = c.run.recorder.us(), "ok"
+	a.EndUS, a.Outcome = c.run.recorder.us(), outcomeOK
 	if err != nil {
-		a.Outcome, a.Error = shard.KindOf(err).String(), err.Error()
+		a.Outcome, a.Error = shard.KindOf(err).String(), clipTo(err.Error(), maxErrorText)
 	}
 	c.run.recorder.attempt(a)
 	return out, reply.RetryAfter, err

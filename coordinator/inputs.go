@@ -154,9 +154,11 @@ func quoted(names []string) string {
 	return strings.Join(parts, ", ")
 }
 
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "..."
+func clip(s string) string { return clipTo(s, 64) }
+
+func clipTo(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:n], "") + "..."
 }

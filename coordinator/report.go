@@ -19,6 +19,7 @@ type Report struct {
 	Blocks    int       `json:"blocks"`
 	Attempts  []Attempt `json:"attempts"` // by step, block, shard, attempt
 	Locals    []Local   `json:"locals"`   // by step, block
+	Omitted   int       `json:"omitted"`  // attempts and locals left out of a reply for size
 }
 
 // Attempt is one invocation of a shard. Outcome is "ok" or the name of the error's kind.
@@ -44,6 +45,8 @@ type Attempt struct {
 	order int // of the step in the plan
 }
 
+const outcomeOK = "ok"
+
 // Local is one run of a local program.
 type Local struct {
 	Step    string `json:"step"`
@@ -63,6 +66,41 @@ func (r *Report) Retried() int {
 		}
 	}
 	return n
+}
+
+// maxErrorText bounds an attempt's error in the report; the request's own error has the whole text.
+const maxErrorText = 300
+
+// maxReported is how many attempts a reply's report holds: some 300 KB of text, against 6 MB for the reply.
+const maxReported = 1000
+
+// abridged keeps at most limit attempts and as many locals: those of the first blocks, and every failed attempt among the
+// first limit ones of those.
+func (r *Report) abridged(limit int) *Report {
+	if len(r.Attempts) <= limit && len(r.Locals) <= limit {
+		return r
+	}
+	short := *r
+	short.Attempts, short.Locals = nil, r.Locals[:min(len(r.Locals), limit)]
+	failed := 0
+	for _, a := range r.Attempts {
+		if a.Outcome != outcomeOK {
+			failed++
+		}
+	}
+	room := limit - min(failed, limit)
+	for _, a := range r.Attempts {
+		switch {
+		case len(short.Attempts) == limit:
+		case a.Outcome != outcomeOK:
+			short.Attempts = append(short.Attempts, a)
+		case room > 0:
+			room--
+			short.Attempts = append(short.Attempts, a)
+		}
+	}
+	short.Omitted = len(r.Attempts) - len(short.Attempts) + len(r.Locals) - len(short.Locals)
+	return &short
 }
 
 // recorder collects a report from several goroutines.

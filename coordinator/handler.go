@@ -1,0 +1,151 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/shardwise/shardwise/coordinator/oip"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
+	"github.com/shardwise/shardwise/shard/wire/jsonscan"
+)
+
+// Handler answers the coordinator's invocations. It accepts
+//
+//   - an infer request of the Open Inference Protocol as JSON (package oip), answered by its infer response;
+//   - the compact form: package wire's envelope with kind "predict", whose body is a frame of the inputs, answered by a
+//     frame of the outputs whose metadata are version, fingerprint, request, mode and report (a Report as JSON);
+//   - the envelope with kind "describe", answered by a Description as JSON.
+//
+// It is safe for concurrent use.
+type Handler struct {
+	c   *Coordinator
+	log *slog.Logger
+}
+
+// NewHandler makes a Handler; a nil log means slog's default.
+func NewHandler(c *Coordinator, log *slog.Logger) *Handler {
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Handler{c: c, log: log}
+}
+
+// Invoke makes a Handler a lambda.Handler: Handle, with errors in the form that the Lambda runtime reports.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	reply, err := h.Handle(ctx, payload)
+	return reply, shard.Response(err)
+}
+
+// Handle answers one request. The payload is not retained; the reply belongs to the caller. The error is an
+// *shard.Error; a panic becomes one of kind Internal, with its stack in the log.
+func (h *Handler) Handle(ctx context.Context, payload []byte) (reply []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("panic while answering a request", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			reply, err = nil, &shard.Error{Op: "predict", Kind: shard.Internal, Message: fmt.Sprintf("panic: %v; the log holds the stack", p)}
+		}
+	}()
+	if compact(payload) {
+		reply, err = h.envelope(ctx, payload)
+	} else {
+		reply, err = h.oip(ctx, payload)
+	}
+	return reply, typed(err)
+}
+
+// compact reports whether payload is package wire's envelope: the first key that only one of the two forms has decides.
+// What is neither is left to the protocol's decoder to refuse.
+func compact(payload []byte) bool {
+	is := false
+	stop := fmt.Errorf("decided")
+	s := jsonscan.New(payload)
+	if err := s.Object(func(key []byte) error {
+		switch string(key) {
+		case "id", "inputs", "parameters":
+			return stop
+		case "outputs": // both have it
+			return s.Skip()
+		}
+		is = true
+		return stop
+	}); err != nil && err != stop {
+		return false
+	}
+	return is
+}
+
+func (h *Handler) oip(ctx context.Context, payload []byte) ([]byte, error) {
+	in, err := oip.Decode(payload)
+	if err != nil {
+		return nil, err
+	}
+	result, err := h.c.Run(ctx, Request{
+		ID: in.ID, Inputs: in.Inputs, Outputs: in.Outputs, Mode: in.Mode, Deadline: time.Duration(in.DeadlineMS) * time.Millisecond,
+	})
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := h.c.manifest.ResolveOutputs(in.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	r := &oip.Response{Model: h.c.manifest.Name, Version: h.c.manifest.Version, ID: result.Report.Request, Mode: result.Mode, Outputs: result.Outputs}
+	for _, o := range outputs {
+		r.Names = append(r.Names, o.Name)
+	}
+	return oip.Encode(r)
+}
+
+func (h *Handler) envelope(ctx context.Context, payload []byte) ([]byte, error) {
+	r, err := wire.DecodeRequest(payload)
+	if err != nil {
+		return nil, err
+	}
+	if r.Fingerprint != "" && r.Fingerprint != h.c.fingerprint {
+		return nil, &wire.MismatchError{Field: "request's fingerprint", Want: h.c.fingerprint, Found: r.Fingerprint}
+	}
+	switch r.Kind {
+	case wire.KindDescribe:
+		return json.Marshal(h.c.Describe())
+	case wire.KindPredict:
+		return h.predict(ctx, r)
+	}
+	return nil, &wire.UnsupportedError{Feature: "kind " + strconv.Quote(r.Kind) + " at a coordinator", Remedy: "send it to a shard"}
+}
+
+// Metadata keys of the reply to a predict request.
+const (
+	MetaVersion     = "version"
+	MetaFingerprint = "fingerprint"
+	MetaRequest     = "request"
+	MetaMode        = "mode"
+	MetaReport      = "report"
+)
+
+func (h *Handler) predict(ctx context.Context, r *wire.Request) ([]byte, error) {
+	in, _, err := tensor.ParseFrame(r.Body, tensor.Limits{})
+	if err != nil {
+		return nil, &wire.FormatError{What: "request", Err: err}
+	}
+	result, err := h.c.Run(ctx, Request{
+		ID: r.RequestID, Inputs: in, Outputs: r.Outputs, Mode: r.Mode, Deadline: time.Duration(r.BudgetMS) * time.Millisecond, Trace: r.Trace,
+	})
+	if err != nil {
+		return nil, err
+	}
+	report, err := json.Marshal(result.Report.abridged(maxReported))
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeFrame(r.Reply, result.Outputs, map[string]string{
+		MetaVersion: strconv.Itoa(wire.Version), MetaFingerprint: h.c.fingerprint, MetaRequest: result.Report.Request,
+		MetaMode: result.Mode, MetaReport: string(report),
+	})
+}

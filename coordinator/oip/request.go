@@ -1,0 +1,149 @@
+package oip
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard/wire"
+	"github.com/shardwise/shardwise/shard/wire/jsonscan"
+)
+
+// Bounds on hostile requests; tensors are bounded by the text that they come from.
+const (
+	maxTensors = 1 << 12
+	maxRank    = 16
+)
+
+// Request is a decoded infer request. Mode and DeadlineMS come from its parameters.
+type Request struct {
+	ID         string
+	Inputs     tensor.Named
+	Outputs    []string
+	Mode       string
+	DeadlineMS int64
+}
+
+// decoder is the state of one Decode.
+type decoder struct {
+	s    *jsonscan.Scanner
+	r    Request
+	seen map[string]bool
+}
+
+// Decode reads an infer request. Errors are *wire.FormatError, or *wire.UnsupportedError for what the protocol has and
+// this package does not.
+func Decode(payload []byte) (*Request, error) {
+	d := &decoder{s: jsonscan.New(payload), r: Request{Inputs: tensor.Named{}}, seen: map[string]bool{}}
+	err := d.s.Object(d.field)
+	if err == nil {
+		err = d.s.End()
+	}
+	if err == nil && !d.seen["inputs"] {
+		err = fmt.Errorf(`key "inputs" is missing`)
+	}
+	if err == nil {
+		return &d.r, nil
+	}
+	if u, ok := err.(*wire.UnsupportedError); ok {
+		return nil, u
+	}
+	return nil, &wire.FormatError{What: "infer request", Err: err}
+}
+
+func (d *decoder) field(key []byte) (err error) {
+	name := string(key)
+	if d.seen[name] {
+		return fmt.Errorf("key %q stands twice", name)
+	}
+	switch name {
+	case "id":
+		d.r.ID, err = text(d.s)
+	case "inputs":
+		err = d.s.Array(d.input)
+	case "outputs":
+		err = d.s.Array(d.output)
+	case "parameters":
+		err = d.parameters()
+	default:
+		return fmt.Errorf("unknown key %q; known are id, inputs, outputs, parameters", clip(name))
+	}
+	d.seen[name] = true
+	return err
+}
+
+func text(s *jsonscan.Scanner) (string, error) {
+	t, err := s.String()
+	if err == nil && len(t) > wire.MaxText {
+		err = fmt.Errorf("text of %d bytes, at most %d are allowed", len(t), wire.MaxText)
+	}
+	return string(t), err
+}
+
+func (d *decoder) output(i int) error {
+	if i >= maxTensors {
+		return fmt.Errorf("more than %d outputs", maxTensors)
+	}
+	name := ""
+	err := d.s.Object(func(key []byte) (err error) {
+		switch string(key) {
+		case "name":
+			name, err = text(d.s)
+		case "parameters":
+			err = noBinary(d.s)
+		default:
+			err = fmt.Errorf("unknown key %q in output %d", clip(string(key)), i)
+		}
+		return err
+	})
+	if err == nil && name == "" {
+		err = fmt.Errorf("output %d has no name", i)
+	}
+	d.r.Outputs = append(d.r.Outputs, name)
+	return err
+}
+
+// noBinary reads the parameters of a tensor, which can only concern the binary extension, and refuses its use.
+func noBinary(s *jsonscan.Scanner) error {
+	return s.Object(func(key []byte) error {
+		name := string(key)
+		if name == "binary_data" {
+			if on, err := s.Bool(); err != nil || !on {
+				return err
+			}
+		}
+		return &wire.UnsupportedError{Feature: fmt.Sprintf("tensor parameter %q", clip(name)), Remedy: "send and ask for data as JSON"}
+	})
+}
+
+func (d *decoder) parameters() error {
+	seen := map[string]bool{}
+	return d.s.Object(func(key []byte) (err error) {
+		name := string(key)
+		if seen[name] {
+			return fmt.Errorf("parameter %q stands twice", clip(name))
+		}
+		seen[name] = true
+		switch name {
+		case "mode":
+			d.r.Mode, err = text(d.s)
+		case "deadline_ms":
+			d.r.DeadlineMS, err = d.s.Int(1, math.MaxInt32)
+		case "binary_data_output":
+			var on bool
+			if on, err = d.s.Bool(); on {
+				err = &wire.UnsupportedError{Feature: "binary_data_output", Remedy: "ask for outputs as JSON"}
+			}
+		default:
+			err = &wire.UnsupportedError{Feature: fmt.Sprintf("parameter %q", clip(name)), Remedy: "known are mode and deadline_ms"}
+		}
+		return err
+	})
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "..."
+	}
+	return s
+}
