@@ -131,3 +131,22 @@ func TestBoto3Invokes(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+func TestTheDocumentsPythonSnippetRuns(t *testing.T) {
+	python := tool(t, "python3", "-c", "import boto3")
+	page, err := os.ReadFile("../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```python\n")
+	snippet, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/simulator.md holds no Python snippet")
+	}
+	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "echo", "echo")}})
+	cmd := exec.Command(python, "-c", snippet)
+	cmd.Env = toolEnv(sim.Endpoint())
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "{\"a\": 1}\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
