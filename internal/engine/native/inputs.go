@@ -1,0 +1,87 @@
+package native
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// checkInputs compares the inputs with what the graph declares: every name known, every needed one there, dtype and
+// shape as declared, and the same size wherever the same symbol stands.
+func (p *program) checkInputs(in tensor.Named, pl *plan) error {
+	if len(in) > 0 {
+		known := map[string]bool{}
+		for _, v := range p.inputs {
+			known[v.Name] = true
+		}
+		for _, name := range in.Names() {
+			if !known[name] {
+				return &engine.InputError{Input: name, Want: "an input of " + p.name, Found: "a name that it does not have"}
+			}
+		}
+	}
+	symbols := map[string]int{}
+	for i, v := range p.inputs {
+		t := in[v.Name]
+		if t == nil {
+			if pl.inputs[i] {
+				return &engine.InputError{Input: v.Name, Want: describe(v), Found: "nothing"}
+			}
+			continue
+		}
+		if !fits(v, t, symbols) {
+			return &engine.InputError{Input: v.Name, Want: describe(v), Found: t.String()}
+		}
+	}
+	return nil
+}
+
+func fits(v graph.Value, t *tensor.Tensor, symbols map[string]int) bool {
+	if t.DType() != v.DType {
+		return false
+	}
+	if !v.Ranked {
+		return true
+	}
+	if t.Rank() != len(v.Dims) {
+		return false
+	}
+	for i, d := range v.Dims {
+		n := t.Dim(i)
+		if d.Size >= 0 {
+			if n != d.Size {
+				return false
+			}
+			continue
+		}
+		if d.Symbol == "" {
+			continue
+		}
+		if old, ok := symbols[d.Symbol]; ok && old != n {
+			return false
+		}
+		symbols[d.Symbol] = n
+	}
+	return true
+}
+
+func describe(v graph.Value) string {
+	if !v.Ranked {
+		return v.DType.String() + " of any shape"
+	}
+	dims := make([]string, len(v.Dims))
+	for i, d := range v.Dims {
+		switch {
+		case d.Size >= 0:
+			dims[i] = fmt.Sprint(d.Size)
+		case d.Symbol != "":
+			dims[i] = d.Symbol
+		default:
+			dims[i] = "?"
+		}
+	}
+	return v.DType.String() + "[" + strings.Join(dims, ", ") + "], a symbol having one size everywhere"
+}

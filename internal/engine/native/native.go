@@ -1,0 +1,92 @@
+// Package native is the default engine: it assembles the operator families, compiles graphs with them and runs them.
+//
+// A program computes only what the wanted outputs need. Constants of the graph's weights file are fetched when a run
+// first needs them. Intermediates live in buffers that are used again; inputs are never changed, and outputs are the
+// caller's. A row's bits depend on nothing but the row and the weights.
+//
+// The package knows nothing of shards or Lambda. Shards, the coordinator and the splitter (for constant folding and to
+// ask what is covered) call it.
+package native
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/classic"
+	"github.com/shardwise/shardwise/internal/engine/dense"
+	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/reduce"
+	"github.com/shardwise/shardwise/internal/engine/shape"
+	"github.com/shardwise/shardwise/internal/engine/trees"
+	"github.com/shardwise/shardwise/internal/graph"
+)
+
+// Name is what manifests call this engine.
+const Name = "native"
+
+// newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
+const newest = 25
+
+// Native is the default engine. It is immutable and safe for concurrent use.
+type Native struct{ table engine.Table }
+
+// New assembles the engine from its families.
+func New() engine.Engine { return newNative() }
+
+func newNative() *Native {
+	t := engine.Table{}
+	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
+		maps.Copy(t, family)
+	}
+	return &Native{table: t}
+}
+
+// Name implements engine.Engine.
+func (*Native) Name() string { return Name }
+
+// Compile implements engine.Engine. It fails with an *engine.UnsupportedError, or an error that names the node whose
+// place in the graph is wrong.
+func (e *Native) Compile(g *graph.Graph, w engine.Weights) (engine.Program, error) {
+	if v := g.Opsets[""]; v > newest {
+		return nil, fmt.Errorf("compile %s: operator set %d of ai.onnx is newer than %d, the newest known: export the model with an older one", g.Name, v, newest)
+	}
+	c := &compiler{engine: e, g: g, slots: map[string]int{}, program: &program{name: g.Name, inputs: g.Inputs, outputs: map[string]int{}}}
+	c.program.constants = &constants{graph: g, file: w}
+	if err := c.run(); err != nil {
+		return nil, fmt.Errorf("compile %s: %w", g.Name, err)
+	}
+	return c.program, nil
+}
+
+// Refuses says why the engine does not cover the node in a graph with these opsets, looking at version, attributes and
+// number of inputs; it is nil when it does. Weights are the graph's constants.
+func Refuses(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight) error {
+	g := &graph.Graph{Opsets: opsets, Weights: weights}
+	c := &compiler{engine: newNative(), g: g, program: &program{constants: &constants{graph: g}}}
+	_, err := c.kernel(n)
+	return err
+}
+
+// operator finds the definition of a node's operator in the graph's version of its domain.
+func (c *compiler) operator(n *graph.Node) (engine.Operator, int64, error) {
+	refuse := func(format string, args ...any) (engine.Operator, int64, error) {
+		return engine.Operator{}, 0, &engine.UnsupportedError{Node: n.Name, Domain: n.Domain, Op: n.Op, Reason: fmt.Sprintf(format, args...)}
+	}
+	definitions, ok := c.engine.table[engine.Key{Domain: n.Domain, Op: n.Op}]
+	if !ok {
+		return refuse("the engine %s has no such operator", Name)
+	}
+	version, ok := c.g.Opsets[n.Domain]
+	if !ok {
+		return refuse("the graph does not import the domain %q", n.Domain)
+	}
+	for _, d := range definitions {
+		if version >= d.Since && (d.Until == 0 || version <= d.Until) {
+			return d, version, nil
+		}
+	}
+	oldest := slices.MinFunc(definitions, func(a, b engine.Operator) int { return int(a.Since - b.Since) })
+	return refuse("version %d of its domain is not covered, the oldest covered is %d", version, oldest.Since)
+}
