@@ -4,10 +4,15 @@ import "math"
 
 // Bounds of the narrow layout: slots and nodes of a tree beyond them need two words a node.
 const (
-	slotBits  = 12
-	slotMask  = 1<<slotBits - 1
-	maxNarrow = 1 << (32 - slotBits) // nodes of a tree
-	maxNodes  = math.MaxInt32        // nodes of a tree in the wide layout, and of a shard
+	slotBits = 12
+	slotMask = 1<<slotBits - 1
+	maxNodes = math.MaxInt32 // nodes of a tree in the wide layout, and of a shard
+)
+
+// What the narrow layout holds: nodes of a tree, and slots (the leaf slot and one per distinct test) of a shard.
+const (
+	MaxNarrowNodes = 1 << (32 - slotBits)
+	MaxNarrowSlots = 1 << slotBits
 )
 
 // leafSlot is the slot that leaves test; its key is the greatest one, so no threshold exceeds it.

@@ -47,7 +47,7 @@ func NewPlan(trees []TreeInfo, column func(feature int) int) (*Plan, error) {
 			total, p.Values, p.Categories, maxNodes)
 	}
 	p.assign(distinct(tests), column)
-	p.Wide = len(p.Slots) > slotMask+1 || largest > maxNarrow
+	p.Wide = len(p.Slots) > MaxNarrowSlots || largest > MaxNarrowNodes
 	return p, nil
 }
 
