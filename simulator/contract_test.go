@@ -58,6 +58,7 @@ func contractSimulator(t *testing.T) *simulator.Simulator {
 }
 
 func TestContractOfASuccessfulInvoke(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	r := wire(t, "POST", sim.Endpoint()+"/2015-03-31/functions/shard-0/invocations", strings.NewReader(`{"a":1}`))
 	if r.status != 200 || r.body != `{"a":1}` {
@@ -85,6 +86,7 @@ func TestContractOfASuccessfulInvoke(t *testing.T) {
 }
 
 func TestContractOfWhatAnInvokeMayLookLike(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	url := sim.Endpoint() + "/2015-03-31/functions/shard-0/invocations"
 	for name, header := range map[string][]string{
@@ -107,6 +109,7 @@ func TestContractOfWhatAnInvokeMayLookLike(t *testing.T) {
 }
 
 func TestContractOfFunctionNamesAndQualifiers(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	arn := "arn:aws:lambda:eu-central-1:" + account + ":function:shard-0"
 	for _, tc := range []struct{ name, query, version string }{
@@ -128,6 +131,7 @@ func TestContractOfFunctionNamesAndQualifiers(t *testing.T) {
 }
 
 func TestContractOfRefusals(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	prefix := "arn:aws:lambda:eu-central-1:" + account + ":function:"
 	found := func(arn string) string { return `{"Message":"Function not found: ` + arn + `","Type":"User"}` }
@@ -203,6 +207,7 @@ func sameJSON(t *testing.T, a, b string) bool {
 }
 
 func TestContractOfRequestSizeToTheByte(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	target := sim.Endpoint() + "/2015-03-31/functions/shard-0/invocations"
 	for _, chunked := range []bool{false, true} {
@@ -228,6 +233,7 @@ func TestContractOfRequestSizeToTheByte(t *testing.T) {
 }
 
 func TestContractOfTheClientContext(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{f}})
 	encoded := base64.StdEncoding.EncodeToString([]byte("{\"custom\":\n {\"k\":\"v\"}}"))
@@ -238,6 +244,7 @@ func TestContractOfTheClientContext(t *testing.T) {
 }
 
 func TestContractOfWhatIsNotServed(t *testing.T) {
+	t.Parallel()
 	sim := contractSimulator(t)
 	for _, tc := range []struct{ method, path string }{
 		{"GET", "/"}, {"POST", "/"}, {"PUT", "/bucket/key"}, {"GET", "/2015-03-31/functions/shard-0/invocations"},

@@ -24,6 +24,7 @@ func httpClient(tb testing.TB) *http.Client {
 }
 
 func TestInvokeReturnsTheFunctionsBytesUntouched(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "echo", "echo")}})
 	for _, size := range []int{0, 1, 1 << 10, 1 << 20, simulator.MaxRequest - 2} {
 		want := []byte(`"` + strings.Repeat("A", size) + `"`)
@@ -40,6 +41,7 @@ func TestInvokeReturnsTheFunctionsBytesUntouched(t *testing.T) {
 func ptr[T any](v T) *T { return &v }
 
 func TestFunctionErrorsCarryLambdasBodies(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Timeout = time.Second
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})

@@ -58,6 +58,7 @@ func spawnSimulator(t *testing.T, dir string) (*exec.Cmd, string) {
 }
 
 func TestNoProcessSurvivesASimulatorKilledWithSIGKILL(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for round := range 3 {
 		cmd, endpoint := spawnSimulator(t, dir)
@@ -120,6 +121,7 @@ func hold(t *testing.T, c *awslambda.Client, mark string) int {
 }
 
 func TestCloseEndsIdleAndBusyProcessesAndIsIdempotent(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	sim, err := simulator.Start(context.Background(), simulator.Config{Dir: dir, Functions: []simulator.Function{fn(t, "f", "script")}})
 	if err != nil {
@@ -142,6 +144,7 @@ func TestCloseEndsIdleAndBusyProcessesAndIsIdempotent(t *testing.T) {
 }
 
 func TestTheSimulatorEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	sim, err := simulator.Start(ctx, simulator.Config{Dir: t.TempDir(), Functions: []simulator.Function{fn(t, "f", "script")}})
 	if err != nil {

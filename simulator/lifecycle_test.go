@@ -16,6 +16,7 @@ import (
 )
 
 func TestAnEnvironmentIsReusedWarmAndServesOneInvocationAtATime(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
 	first := pidOf(t, c, "f")
 	for range 5 {
@@ -47,6 +48,7 @@ func TestAnEnvironmentIsReusedWarmAndServesOneInvocationAtATime(t *testing.T) {
 }
 
 func TestAnIdleEnvironmentIsReapedWithItsProcessAndStorage(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{IdleTimeout: 50 * time.Millisecond, Functions: []simulator.Function{fn(t, "f", "script")}})
 	if string(ok(t, c, "f", command{Do: "mark"})) != "false" {
 		t.Fatal("a new environment has a used ephemeral storage")
@@ -59,6 +61,7 @@ func TestAnIdleEnvironmentIsReapedWithItsProcessAndStorage(t *testing.T) {
 }
 
 func TestACrashOrTimeoutKeepsEphemeralStorageAndNotTheProcess(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Timeout = 500 * time.Millisecond
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
@@ -81,6 +84,7 @@ func TestACrashOrTimeoutKeepsEphemeralStorageAndNotTheProcess(t *testing.T) {
 }
 
 func TestAnOrdinaryErrorKeepsTheProcess(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
 	before := pidOf(t, c, "f")
 	invoke(t, c, "f", command{Do: "error", Arg: "x"})
@@ -90,6 +94,7 @@ func TestAnOrdinaryErrorKeepsTheProcess(t *testing.T) {
 }
 
 func TestAProcessKilledFromOutsideFailsOneInvocation(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
 	pid := pidOf(t, c, "f")
 	done := make(chan string)
@@ -111,6 +116,7 @@ func TestAProcessKilledFromOutsideFailsOneInvocation(t *testing.T) {
 }
 
 func TestInitFailuresAreTriedAgainInsideTheInvocation(t *testing.T) {
+	t.Parallel()
 	var log logBook
 	functions := []simulator.Function{fn(t, "exit", "init-exit"), fn(t, "zero", "init-zero"), fn(t, "hang", "init-hang"),
 		fn(t, "slow-once", "init-slow-once"), fn(t, "report", "init-error")}
@@ -144,6 +150,7 @@ func TestInitFailuresAreTriedAgainInsideTheInvocation(t *testing.T) {
 }
 
 func TestAnAnswerWithoutAnotherRequestForWorkIsNoAnswer(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "answer-and-exit")}})
 	out := invoke(t, c, "f", command{})
 	if !strings.Contains(string(out.Payload), "Runtime exited without providing a reason") {
@@ -152,6 +159,7 @@ func TestAnAnswerWithoutAnotherRequestForWorkIsNoAnswer(t *testing.T) {
 }
 
 func TestSIGTERMIsSentToProcessesThatAskedForIt(t *testing.T) {
+	t.Parallel()
 	var log logBook
 	_, c := start(t, simulator.Config{IdleTimeout: 20 * time.Millisecond, Log: log.add,
 		Functions: []simulator.Function{fn(t, "polite", "sigterm"), fn(t, "plain", "script")}})
@@ -161,6 +169,7 @@ func TestSIGTERMIsSentToProcessesThatAskedForIt(t *testing.T) {
 }
 
 func TestTheFunctionSeesLambdasEnvironment(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Env["MODEL"] = "digits"
 	data := t.TempDir() + "/weights"
@@ -216,6 +225,7 @@ func TestTheFunctionSeesLambdasEnvironment(t *testing.T) {
 }
 
 func TestTheContextTellsTheInvocation(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Versions, f.Aliases = []simulator.Version{{Number: "3"}}, map[string]string{"live": "3"}
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
@@ -237,6 +247,7 @@ func TestTheContextTellsTheInvocation(t *testing.T) {
 }
 
 func TestVersionsHaveEnvironmentsOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Versions = []simulator.Version{{Number: "1"}, {Number: "2", Command: append(self(t), "two"), Env: map[string]string{"VV": "2", "GORACE": "atexit_sleep_ms=0"}}}
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})

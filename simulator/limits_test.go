@@ -17,6 +17,7 @@ import (
 )
 
 func TestThrottlesAnswerWithTheirReasonAndEndWithTheInvocation(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		reason types.ThrottleReason
 		cfg    func(*simulator.Config)
@@ -54,6 +55,7 @@ func TestThrottlesAnswerWithTheirReasonAndEndWithTheInvocation(t *testing.T) {
 }
 
 func TestZeroReservedConcurrencyThrottlesEveryCall(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.ReservedConcurrency = new(0)
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
@@ -65,6 +67,7 @@ func TestZeroReservedConcurrencyThrottlesEveryCall(t *testing.T) {
 }
 
 func TestValidateReportsAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
 	err := simulator.Config{Region: "moon", Account: "1", MaxConcurrency: 1, Functions: []simulator.Function{
 		{Name: "a b"},
 		{Name: "f", Command: []string{"/x"}, MemoryMB: 1, EphemeralMB: 1, Timeout: time.Hour, ReservedConcurrency: new(-1)},
@@ -92,6 +95,7 @@ func TestValidateReportsAllFaultsAtOnce(t *testing.T) {
 }
 
 func TestAFailedStartLeavesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, cfg := range map[string]simulator.Config{
 		"address": {Dir: dir, Addr: "256.0.0.1:0"},
@@ -110,6 +114,7 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 }
 
 func TestFunctionsAndTheirConfigurationCanBeRead(t *testing.T) {
+	t.Parallel()
 	var functions []simulator.Function
 	for i := range 60 {
 		f := fn(t, "shard-"+string(rune('a'+i/10))+string(rune('0'+i%10)), "echo")

@@ -52,6 +52,7 @@ func tail(t *testing.T, c *awslambda.Client, name, event string) (string, *awsla
 }
 
 func TestTheLogTailHoldsStartTheFunctionsLinesEndAndReport(t *testing.T) {
+	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
 	const report = "REPORT RequestId: %s\tDuration: \\d+\\.\\d\\d ms\tBilled Duration: \\d+ ms\tMemory Size: 128 MB\tMax Memory Used: [1-9]\\d* MB\t"
 	for i, cold := range []string{"Init Duration: \\d+\\.\\d\\d ms\t", ""} {
@@ -80,6 +81,7 @@ func TestTheLogTailHoldsStartTheFunctionsLinesEndAndReport(t *testing.T) {
 }
 
 func TestBilledDurationIsRoundedUpAndHoldsInit(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Timeout = 200 * time.Millisecond
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
@@ -110,6 +112,7 @@ func TestBilledDurationIsRoundedUpAndHoldsInit(t *testing.T) {
 }
 
 func TestTheLogReceivesEachLineOfEachEnvironment(t *testing.T) {
+	t.Parallel()
 	var log logBook
 	_, c := start(t, simulator.Config{Log: log.add, Functions: []simulator.Function{fn(t, "f", "script")}})
 	out := invoke(t, c, "f", command{Do: "log", Arg: "a\nb"})
@@ -130,6 +133,7 @@ func TestTheLogReceivesEachLineOfEachEnvironment(t *testing.T) {
 }
 
 func TestLogToPrefixesEachLine(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	simulator.LogTo(&b)(simulator.LogLine{Function: "f", Version: "1", Stream: "2026/11/23/[1]0123456789abcdef", Text: "hello"})
 	if b.String() != "f:1 89abcdef hello\n" {
@@ -138,6 +142,7 @@ func TestLogToPrefixesEachLine(t *testing.T) {
 }
 
 func TestAFunctionThatFloodsItsLogStillTimesOut(t *testing.T) {
+	t.Parallel()
 	f := fn(t, "f", "script")
 	f.Timeout = 300 * time.Millisecond
 	lines := 0

@@ -44,6 +44,7 @@ func toolEnv(endpoint string) []string {
 }
 
 func TestTheAWSCommandLineInvokes(t *testing.T) {
+	t.Parallel()
 	aws := tool(t, "aws", "--version")
 	f := fn(t, "f", "script")
 	f.Versions, f.Aliases = []simulator.Version{{Number: "1"}}, map[string]string{"live": "1"}
@@ -119,6 +120,7 @@ print("fine")
 `
 
 func TestBoto3Invokes(t *testing.T) {
+	t.Parallel()
 	python := tool(t, "python3", "-c", "import boto3")
 	f, throttled := fn(t, "f", "script"), fn(t, "throttled", "echo")
 	f.Versions, f.Aliases = []simulator.Version{{Number: "1"}}, map[string]string{"live": "1"}
@@ -133,6 +135,7 @@ func TestBoto3Invokes(t *testing.T) {
 }
 
 func TestTheDocumentsPythonSnippetRuns(t *testing.T) {
+	t.Parallel()
 	python := tool(t, "python3", "-c", "import boto3")
 	page, err := os.ReadFile("../docs/simulator.md")
 	if err != nil {

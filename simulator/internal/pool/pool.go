@@ -33,14 +33,16 @@ type Pool[W Worker] struct {
 
 	mu      sync.Mutex
 	closed  bool
+	periods uint64         // idle periods begun so far
 	idle    []idle[W]      // oldest first; the last is used next
 	all     map[W]struct{} // idle and busy
 	closing sync.WaitGroup // workers being closed by reaping
 }
 
 type idle[W Worker] struct {
-	w     W
-	timer *time.Timer
+	w      W
+	period uint64
+	timer  *time.Timer
 }
 
 // New returns an empty pool. Workers idle for idleAfter are closed; failed is
@@ -85,19 +87,17 @@ func (p *Pool[W]) Release(w W) {
 	if p.closed {
 		return // Close has it in hand
 	}
-	entry := idle[W]{w: w}
-	var timer *time.Timer
-	timer = time.AfterFunc(p.idleAfter, func() { p.reap(timer) })
-	entry.timer = timer
-	p.idle = append(p.idle, entry)
+	p.periods++
+	period := p.periods
+	p.idle = append(p.idle, idle[W]{w, period, time.AfterFunc(p.idleAfter, func() { p.reap(period) })})
 }
 
-// reap closes the worker whose idle period timer has ended. A worker that was
-// taken and given back since waits under another timer.
-func (p *Pool[W]) reap(timer *time.Timer) {
+// reap closes the worker whose idle period has ended. A worker that was taken
+// and given back since is in another period.
+func (p *Pool[W]) reap(period uint64) {
 	p.mu.Lock()
 	for i, e := range p.idle {
-		if e.timer != timer || p.closed {
+		if e.period != period || p.closed {
 			continue
 		}
 		p.idle = append(p.idle[:i], p.idle[i+1:]...)

@@ -38,6 +38,13 @@ func (w *worker) use(busy bool) bool {
 	return fine
 }
 
+// closings tells how often the worker was closed.
+func (w *worker) closings() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
 func count() (func() (*worker, error), *int) {
 	n := 0
 	return func() (*worker, error) { n++; return &worker{id: n}, nil }, &n
@@ -69,8 +76,8 @@ func TestTheMostRecentlyUsedWorkerIsUsedFirst(t *testing.T) {
 	if *made != 3 || p.Size() != 3 {
 		t.Errorf("made %d, size %d, want 3", *made, p.Size())
 	}
-	if err := p.Close(); err != nil || a.closed+b.closed+c.closed != 3 {
-		t.Errorf("Close: %v; %d workers closed, want 3", err, a.closed+b.closed+c.closed)
+	if err := p.Close(); err != nil || a.closings()+b.closings()+c.closings() != 3 {
+		t.Errorf("Close: %v; %d workers closed, want 3", err, a.closings()+b.closings()+c.closings())
 	}
 }
 
@@ -87,13 +94,13 @@ func TestAWorkerIdleForTooLongIsClosedAndABusyOneIsNot(t *testing.T) {
 		p.Release(a) // its idle period begins anew
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		if a.closed != 0 {
+		if a.closings() != 0 {
 			t.Error("closed before its idle period had passed")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if a.closed != 1 || b.closed != 0 || p.Size() != 1 {
-			t.Errorf("idle closed %d times, busy %d, size %d; want 1, 0, 1", a.closed, b.closed, p.Size())
+		if a.closings() != 1 || b.closings() != 0 || p.Size() != 1 {
+			t.Errorf("idle closed %d times, busy %d, size %d; want 1, 0, 1", a.closings(), b.closings(), p.Size())
 		}
 		p.Release(b)
 		if err := p.Close(); err != nil {
@@ -101,8 +108,8 @@ func TestAWorkerIdleForTooLongIsClosedAndABusyOneIsNot(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if a.closed != 1 || b.closed != 1 {
-			t.Errorf("closed %d and %d times, want once each", a.closed, b.closed)
+		if a.closings() != 1 || b.closings() != 1 {
+			t.Errorf("closed %d and %d times, want once each", a.closings(), b.closings())
 		}
 	})
 }
@@ -141,8 +148,8 @@ func TestAWorkerMadeWhileThePoolClosesIsClosed(t *testing.T) {
 	var p *Pool[*worker]
 	late := &worker{}
 	p = New(time.Second, func() (*worker, error) { return late, p.Close() }, noFault(t))
-	if _, err := p.Acquire(); !errors.Is(err, ErrClosed) || late.closed != 1 {
-		t.Errorf("Acquire: %v, closed %d times; want ErrClosed and once", err, late.closed)
+	if _, err := p.Acquire(); !errors.Is(err, ErrClosed) || late.closings() != 1 {
+		t.Errorf("Acquire: %v, closed %d times; want ErrClosed and once", err, late.closings())
 	}
 }
 
@@ -186,8 +193,8 @@ func TestNoWorkerIsEverSharedOrUsedAfterClose(t *testing.T) {
 			t.Error(err)
 		}
 		for i, w := range all {
-			if w.closed != 1 {
-				t.Error(fmt.Sprintf("worker %d of %d was closed %d times, want once", i, len(all), w.closed))
+			if w.closings() != 1 {
+				t.Error(fmt.Sprintf("worker %d of %d was closed %d times, want once", i, len(all), w.closings()))
 			}
 		}
 	})
