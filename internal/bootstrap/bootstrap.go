@@ -1,0 +1,121 @@
+// Package bootstrap is the process that Lambda starts for every function of a deployment: it reads the environment once,
+// builds the handler that _HANDLER names, and serves the Runtime API.
+//
+// It reads _HANDLER ("coordinator" or "shard"), SHARDWISE_MODEL_DIR or LAMBDA_TASK_ROOT (the directory with
+// manifest.json), SHARDWISE_SHARD (a shard's index), and for the coordinator AWS_REGION, the AWS credentials and
+// AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL. It holds no logic of its own and stays small: no simulator, command line,
+// plotting or batch formats. cmd/bootstrap and cmd/shardwise call Main; nothing else does.
+package bootstrap
+
+import (
+	"log"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/shardwise/shardwise/coordinator"
+	"github.com/shardwise/shardwise/coordinator/awslambda"
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/shard"
+)
+
+// The variables that the bootstrap reads beside Lambda's own, and the values of _HANDLER.
+const (
+	EnvModelDir        = "SHARDWISE_MODEL_DIR" // default LAMBDA_TASK_ROOT
+	EnvShard           = "SHARDWISE_SHARD"
+	HandlerCoordinator = "coordinator"
+	HandlerShard       = "shard"
+)
+
+// Name is the file name under which Lambda starts a custom runtime.
+const Name = "bootstrap"
+
+// IsBootstrap reports whether this process was started as a function's bootstrap: its program is called "bootstrap".
+func IsBootstrap() bool { return filepath.Base(os.Args[0]) == Name }
+
+// Main serves until the process is ended. A failure to start is reported to the Runtime API, typed as every error of a
+// deployment, and ends the process with status 1.
+func Main() { run(os.Getenv, shard.Engines()) }
+
+func run(getenv func(string) string, engines []engine.Engine) {
+	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
+	h, err := build(getenv, engines)
+	if err != nil {
+		if report := reportInitError(getenv("AWS_LAMBDA_RUNTIME_API"), err); report != nil {
+			log.Printf("report the error below: %v", report)
+		}
+		log.Fatal(err)
+	}
+	lambda.StartWithOptions(h)
+}
+
+// build opens what the environment names.
+func build(getenv func(string) string, engines []engine.Engine) (lambda.Handler, error) {
+	dir := getenv(EnvModelDir)
+	if dir == "" {
+		dir = getenv("LAMBDA_TASK_ROOT")
+	}
+	if dir == "" {
+		return nil, config("wanted a model directory in " + EnvModelDir + " or LAMBDA_TASK_ROOT, found neither")
+	}
+	switch name := getenv("_HANDLER"); name {
+	case HandlerShard:
+		return openShard(getenv, dir, engines)
+	case HandlerCoordinator:
+		return openCoordinator(getenv, dir, engines)
+	default:
+		return nil, config("wanted the handler " + strconv.Quote(HandlerCoordinator) + " or " + strconv.Quote(HandlerShard) + ", found " + strconv.Quote(name))
+	}
+}
+
+func config(message string) error {
+	return &shard.Error{Op: "start", Kind: shard.Config, Message: message}
+}
+
+func openShard(getenv func(string) string, dir string, engines []engine.Engine) (lambda.Handler, error) {
+	index, err := strconv.Atoi(getenv(EnvShard))
+	if err != nil {
+		return nil, config("wanted a shard index in " + EnvShard + ", found " + strconv.Quote(getenv(EnvShard)))
+	}
+	return shard.OpenWith(dir, index, shard.Options{Engines: engines})
+}
+
+// openCoordinator builds the Lambda client from the variables that Lambda sets, without the SDK's chain of files and
+// metadata services: in a function they do not exist, and looking costs start-up time.
+func openCoordinator(getenv func(string) string, dir string, engines []engine.Engine) (lambda.Handler, error) {
+	endpoint := getenv("AWS_ENDPOINT_URL_LAMBDA")
+	if endpoint == "" {
+		endpoint = getenv("AWS_ENDPOINT_URL")
+	}
+	region := getenv("AWS_REGION")
+	if region == "" {
+		region = getenv("AWS_DEFAULT_REGION")
+	}
+	var keys aws.CredentialsProvider
+	if id := getenv("AWS_ACCESS_KEY_ID"); id != "" {
+		keys = credentials.NewStaticCredentialsProvider(id, getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SESSION_TOKEN"))
+	}
+	client, err := awslambda.New(awslambda.Options{Region: region, Endpoint: endpoint, Credentials: keys, FanOut: fanOut})
+	if err != nil {
+		return nil, err
+	}
+	c, err := coordinator.Open(dir, coordinator.Options{Invoker: client, Engines: engines, Policy: coordinator.Policy{Reserve: reserve}})
+	if err != nil {
+		return nil, err
+	}
+	return coordinator.NewHandler(c, nil), nil
+}
+
+// fanOut is how many connections the coordinator keeps: the 1,024 descriptors of a function bound it from above.
+const fanOut = 512
+
+// reserve is kept back from the function's deadline for the answer: joining 6 MB and posting it takes some 10 ms, and a
+// typed error in time is worth more than a timeout without one.
+const reserve = 100 * time.Millisecond
