@@ -25,6 +25,7 @@ type account struct {
 	mode         string
 	blocks       int
 	blockRows    int
+	omitted      int // calls that the coordinators' reports left out
 }
 
 // laneKey names a line of the picture: a shard in a stage, or, with shard -1, a local program.
@@ -74,6 +75,7 @@ func (c *account) add(k local.Chunk) {
 	c.requestBytes += int64(k.RequestBytes)
 	c.replyBytes += int64(k.ReplyBytes)
 	c.mode, c.blocks, c.blockRows = r.Mode, c.blocks+r.Blocks, r.BlockRows
+	c.omitted += r.Omitted
 	if k.End.After(c.end) {
 		c.end = k.End
 	}

@@ -35,8 +35,7 @@ func openExpectation(path string, m *manifest.Manifest, mode string) (*expectati
 
 // fileSink writes answers to a file, which appears when it is complete.
 type fileSink struct {
-	w    *dataset.Writer
-	done bool
+	w *dataset.Writer
 }
 
 func newFileSink(path string, outputs []manifest.Output) (*fileSink, error) {
@@ -49,15 +48,9 @@ func newFileSink(path string, outputs []manifest.Output) (*fileSink, error) {
 
 func (s *fileSink) write(out tensor.Named) error { return s.w.Write(out) }
 
-func (s *fileSink) commit() error {
-	s.done = true
-	return s.w.Close()
-}
+func (s *fileSink) commit() error { return s.w.Close() }
 
 func (s *fileSink) discard() error {
-	if s.done {
-		return nil
-	}
-	s.done = true
-	return s.w.Abort()
+	s.w.Abort() // does nothing after Close
+	return nil
 }

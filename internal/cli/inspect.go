@@ -14,8 +14,9 @@ func (a *App) inspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect MODEL|DIR",
 		Short: "show what a model file holds, or how a directory is cut",
-		Long: `Show a model file's format, signature, size and what decides how it can be cut; or, for a directory that split wrote, its
-shards, its plan step by step and its functions. Nothing is executed.`,
+		Long: `Show a model file's format, signature, size and what decides how it can be
+cut; or, for a directory that split wrote, its shards, its plan step by step
+and its functions. Nothing is executed.`,
 		Example: `  shardwise inspect model.onnx
   shardwise inspect parts --json`,
 		Args: oneArgument("the model file or directory"),

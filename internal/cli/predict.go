@@ -22,18 +22,25 @@ func (a *App) predict() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "predict MODEL|DIR --input FILE",
 		Short: "predict through real processes, and compare with expected values",
-		Long: `Start the coordinator and the shards as processes behind AWS's own protocol, send them the rows of a file, write the
-answers, and stop. A model file is split into a temporary folder first: with --shards N, with --memory MB, or, when
-neither is given, into functions of 1769 MB, which is one virtual processor on Lambda.
+		Long: `Start the coordinator and the shards as processes behind AWS's own protocol,
+send them the rows of a file, write the answers, and stop. A model file is
+split into a temporary folder first: with --shards N, with --memory MB, or,
+when neither is given, into functions of 1769 MB, which is one virtual
+processor on Lambda.
 
-Files are CSV, JSON, JSON Lines, npy, npz or safetensors, by their extension. CSV columns are matched to the model's feature
-names; an empty field is a missing value where the model knows missing values. Any number of rows is streamed.
+Files are CSV, JSON, JSON Lines, npy, npz or safetensors, by their extension.
+CSV columns are matched to the model's feature names; an empty field is a
+missing value where the model knows missing values. Any number of rows is
+streamed.
 
-Answers go to --output FILE, or as CSV to standard output: all rows with --output - or when standard output is not a terminal,
-otherwise the first ten. What happened is told on standard error; --json tells it on standard output instead.
+Answers go to --output FILE, or as CSV to standard output: all rows with
+--output - or when standard output is not a terminal, otherwise the first ten.
+What happened is told on standard error; --json tells it on standard output
+instead.
 
-With --expect FILE the outputs that the file has columns of are compared by the model's numeric rule, whether they were
-asked for or not. Beyond the rule the exit status is 1.`,
+With --expect FILE the outputs that the file has columns of are compared by
+the model's numeric rule, whether they were asked for or not. Beyond the rule
+the exit status is 1.`,
 		Example: `  shardwise predict model.json --shards 4 --input rows.csv --expect known.csv
   shardwise predict parts --input rows.npy --output answers.npz --outputs prediction,margin
   shardwise predict parts --input rows.csv --output - > answers.csv`,
@@ -46,9 +53,9 @@ asked for or not. Beyond the rule the exit status is 1.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.input, "input", "i", "", "rows to predict")
-	fl.StringVarP(&f.output, "output", "o", "", "where answers go; - is standard output, as CSV")
-	fl.StringVar(&f.expect, "expect", "", "expected values to compare with")
+	fl.StringVarP(&f.input, "input", "i", "", "`FILE` of rows to predict")
+	fl.StringVarP(&f.output, "output", "o", "", "`FILE` where answers go; - is standard output, as CSV")
+	fl.StringVar(&f.expect, "expect", "", "`FILE` of expected values to compare with")
 	f.cut.register(cmd)
 	f.registerShared(cmd)
 	return cmd
@@ -57,8 +64,8 @@ asked for or not. Beyond the rule the exit status is 1.`,
 // registerShared adds the flags that predict and verify have in common.
 func (f *predictFlags) registerShared(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.outputs, "outputs", nil, "outputs wanted, by name, with commas (default: the model's default ones)")
-	fl.StringVar(&f.mode, "mode", "auto", "numeric mode: auto, exact or sum")
+	fl.StringSliceVar(&f.outputs, "outputs", nil, "`NAMES` of outputs wanted, with commas (default: the model's default ones)")
+	fl.StringVar(&f.mode, "mode", "auto", "numeric `MODE`: auto, exact or sum")
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
 	fl.BoolVar(&f.logs, "logs", false, "show the functions' log lines on standard error")
 	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output")

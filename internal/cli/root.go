@@ -13,11 +13,13 @@ func (a *App) root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shardwise",
 		Short: "serve a model that is too large, or too slow, for one AWS Lambda function",
-		Long: `Shardwise cuts a model into shards, one AWS Lambda function each, and answers requests by asking all shards at once and
-putting their partial results together.
+		Long: `Shardwise cuts a model into shards, one AWS Lambda function each, and answers
+requests by asking all shards at once and putting their partial results
+together.
 
-Everything runs on this computer as it runs on Lambda: predict, verify and simulate start the same processes behind
-AWS's own protocol. No account is needed.
+Everything runs on this computer as it runs on Lambda: predict, verify and
+simulate start the same processes behind AWS's own protocol. No account is
+needed.
 
 ` + exitHelp,
 		Example: `  shardwise inspect model.json
@@ -32,12 +34,12 @@ AWS's own protocol. No account is needed.
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetOut(a.Stdout)
 	cmd.SetErr(a.Stderr)
-	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{err, c.CommandPath()} })
 	cmd.AddCommand(a.inspect(), a.split(), a.verify(), a.predict(), a.simulate(), a.version())
 	for _, c := range append(cmd.Commands(), cmd) {
 		c.Args = explained(c.Args)
 		c.Flags().SortFlags = false
+		c.DisableFlagsInUseLine = true
 	}
 	return cmd
 }

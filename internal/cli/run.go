@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -105,35 +107,43 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 }
 
 // stream predicts all rows with a progress bar and enters the answers in the account.
-func (r *run) stream(ctx context.Context, d *local.Deployment, in namedReader, q local.Request, sink func(local.Chunk) error) error {
-	p := r.a.begin("predicting "+r.flags.input, rowsOf(in), false)
+func (r *run) stream(ctx context.Context, d *local.Deployment, in *dataset.Reader, q local.Request, sink func(local.Chunk) error) error {
+	total, known := in.Rows()
+	if !known {
+		_, total = in.Progress()
+	}
+	p := r.a.begin("predicting "+r.flags.input, total, !known)
 	defer p.end()
-	return d.Stream(ctx, inputSource{in}, q, func(k local.Chunk) error {
+	// The reader may be read by another goroutine, so its progress is asked where it reads.
+	var readBytes atomic.Int64
+	src := inputSource{in, func() {
+		done, _ := in.Progress()
+		readBytes.Store(done)
+	}}
+	return d.Stream(ctx, src, q, func(k local.Chunk) error {
 		r.account.add(k)
 		if err := sink(k); err != nil {
 			return err
 		}
-		p.set(r.account.rows, rowsOf(in))
+		if known {
+			p.set(r.account.rows, -1)
+		} else {
+			p.set(readBytes.Load(), -1)
+		}
 		return nil
 	})
 }
 
-// rowsOf is how many rows a reader will yield, -1 when it does not know.
-func rowsOf(in namedReader) int64 {
-	if counted, ok := in.(interface{ Rows() (int64, bool) }); ok {
-		if n, known := counted.Rows(); known {
-			return n
-		}
-	}
-	return -1
-}
-
 // inputSource marks a reader's errors as the user's.
-type inputSource struct{ namedReader }
+type inputSource struct {
+	reader namedReader
+	after  func() // called after each batch
+}
 
 // Next reads the next rows.
 func (s inputSource) Next(maxRows int) (tensor.Named, error) {
-	in, err := s.namedReader.Next(maxRows)
+	in, err := s.reader.Next(maxRows)
+	s.after()
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
 	}

@@ -26,6 +26,7 @@ type runFacts struct {
 	Bytes        byteFacts       `json:"bytes"`
 	Functions    []functionFacts `json:"functions"`
 	Lanes        []laneFacts     `json:"lanes"`
+	Omitted      int             `json:"omitted,omitempty"` // calls that calls, lanes and bytes leave out, because there were too many to report
 	Comparisons  []comparison    `json:"comparisons,omitempty"`
 	Within       *bool           `json:"within,omitempty"` // all comparisons; absent when there was none
 }
@@ -78,7 +79,7 @@ func (c *comparison) within() bool {
 
 // fill takes over what the account and the deployment know. began is when the command began.
 func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
-	f.Mode, f.Rows, f.Requests, f.Blocks = c.mode, c.rows, c.requests, c.blocks
+	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted = c.mode, c.rows, c.requests, c.blocks, c.omitted
 	f.Seconds, f.ServeSeconds = time.Since(began).Seconds(), c.elapsed().Seconds()
 	f.Bytes.CoordinatorRequests, f.Bytes.CoordinatorReplies = c.requestBytes, c.replyBytes
 	for _, k := range c.ordered() {

@@ -29,9 +29,11 @@ func (a *App) simulate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate DIR",
 		Short: "serve AWS Lambda's API for a model directory on this computer",
-		Long: `Serve the functions of a model directory behind AWS Lambda's own API until interrupted. The AWS CLI, boto3 and every AWS SDK
-reach them with AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do. Processes start on demand,
-one for each concurrent invocation of a function, and all of them end with this command.
+		Long: `Serve the functions of a model directory behind AWS Lambda's own API until
+interrupted. The AWS CLI, boto3 and every AWS SDK reach them with
+AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do.
+Processes start on demand, one for each concurrent invocation of a function,
+and all of them end with this command.
 
 The functions' log lines appear on standard error.`,
 		Example: `  shardwise simulate parts
@@ -64,7 +66,7 @@ The functions' log lines appear on standard error.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen here; port 0 takes a free one")
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `ADDR`; port 0 takes a free one")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd

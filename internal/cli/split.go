@@ -20,10 +20,10 @@ type cutFlags struct {
 }
 
 func (c *cutFlags) register(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&c.shards, "shards", 0, "cut into N shards, one function each")
-	cmd.Flags().IntVar(&c.memory, "memory", 0, "cut into as few shards as fit into functions of MB memory (128 to 10240)")
-	cmd.Flags().StringVar(&c.name, "name", "", "model name: part of the functions' names (default: the file's name)")
-	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own version (default: 1)")
+	cmd.Flags().IntVar(&c.shards, "shards", 0, "cut into `N` shards, one function each")
+	cmd.Flags().IntVar(&c.memory, "memory", 0, "cut into as few shards as fit into functions of `MB` memory (128 to 10240)")
+	cmd.Flags().StringVar(&c.name, "name", "", "model `NAME`: part of the functions' names (default: the file's name)")
+	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own `VERSION` (default: 1)")
 }
 
 // given names the first of the flags that the user set, "" when there is none.
@@ -84,12 +84,14 @@ func (a *App) split() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "split MODEL -o DIR (--shards N | --memory MB)",
 		Short: "cut a model file into shard files and a manifest",
-		Long: `Cut a model into shards. DIR gets manifest.json (the contract), deployment.json (function names, memory, timeouts; yours
-to edit) and the files of each shard and of the coordinator. The same model and flags give the same bytes. DIR must not
-exist, or be empty; when the command fails it is left as it was.
+		Long: `Cut a model into shards. DIR gets manifest.json (the contract),
+deployment.json (function names, memory, timeouts; yours to edit) and the
+files of each shard and of the coordinator. The same model and flags give the
+same bytes. DIR must not exist, or be empty; when the command fails it is left
+as it was.
 
-MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file of dense layers. Models larger than memory are read
-and written as streams.`,
+MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file of dense
+layers. Models larger than memory are read and written as streams.`,
 		Example: `  shardwise split model.json -o parts --shards 4
   shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7`,
 		Args: oneArgument("the model file"),
@@ -116,7 +118,7 @@ and written as streams.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "the directory to write")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "the `DIR` to write")
 	cut.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd

@@ -99,7 +99,7 @@ func (f *runFacts) totals() []string {
 	if f.Model.Seconds > 0 {
 		split = fmt.Sprintf(", %s of it splitting", seconds(f.Model.Seconds))
 	}
-	return []string{
+	lines := []string{
 		fmt.Sprintf("%s in %s by %s (mode %s); the whole command took %s%s",
 			count(f.Rows, "row"), seconds(f.ServeSeconds), count(int64(f.Processes), "process"), f.Mode, seconds(f.Seconds), split),
 		fmt.Sprintf("%s to the coordinator, %s of shards: %s, %s", count(int64(f.Requests), "request"),
@@ -107,6 +107,10 @@ func (f *runFacts) totals() []string {
 		fmt.Sprintf("%s to the coordinator and %s back; %s to the shards and %s back",
 			size(f.Bytes.CoordinatorRequests), size(f.Bytes.CoordinatorReplies), size(f.Bytes.ShardRequests), size(f.Bytes.ShardReplies)),
 	}
+	if f.Omitted > 0 {
+		lines = append(lines, fmt.Sprintf("%s more are not in these numbers: a report lists the first ones only", count(int64(f.Omitted), "call")))
+	}
+	return lines
 }
 
 func retries(n int) string {

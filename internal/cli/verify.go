@@ -17,13 +17,17 @@ func (a *App) verify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify DIR --input FILE",
 		Short: "compare the sharded model with the unsharded one",
-		Long: `Check the SHA-256 of every file, predict the rows through real processes, evaluate the unsharded model in this process
-on the same rows, and compare: the largest difference of each output in absolute and relative terms and in units in the
-last place (ULP), held against the manifest's numeric rule. Beyond the rule the exit status is 1.
+		Long: `Check the SHA-256 of every file, predict the rows through real processes,
+evaluate the unsharded model in this process on the same rows, and compare:
+the largest difference of each output in absolute and relative terms and in
+units in the last place (ULP), held against the manifest's numeric rule.
+Beyond the rule the exit status is 1.
 
-A tree model is evaluated without the coordinator, by adding the leaves of all trees one after the other; an ONNX model by
-running its unsharded graph, whose weights are put together from the shards. With --expect the sharded outputs are compared with a
-file as well, for example the training library's own predictions.`,
+A tree model is evaluated without the coordinator, by adding the leaves of all
+trees one after the other; an ONNX model by running its unsharded graph, whose
+weights are put together from the shards. With --expect the sharded outputs
+are compared with a file as well, for example the training library's own
+predictions.`,
 		Example: `  shardwise verify parts --input rows.csv
   shardwise verify parts --input rows.csv --expect known.csv --mode sum --outputs margin`,
 		Args: oneArgument("the model directory"),
@@ -35,10 +39,10 @@ file as well, for example the training library's own predictions.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.input, "input", "i", "", "rows to predict")
-	fl.StringVar(&f.expect, "expect", "", "expected values to compare with as well")
+	fl.StringVarP(&f.input, "input", "i", "", "`FILE` of rows to predict")
+	fl.StringVar(&f.expect, "expect", "", "`FILE` of expected values to compare with as well")
 	f.registerShared(cmd)
-	fl.Lookup("outputs").Usage = "outputs to compare, by name, with commas (default: all)"
+	fl.Lookup("outputs").Usage = "`NAMES` of outputs to compare, with commas (default: all)"
 	return cmd
 }
 

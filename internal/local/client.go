@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,9 +32,6 @@ type Answer struct {
 	ReplyBytes   int
 	Start, End   time.Time
 }
-
-// metaReport is the key under which a coordinator's reply carries its report.
-const metaReport = "report"
 
 // Predict asks the coordinator once, for all the rows of in, which must fit into one request. The outputs have been
 // checked: all that were asked for, of the dtypes of the signature, one row for each of in's. Failures are *shard.Error.
@@ -71,7 +69,14 @@ func (d *Deployment) read(a *Answer, body []byte, w *wire.Request, rows int) err
 	if err != nil {
 		return bad(err)
 	}
-	if err := json.Unmarshal([]byte(meta[metaReport]), &a.Report); err != nil {
+	for _, f := range []struct{ key, want string }{
+		{coordinator.MetaVersion, strconv.Itoa(wire.Version)}, {coordinator.MetaFingerprint, w.Fingerprint}, {coordinator.MetaRequest, w.RequestID},
+	} {
+		if meta[f.key] != f.want {
+			return bad(&wire.MismatchError{Field: "answer's " + f.key, Want: f.want, Found: meta[f.key]})
+		}
+	}
+	if err := json.Unmarshal([]byte(meta[coordinator.MetaReport]), &a.Report); err != nil {
 		return bad(fmt.Errorf("its report: %w", err))
 	}
 	wanted, err := d.Manifest.ResolveOutputs(w.Outputs)

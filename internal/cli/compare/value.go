@@ -108,13 +108,13 @@ func RuleText(r manifest.Rule) string {
 	}
 	var parts []string
 	if r.Rel != 0 {
-		parts = append(parts, fmt.Sprintf("%g relative", r.Rel))
+		parts = append(parts, fmt.Sprintf("%.3g relative", r.Rel))
 	}
 	if r.Abs != 0 {
-		parts = append(parts, fmt.Sprintf("%g absolute", r.Abs))
+		parts = append(parts, fmt.Sprintf("%.3g absolute", r.Abs))
 	}
 	if r.Scale != 0 {
-		parts = append(parts, fmt.Sprintf("%g of the largest value", r.Scale))
+		parts = append(parts, fmt.Sprintf("%.3g of the largest value", r.Scale))
 	}
 	if len(parts) == 0 {
 		return "equal values"

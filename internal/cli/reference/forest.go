@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/shardwise/shardwise/internal/engine"
-	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/assets"
 )
 
@@ -39,7 +38,7 @@ func openForest(dir string, m *manifest.Manifest) (_ Model, err error) {
 	if err := f.plan(); err != nil {
 		return nil, err
 	}
-	engines := []engine.Engine{native.New()}
+	engines := shard.Engines()
 	for i := range m.Shards {
 		s, err := assets.Open(dir, m.Shards[i].Files, m.Shards[i].Programs, engines)
 		if err != nil {

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestHelpOfEveryCommandIsGolden(t *testing.T) {
+	for _, name := range []string{"", "inspect", "split", "verify", "predict", "simulate", "version"} {
+		args := append(strings.Fields(name), "--help")
+		title := "help"
+		if name != "" {
+			title += "-" + name
+		}
+		t.Run(title, func(t *testing.T) {
+			r := runCommand(t, args...).want(t, StatusOK)
+			if r.stderr != "" {
+				t.Errorf("help wrote to standard error: %q", r.stderr)
+			}
+			if !strings.Contains(r.stdout, "Examples:") {
+				t.Error("help shows no example")
+			}
+			golden(t, title+".txt", r.stdout)
+		})
+	}
+}
+
+func TestWrongCommandLinesTeach(t *testing.T) {
+	model := examplePath("digits-xgboost", "model.json")
+	for _, c := range []struct{ args, want string }{
+		{"frobnicate", `unknown command "frobnicate"`},
+		{"predict --frobnicate", "unknown flag: --frobnicate"},
+		{"inspect", "the model file or directory is missing"},
+		{"inspect a b", "one argument is wanted"},
+		{"split " + model, "-o DIR"},
+		{"split " + model + " -o x", "--shards N, or --memory MB"},
+		{"split " + model + " -o x --shards 2 --memory 512", "exclude each other"},
+		{"split " + model + " -o x --shards 0", "at least 1"},
+		{"split " + model + " -o x --shards four", "invalid argument"},
+		{"split " + model + " -o x --memory 64", "128 to 10240"},
+		{"predict " + model + " --shards 2", "--input FILE"},
+		{"predict " + model + " --input x.csv --json --output -", "--output FILE"},
+		{"verify " + model + " --input x.csv", "shardwise split"},
+		{"simulate " + model, "shardwise split"},
+		{"version extra", "unknown command"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			r := runCommand(t, strings.Fields(c.args)...).want(t, StatusInput)
+			if !strings.Contains(r.stderr, c.want) {
+				t.Errorf("standard error lacks %q:\n%s", c.want, r.stderr)
+			}
+			if !strings.Contains(r.stderr, "--help") {
+				t.Errorf("standard error does not say where help is:\n%s", r.stderr)
+			}
+			if r.stdout != "" {
+				t.Errorf("standard output is not empty: %q", r.stdout)
+			}
+		})
+	}
+}
+
+func TestVersionNamesTheFormats(t *testing.T) {
+	r := runCommand(t, "version").want(t, StatusOK)
+	if !strings.Contains(r.stdout, "v0.0.0-test") || !strings.Contains(r.stdout, "shardwise/1") {
+		t.Errorf("version prints %q", r.stdout)
+	}
+	r = runCommand(t, "version", "--json").want(t, StatusOK)
+	if !strings.Contains(r.stdout, `"manifest": "shardwise/1"`) {
+		t.Errorf("version --json prints %q", r.stdout)
+	}
+}
