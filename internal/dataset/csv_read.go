@@ -1,0 +1,247 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// readBuffer is large enough that system calls do not count.
+const readBuffer = 1 << 18
+
+// csvSource reads comma-separated values.
+type csvSource struct {
+	csv      *csv.Reader
+	pending  []string // the first row, when it is data
+	columns  []column // by position in the file
+	builders []builder
+	names    []string
+	line     int // where the next row begins, if there is no blank line
+	row      int // rows read
+}
+
+func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
+	buf := bufio.NewReaderSize(in, readBuffer)
+	// Spreadsheets put a byte order mark in front.
+	if mark, err := buf.Peek(3); err == nil && bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+		if _, err := buf.Discard(3); err != nil {
+			return nil, err
+		}
+	}
+	c := &csvSource{csv: csv.NewReader(buf), line: 1}
+	c.csv.ReuseRecord = true
+	c.csv.FieldsPerRecord = -1
+	first, err := c.read()
+	if err == io.EOF {
+		return nil, errors.New("it is empty: wanted a row of column names")
+	}
+	if err != nil {
+		return nil, err
+	}
+	header := bytesOf(first)
+	isHeader, err := hasHeader(header, opt)
+	if err != nil {
+		return nil, err
+	}
+	if c.columns, err = s.match(header, opt.ByPosition); err != nil {
+		return nil, err
+	}
+	if !isHeader {
+		c.pending = header
+	}
+	c.csv.FieldsPerRecord = len(header)
+	c.builders, c.names = s.builders(c.columns)
+	return c, nil
+}
+
+// bytesOf copies a record whose memory the next read reuses.
+func bytesOf(record []string) []string {
+	out := make([]string, len(record))
+	for i, f := range record {
+		out[i] = string([]byte(f))
+	}
+	return out
+}
+
+// hasHeader decides whether the first row is one of names.
+func hasHeader(first []string, opt Options) (bool, error) {
+	if !opt.ByPosition || opt.Header == HeaderPresent {
+		return true, nil
+	}
+	if opt.Header == HeaderAbsent {
+		return false, nil
+	}
+	counting := true
+	for i, f := range first {
+		text := trim([]byte(f))
+		if !isNaN(text) && !decimal(text) {
+			return true, nil
+		}
+		counting = counting && f == strconv.Itoa(i)
+	}
+	if counting {
+		return false, errors.New("the first row counts 0, 1, 2 ...: say whether these are column names or data")
+	}
+	return false, nil
+}
+
+// match finds the column of each position of a row.
+func (s *schema) match(found []string, byPosition bool) ([]column, error) {
+	all, err := s.columns()
+	if err != nil {
+		return nil, err
+	}
+	if byPosition {
+		if len(found) != len(all) {
+			return nil, fmt.Errorf("it has %d columns, the model %d", len(found), len(all))
+		}
+		return all, nil
+	}
+	want := make([]string, len(all))
+	for i := range all {
+		want[i] = all[i].name
+	}
+	to, err := matchNames("column", found, want, s.subset)
+	if err != nil {
+		return nil, err
+	}
+	matched := make([]column, len(found))
+	for i, at := range to {
+		matched[i] = all[at]
+	}
+	return matched, s.whole(matched)
+}
+
+// whole checks that the fields of a subset have all their columns, and that there is one.
+func (s *schema) whole(matched []column) error {
+	count := make([]int, len(s.fields))
+	for _, c := range matched {
+		count[c.field]++
+	}
+	for i, n := range count {
+		if n > 0 && n != s.fields[i].width {
+			return fmt.Errorf("%s %q has %d of its %d columns", s.kind, s.fields[i].name, n, s.fields[i].width)
+		}
+	}
+	if len(matched) == 0 {
+		return fmt.Errorf("it holds no %s of the model", s.kind)
+	}
+	return nil
+}
+
+// builders makes the builders of the fields that have columns, and lists their names; the others' stay zero.
+func (s *schema) builders(columns []column) ([]builder, []string) {
+	b := make([]builder, len(s.fields))
+	for _, c := range columns {
+		b[c.field].f = s.fields[c.field]
+	}
+	var names []string
+	for i := range b {
+		if b[i].f != nil {
+			names = append(names, b[i].f.name)
+		}
+	}
+	return b, names
+}
+
+// read returns the next record. Blank lines, which encoding/csv skips, are an error within the data: they may be rows of
+// one missing value.
+func (c *csvSource) read() ([]string, error) {
+	record, err := c.csv.Read()
+	if err != nil {
+		var parse *csv.ParseError
+		if errors.As(err, &parse) && errors.Is(err, csv.ErrFieldCount) {
+			return nil, fmt.Errorf("line %d has %d fields, wanted %d", parse.StartLine, len(record), c.csv.FieldsPerRecord)
+		}
+		return nil, err
+	}
+	line, _ := c.csv.FieldPos(0)
+	if line != c.line {
+		return nil, fmt.Errorf("line %d is blank: write NaN for a missing value, or delete the line", c.line)
+	}
+	c.line++
+	for _, f := range record {
+		for i := range len(f) {
+			if f[i] == '\n' {
+				c.line++
+			}
+		}
+	}
+	return record, nil
+}
+
+func (c *csvSource) next(maxRows int) (tensor.Named, error) {
+	rows := 0
+	for rows < maxRows {
+		record, line := c.pending, 1
+		if c.pending = nil; record == nil {
+			line = c.line
+			var err error
+			if record, err = c.read(); err == io.EOF {
+				break
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		if err := c.add(record); err != nil {
+			return nil, fmt.Errorf("line %d, %w", line, err)
+		}
+		rows++
+	}
+	if rows == 0 {
+		return nil, io.EOF
+	}
+	return finish(c.builders)
+}
+
+func (c *csvSource) add(record []string) error {
+	if err := extend(c.builders, 1); err != nil {
+		return err
+	}
+	c.row++
+	for i, text := range record {
+		col := &c.columns[i]
+		b := &c.builders[col.field]
+		if err := b.set(b.rows-1, col.at, viewBytes(text)); err != nil {
+			return fmt.Errorf("row %d, column %q: %w", c.row, clip(col.name), err)
+		}
+	}
+	return nil
+}
+
+func extend(builders []builder, n int) error {
+	for i := range builders {
+		if builders[i].f == nil {
+			continue
+		}
+		if err := builders[i].extend(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func finish(builders []builder) (tensor.Named, error) {
+	out := make(tensor.Named, len(builders))
+	for i := range builders {
+		b := &builders[i]
+		if b.f == nil {
+			continue
+		}
+		t, err := b.finish()
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", b.f.name, err)
+		}
+		out[b.f.name] = t
+	}
+	return out, nil
+}
+
+func (c *csvSource) total() int64      { return -1 }
+func (c *csvSource) present() []string { return c.names }

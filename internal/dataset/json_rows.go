@@ -1,0 +1,377 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// jsonRows reads rows that are JSON objects, or with ByPosition arrays: one a line, or all in one array.
+type jsonRows struct {
+	scan       *jsonScanner
+	s          *schema
+	byPosition bool
+	array      bool // rows are the elements of one array, whose bracket has been read
+	ended      bool
+
+	columns  map[string]int // by name
+	list     []column
+	fields   map[string]int // by name, those that are not a single column
+	builders []builder      // of the fields that the first row shows
+	names    []string
+	seen     []bool // columns of the current row
+	row      int
+}
+
+func newJSONLines(in io.Reader, s *schema, opt Options) (*jsonRows, error) {
+	return newJSONRows(newJSONScanner(in), s, opt, false)
+}
+
+func newJSONRows(scan *jsonScanner, s *schema, opt Options, array bool) (*jsonRows, error) {
+	r := &jsonRows{scan: scan, s: s, byPosition: opt.ByPosition, array: array, columns: map[string]int{}, fields: map[string]int{}}
+	var err error
+	if r.list, err = s.columns(); err != nil {
+		return nil, err
+	}
+	for i, c := range r.list {
+		r.columns[c.name] = i
+	}
+	for i, f := range s.fields {
+		r.fields[f.name] = i
+	}
+	r.seen = make([]bool, len(r.list))
+	r.builders, r.names = s.builders(r.list)
+	if !s.subset {
+		return r, nil
+	}
+	// The first row tells which fields of a subset there are.
+	if _, err := r.start(); err != nil {
+		return nil, err
+	}
+	if r.ended {
+		return nil, errors.New("it has no rows")
+	}
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	var present []column
+	for i, c := range r.list {
+		if r.seen[i] {
+			present = append(present, c)
+		}
+	}
+	if err := s.whole(present); err != nil {
+		return nil, err
+	}
+	first := r.builders
+	r.builders, r.names = s.builders(present)
+	for i := range r.builders {
+		if r.builders[i].f != nil {
+			r.builders[i] = first[i]
+		}
+	}
+	return r, nil
+}
+
+// start reads up to the next row's first token, which it holds, and reports whether there is a row.
+func (r *jsonRows) start() (bool, error) {
+	if r.ended {
+		return false, nil
+	}
+	more := true
+	var err error
+	if r.array {
+		more, err = r.scan.more(']', r.row == 0)
+	}
+	if err != nil {
+		return false, err
+	}
+	if more {
+		var kind jsonKind
+		if kind, err = r.scan.next(); err != nil {
+			return false, err
+		}
+		r.scan.hold()
+		more = kind != jsonEnd || r.array
+	}
+	if more {
+		return true, nil
+	}
+	r.ended = true
+	if r.array {
+		err = r.trailing()
+	}
+	return false, err
+}
+
+func (r *jsonRows) trailing() error {
+	kind, err := r.scan.next()
+	if err == nil && kind != jsonEnd {
+		err = r.scan.fail("wanted nothing after the value, found %s", r.scan.describe())
+	}
+	return err
+}
+
+func (r *jsonRows) next(maxRows int) (tensor.Named, error) {
+	rows := 0
+	if r.s.subset && r.row == 1 && !r.ended {
+		rows = r.pendingRows()
+	}
+	for rows < maxRows {
+		ok, err := r.start()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if err := r.read(); err != nil {
+			return nil, err
+		}
+		rows++
+	}
+	if rows == 0 {
+		return nil, io.EOF
+	}
+	return finish(r.builders)
+}
+
+// pendingRows is how many rows the builders hold already: the first one, read to learn a subset's fields.
+func (r *jsonRows) pendingRows() int {
+	for i := range r.builders {
+		if r.builders[i].f != nil {
+			return r.builders[i].rows
+		}
+	}
+	return 0
+}
+
+// read reads one row into the builders.
+func (r *jsonRows) read() error {
+	if err := extend(r.builders, 1); err != nil {
+		return err
+	}
+	clear(r.seen)
+	r.row++
+	kind, err := r.scan.next()
+	line := r.scan.line
+	switch {
+	case err != nil:
+		return err
+	case kind == '{':
+		err = r.object()
+	case kind == '[' && r.byPosition:
+		err = r.positions()
+	case kind == '[':
+		err = errors.New("it is an array: wanted an object, or reading by position")
+	default:
+		err = fmt.Errorf("wanted an object, found %s", r.scan.describe())
+	}
+	if err == nil {
+		err = r.complete()
+	}
+	if err != nil {
+		return fmt.Errorf("row %d (line %d): %w", r.row, line, err)
+	}
+	return nil
+}
+
+func (r *jsonRows) object() error {
+	if r.byPosition {
+		return errors.New("it is an object: wanted an array when reading by position")
+	}
+	for first := true; ; first = false {
+		more, err := r.scan.more('}', first)
+		if err != nil || !more {
+			return err
+		}
+		if err := r.scan.expect(jsonString); err != nil {
+			return err
+		}
+		col, isColumn := r.columns[string(r.scan.text)]
+		f, isField := r.fields[string(r.scan.text)]
+		if !isColumn && !isField {
+			return r.unknown(string(r.scan.text))
+		}
+		if err := r.scan.expect(':'); err != nil {
+			return err
+		}
+		kind, err := r.scan.next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case isField && (kind == '[' || !isColumn):
+			err = r.nested(f)
+		default:
+			err = r.cell(col)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *jsonRows) unknown(name string) error {
+	var absent []string
+	for i, c := range r.list {
+		if !r.seen[i] {
+			absent = append(absent, c.name)
+		}
+	}
+	for _, f := range r.s.fields {
+		absent = append(absent, f.name)
+	}
+	return fmt.Errorf("name %q is not the model's%s", clip(name), suggestion(name, absent))
+}
+
+// cell stores the scalar of the last token in column col.
+func (r *jsonRows) cell(col int) error {
+	c := &r.list[col]
+	if r.seen[col] {
+		return fmt.Errorf("column %q stands there twice", c.name)
+	}
+	r.seen[col] = true
+	b := &r.builders[c.field]
+	if b.f == nil {
+		return fmt.Errorf("column %q is not in the first row", c.name)
+	}
+	text, err := scalar(r.scan, b.f.dtype)
+	if err == nil {
+		err = b.set(b.rows-1, c.at, text)
+	}
+	if err != nil {
+		return fmt.Errorf("column %q: %w", clip(c.name), err)
+	}
+	return nil
+}
+
+// scalar is the text of the last token as builder.set takes it.
+func scalar(scan *jsonScanner, d tensor.DType) ([]byte, error) {
+	switch scan.kind {
+	case jsonNumber:
+		if d != tensor.String {
+			return scan.text, nil
+		}
+	case jsonString:
+		if d == tensor.String {
+			return scan.text, nil
+		}
+	case jsonWord:
+		switch string(scan.text) {
+		case "null", "NaN":
+			if d != tensor.String {
+				return nil, nil
+			}
+		case "true", "false":
+			if d == tensor.Bool {
+				return scan.text, nil
+			}
+		default: // infinities
+			if d.Float() {
+				return scan.text, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("wanted %v, found %s", d, scan.describe())
+}
+
+// nested reads a field's whole row; its first token has been read.
+func (r *jsonRows) nested(f int) error {
+	first := -1
+	for i := range r.list {
+		if r.list[i].field == f {
+			first = i
+			break
+		}
+	}
+	fd := r.s.fields[f]
+	at := 0
+	if err := r.level(fd.row, first, &at); err != nil {
+		return fmt.Errorf("%q: %w", clip(fd.name), err)
+	}
+	return nil
+}
+
+func (r *jsonRows) level(dims tensor.Shape, first int, at *int) error {
+	if len(dims) == 0 {
+		err := r.cell(first + *at)
+		*at++
+		return err
+	}
+	if r.scan.kind != '[' {
+		return fmt.Errorf("wanted an array of %d, found %s", dims[0], r.scan.describe())
+	}
+	n := 0
+	for ; ; n++ {
+		more, err := r.scan.more(']', n == 0)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if n == dims[0] {
+			return fmt.Errorf("an array is longer than %d", dims[0])
+		}
+		if _, err := r.scan.next(); err != nil {
+			return err
+		}
+		if err := r.level(dims[1:], first, at); err != nil {
+			return err
+		}
+	}
+	if n != dims[0] {
+		return fmt.Errorf("an array has %d elements, wanted %d", n, dims[0])
+	}
+	return nil
+}
+
+// positions reads a row that is a flat array of all columns.
+func (r *jsonRows) positions() error {
+	n := 0
+	for ; ; n++ {
+		more, err := r.scan.more(']', n == 0)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if n == len(r.list) {
+			return fmt.Errorf("more than %d values", len(r.list))
+		}
+		if _, err := r.scan.next(); err != nil {
+			return err
+		}
+		if err := r.cell(n); err != nil {
+			return err
+		}
+	}
+	if n != len(r.list) {
+		return fmt.Errorf("%d values, the model has %d columns", n, len(r.list))
+	}
+	return nil
+}
+
+// complete checks that the row has every column that it should.
+func (r *jsonRows) complete() error {
+	if r.s.subset && r.row == 1 {
+		return nil
+	}
+	var absent []string
+	for i, c := range r.list {
+		if !r.seen[i] && r.builders[c.field].f != nil {
+			absent = append(absent, c.name)
+		}
+	}
+	if len(absent) > 0 {
+		return fmt.Errorf("column %s missing: null stands for a missing value", quoteList(absent))
+	}
+	return nil
+}
+
+func (r *jsonRows) total() int64      { return -1 }
+func (r *jsonRows) present() []string { return r.names }

@@ -1,0 +1,130 @@
+package dataset
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// listed is how many names an error shows before it only counts.
+const listed = 5
+
+// matchNames maps each found name to its index in want. All of want must be found, unless subset, each once.
+func matchNames(what string, found, want []string, subset bool) ([]int, error) {
+	index := make(map[string]int, len(want))
+	for i, w := range want {
+		index[w] = i
+	}
+	to := make([]int, len(found))
+	have := make([]bool, len(want))
+	var unknown []string
+	for i, name := range found {
+		at, ok := index[name]
+		if !ok {
+			unknown = append(unknown, name)
+			continue
+		}
+		if have[at] {
+			return nil, fmt.Errorf("%s %q stands there twice", what, name)
+		}
+		have[at], to[i] = true, at
+	}
+	var absent []string
+	for i, w := range want {
+		if !have[i] && !subset {
+			absent = append(absent, w)
+		}
+	}
+	if len(unknown) == 0 && len(absent) == 0 {
+		return to, nil
+	}
+	var parts []string
+	if len(unknown) > 0 {
+		candidates := absent
+		if subset {
+			candidates = want
+		}
+		parts = append(parts, fmt.Sprintf("%s %s not the model's%s", what, quoteList(unknown), suggestion(unknown[0], candidates)))
+	}
+	if len(absent) > 0 {
+		parts = append(parts, fmt.Sprintf("%s %s missing", what, quoteList(absent)))
+	}
+	return nil, fmt.Errorf("%s", strings.Join(parts, "; "))
+}
+
+// quoteList writes names with "is" or "are".
+func quoteList(names []string) string {
+	q := make([]string, 0, listed)
+	for _, n := range names[:min(len(names), listed)] {
+		q = append(q, strconv.Quote(clip(n)))
+	}
+	text := strings.Join(q, ", ")
+	if more := len(names) - listed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	if len(names) == 1 {
+		return text + " is"
+	}
+	return text + " are"
+}
+
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// suggestion names up to three candidates that are spelled alike.
+func suggestion(name string, candidates []string) string {
+	type scored struct {
+		name string
+		d    int
+	}
+	var near []scored
+	lower := strings.ToLower(strings.TrimSpace(name))
+	if len(lower) > 200 {
+		return ""
+	}
+	for _, c := range candidates {
+		if len(c) > 200 {
+			continue
+		}
+		if d := editDistance(lower, strings.ToLower(strings.TrimSpace(c))); d <= max(1, len(c)/3) {
+			near = append(near, scored{c, d})
+		}
+	}
+	if len(near) == 0 {
+		return ""
+	}
+	slices.SortStableFunc(near, func(a, b scored) int { return cmp.Compare(a.d, b.d) })
+	var names []string
+	for _, n := range near[:min(len(near), 3)] {
+		names = append(names, strconv.Quote(n.name))
+	}
+	return " (is " + strings.Join(names, " or ") + " meant?)"
+}
+
+// editDistance counts the bytes to insert, delete or replace.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(d, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
