@@ -81,7 +81,7 @@ type Output struct {
 }
 
 // Rule is a numeric promise. Exact means equal bits (NaN equals NaN). Otherwise a value y may differ from the
-// reference r by Abs + Rel*|r| + Scale*max|reference output|.
+// reference r by Abs + Rel*|r| + Scale*max|reference output|; all three 0 means equal as numbers (-0 equals +0).
 type Rule struct {
 	Exact bool    `json:"exact,omitempty"`
 	Rel   float64 `json:"rel,omitempty"`

@@ -165,8 +165,8 @@ func (m *Manifest) checkRules(c *checker, p at, out Output) {
 			}
 			sum += v
 		}
-		if r.Exact == (sum != 0) {
-			c.fail(p.key(mode), "must be exact or have a tolerance, and not both")
+		if r.Exact && sum != 0 {
+			c.fail(p.key(mode), "is exact and has a tolerance; wanted one of the two")
 		}
 	}
 	for mode := range out.Rules {
