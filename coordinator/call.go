@@ -120,8 +120,8 @@ func (c *call) read(r *wire.Request, reply Reply, a *Attempt) (tensor.Named, err
 }
 
 // attemptError makes what only this attempt's time limit brought about a Timeout, which may be repeated: whether the
-// request's own time is used up is decided by the caller, from the outer context. A malformed reply is a broken
-// function, not a bad request.
+// request's own time is used up is decided by the caller, from the outer context. A malformed reply was
+// spoilt on its way, or the function is no shard; it is not the request that is bad.
 func attemptError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -130,7 +130,7 @@ func attemptError(ctx context.Context, err error) error {
 	var format *wire.FormatError
 	switch {
 	case errors.As(err, &format):
-		return &shard.Error{Op: "invoke", Kind: shard.Corrupt, Cause: err}
+		return &shard.Error{Op: "invoke", Kind: shard.Garbled, Cause: err}
 	case kind == shard.Deadline, kind == shard.Other && ctx.Err() != nil:
 		return &shard.Error{Op: "invoke", Kind: shard.Timeout, Message: "the attempt took longer than it may", Cause: err}
 	}

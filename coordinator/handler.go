@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/shardwise/shardwise/coordinator/oip"
-	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/wire"
 	"github.com/shardwise/shardwise/shard/wire/jsonscan"
@@ -130,9 +129,9 @@ const (
 )
 
 func (h *Handler) predict(ctx context.Context, r *wire.Request) ([]byte, error) {
-	in, _, err := tensor.ParseFrame(r.Body, tensor.Limits{})
+	in, err := wire.ParseBody(r.Body)
 	if err != nil {
-		return nil, &wire.FormatError{What: "request", Err: err}
+		return nil, err
 	}
 	result, err := h.c.Run(ctx, Request{
 		ID: r.RequestID, Inputs: in, Outputs: r.Outputs, Mode: r.Mode, Deadline: time.Duration(r.BudgetMS) * time.Millisecond, Trace: r.Trace,

@@ -52,6 +52,7 @@ func KindOf(err error) Kind {
 	var mismatch *wire.MismatchError
 	var large *wire.TooLargeError
 	var format *wire.FormatError
+	var sum *wire.ChecksumError
 	var unsupported *wire.UnsupportedError
 	var input *engine.InputError
 	var operator *engine.UnsupportedError
@@ -62,6 +63,8 @@ func KindOf(err error) Kind {
 		return Mismatch
 	case errors.As(err, &large):
 		return TooLarge
+	case errors.As(err, &sum):
+		return Garbled
 	case errors.As(err, &unsupported), errors.As(err, &operator):
 		return Unsupported
 	case errors.As(err, &format):

@@ -50,7 +50,7 @@ func TestErrorsPageListsEachKindWithMeaningCauseAndRemedy(t *testing.T) {
 
 // The numbers of the kinds are a contract between versions: this list may grow at its end only.
 func TestKindsAreAppendOnly(t *testing.T) {
-	want := "Other BadRequest BadInput Mismatch Corrupt Unsupported Internal Deadline Canceled TooLarge Config NotFound Denied Throttled Transport Crashed Timeout Unavailable"
+	want := "Other BadRequest BadInput Mismatch Corrupt Unsupported Internal Deadline Canceled TooLarge Config NotFound Denied Throttled Transport Crashed Timeout Unavailable Garbled"
 	var found []string
 	for _, k := range shard.Kinds() {
 		found = append(found, k.String())
@@ -58,7 +58,7 @@ func TestKindsAreAppendOnly(t *testing.T) {
 	if got := strings.Join(found, " "); !strings.HasPrefix(got, want) {
 		t.Fatalf("wanted %s..., found %s", want, got)
 	}
-	if got := strings.Join(shard.ErrorTypes(true), " "); got != "Shard.Throttled Shard.Transport Shard.Crashed Shard.Timeout Shard.Unavailable" {
+	if got := strings.Join(shard.ErrorTypes(true), " "); got != "Shard.Throttled Shard.Transport Shard.Crashed Shard.Timeout Shard.Unavailable Shard.Garbled" {
 		t.Fatalf("retryable types: %s", got)
 	}
 }
@@ -126,7 +126,7 @@ func TestKindOfClassifiesWhatWorkMayReport(t *testing.T) {
 		want shard.Kind
 	}{
 		{&wire.MismatchError{}, shard.Mismatch}, {&wire.TooLargeError{}, shard.TooLarge}, {&wire.UnsupportedError{}, shard.Unsupported},
-		{&wire.FormatError{Err: errors.New("x")}, shard.BadRequest}, {&engine.InputError{}, shard.BadInput},
+		{&wire.ChecksumError{}, shard.Garbled}, {&wire.FormatError{Err: errors.New("x")}, shard.BadRequest}, {&engine.InputError{}, shard.BadInput},
 		{&engine.UnsupportedError{}, shard.Unsupported}, {context.DeadlineExceeded, shard.Deadline}, {context.Canceled, shard.Canceled},
 		{errors.New("x"), shard.Other},
 	} {

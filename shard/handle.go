@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/shardwise/shardwise/internal/shardfile"
-	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard/assets"
 	"github.com/shardwise/shardwise/shard/wire"
 )
@@ -89,9 +88,9 @@ func (s *Server) infer(ctx context.Context, r *wire.Request, start time.Time) ([
 	if err := checkOutputs(p, r.Outputs); err != nil {
 		return nil, err
 	}
-	in, _, err := tensor.ParseFrame(r.Body, tensor.Limits{})
+	in, err := wire.ParseBody(r.Body)
 	if err != nil {
-		return nil, &wire.FormatError{What: "request", Err: err}
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ const (
 	Crashed                 // the function's process ended during the request
 	Timeout                 // one attempt, or the function's own timeout, ran out
 	Unavailable             // the service failed (5xx)
+	Garbled                 // a request or reply changed on its way
 	kindCount
 )
 
@@ -39,7 +40,7 @@ func Kinds() []Kind {
 // String is the kind's name, for example "BadInput"; docs/errors.md and error types use it.
 func (k Kind) String() string {
 	names := [...]string{"Other", "BadRequest", "BadInput", "Mismatch", "Corrupt", "Unsupported", "Internal", "Deadline",
-		"Canceled", "TooLarge", "Config", "NotFound", "Denied", "Throttled", "Transport", "Crashed", "Timeout", "Unavailable"}
+		"Canceled", "TooLarge", "Config", "NotFound", "Denied", "Throttled", "Transport", "Crashed", "Timeout", "Unavailable", "Garbled"}
 	if int(k) >= len(names) {
 		return "Other"
 	}
@@ -47,10 +48,10 @@ func (k Kind) String() string {
 }
 
 // Retryable reports whether another attempt may succeed where this one failed: the function was not reached, was
-// refused for load, or its environment broke. A function's own verdict on a request is never retryable.
+// refused for load, its environment broke, or a message was spoilt on the way. A function's own verdict on a request is never retryable.
 func (k Kind) Retryable() bool {
 	switch k {
-	case Throttled, Transport, Crashed, Timeout, Unavailable:
+	case Throttled, Transport, Crashed, Timeout, Unavailable, Garbled:
 		return true
 	}
 	return false

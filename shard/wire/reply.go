@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 
@@ -64,8 +65,13 @@ const (
 	frameTail = `"}`
 )
 
-// EncodeFrame makes a reply of tensors and metadata in the form asked for. Sizes are checked before anything is copied.
+// EncodeFrame makes a reply of tensors and metadata in the form asked for, and adds their checksum. Sizes are checked before anything is copied.
 func EncodeFrame(form string, out tensor.Named, meta map[string]string) ([]byte, error) {
+	meta = maps.Clone(meta)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	meta[metaChecksum] = checksum(out)
 	size, err := tensor.FrameSize(out, meta)
 	if err != nil {
 		return nil, err
@@ -85,7 +91,7 @@ func EncodeFrame(form string, out tensor.Named, meta map[string]string) ([]byte,
 	return append(tensor.AppendBase64(body, frame), frameTail...), nil
 }
 
-// DecodeFrame reads a reply in the given form. The tensors are views of a buffer of their own, or of data when the
+// DecodeFrame reads a reply in the given form and checks its checksum where it has one. The tensors are views of a buffer of their own, or of data when the
 // form is raw.
 func DecodeFrame(form string, data []byte) (tensor.Named, map[string]string, error) {
 	if len(data) > MaxReply {
@@ -98,11 +104,7 @@ func DecodeFrame(form string, data []byte) (tensor.Named, map[string]string, err
 		}
 		data = body
 	}
-	out, meta, err := tensor.ParseFrame(data, tensor.Limits{})
-	if err != nil {
-		return nil, nil, &FormatError{What: "reply", Err: err}
-	}
-	return out, meta, nil
+	return parseFrame("reply", data)
 }
 
 func decodeFrameObject(data []byte) ([]byte, error) {
@@ -133,6 +135,9 @@ func DecodeReply(form string, data []byte, want Echo) (tensor.Named, Timings, er
 	out, meta, err := DecodeFrame(form, data)
 	if err != nil {
 		return nil, t, err
+	}
+	if _, ok := meta[metaChecksum]; !ok {
+		return nil, t, &FormatError{What: "reply", Err: fmt.Errorf("metadata %s is missing", metaChecksum)}
 	}
 	for _, f := range []struct{ key, want string }{
 		{metaVersion, strconv.Itoa(Version)}, {metaFingerprint, want.Fingerprint}, {metaRequest, want.RequestID},

@@ -54,7 +54,7 @@ type Request struct {
 
 // EncodeBody makes the body of a request from its tensors, once for all the shards that get the same ones.
 func EncodeBody(in tensor.Named) ([]byte, error) {
-	frame, err := tensor.AppendFrame(nil, in, nil)
+	frame, err := tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in)})
 	if err != nil {
 		return nil, err
 	}

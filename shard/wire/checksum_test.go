@@ -1,0 +1,59 @@
+package wire_test
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+// Whatever bit of a reply or a body flips: it is refused, or what is read is what was sent.
+func TestNoFlippedBitChangesATensorUnseen(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	r, body, sent := example(t)
+	request := encode(t, r, body)
+	for _, form := range forms() {
+		reply, err := wire.EncodeReply(form, wire.EchoOf(r), wire.Timings{TotalUS: 1}, sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3000 {
+			spoilt := bytes.Clone(reply)
+			spoilt[rng.IntN(len(spoilt))] ^= 1 << rng.IntN(8)
+			got, _, err := wire.DecodeReply(form, spoilt, wire.EchoOf(r))
+			if err == nil && (len(got) != 1 || got["features"] == nil || !bytes.Equal(got["features"].Bytes(), sent["features"].Bytes()) || !got["features"].Shape().Equal(sent["features"].Shape())) {
+				t.Fatalf("%s: read %v from a spoilt reply", form, got)
+			}
+		}
+	}
+	for range 3000 {
+		spoilt := bytes.Clone(request)
+		spoilt[rng.IntN(len(spoilt))] ^= 1 << rng.IntN(8)
+		back, err := wire.DecodeRequest(spoilt)
+		if err != nil {
+			continue
+		}
+		got, err := wire.ParseBody(back.Body)
+		if err == nil && !bytes.Equal(got["features"].Bytes(), sent["features"].Bytes()) {
+			t.Fatalf("read %v from a spoilt request", got)
+		}
+	}
+}
+
+func TestParseBodyTellsASpoiltTensor(t *testing.T) {
+	r, body, _ := example(t)
+	back, err := wire.DecodeRequest(encode(t, r, body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Body[len(back.Body)-1] ^= 1
+	var sum *wire.ChecksumError
+	if _, err := wire.ParseBody(back.Body); !errors.As(err, &sum) {
+		t.Fatalf("found %v", err)
+	}
+}
