@@ -144,10 +144,12 @@ func (c *canoniser) number() error {
 	if err != nil {
 		return c.fail("number %.40s exceeds a float64", literal)
 	}
-	if integer && math.Abs(v) >= maxInteger && !sameInteger(literal, v) {
+	written := len(c.out)
+	c.out = appendNumber(c.out, v)
+	// ECMAScript pads large numbers with zeros beyond the digits that tell them apart: its own form is always legal.
+	if integer && math.Abs(v) >= maxInteger && string(c.out[written:]) != literal && !sameInteger(literal, v) {
 		return c.fail("integer %.40s has no exact float64", literal)
 	}
-	c.out = appendNumber(c.out, v)
 	return nil
 }
 
