@@ -41,7 +41,7 @@ type Config struct {
 	MaxConcurrency int             // invocations at once over all functions; 1000 if zero, as in a new account
 	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
-	Log            func(l LogLine) // receives every log line; may be called concurrently; nil discards them
+	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,7 @@ func runSimulatorUntilKilled() {
 	if err == nil {
 		var sim *simulator.Simulator
 		sim, err = simulator.Start(context.Background(), simulator.Config{Dir: os.Getenv("SIMULATOR_TEST_CHILD"), Functions: []simulator.Function{
-			{Name: "f", Handler: "script", Command: []string{exe}, Timeout: time.Minute}}})
+			{Name: "f", Handler: "script", Command: []string{exe, os.Getenv("SIMULATOR_TEST_MARK")}, Timeout: time.Minute}}})
 		if err == nil {
 			fmt.Println(sim.Endpoint())
 			time.Sleep(time.Hour)
@@ -38,11 +39,12 @@ func runSimulatorUntilKilled() {
 	os.Exit(1)
 }
 
-// spawnSimulator starts that process and returns it with its endpoint.
-func spawnSimulator(t *testing.T, dir string) (*exec.Cmd, string) {
+// spawnSimulator starts that process and returns it with its endpoint. Its
+// functions' processes carry mark in their command line.
+func spawnSimulator(t *testing.T, dir, mark string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SIMULATOR_TEST_CHILD="+dir)
+	cmd.Env = append(os.Environ(), "SIMULATOR_TEST_CHILD="+dir, "SIMULATOR_TEST_MARK="+mark)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +63,7 @@ func TestNoProcessSurvivesASimulatorKilledWithSIGKILL(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for round := range 3 {
-		cmd, endpoint := spawnSimulator(t, dir)
+		cmd, endpoint := spawnSimulator(t, dir, "plain")
 		c := client(t, endpoint)
 		pids := []int{pidOf(t, c, "f")}
 		for i := range 3 { // these stay busy
@@ -96,6 +98,73 @@ func TestNoProcessSurvivesASimulatorKilledWithSIGKILL(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("after the next simulator the directory holds %v (%v), want nothing", entries, err)
+	}
+}
+
+// marked lists the living processes whose command line holds mark.
+func marked(t *testing.T, mark string) []string {
+	t.Helper()
+	out, err := exec.Command("ps", "-A", "-o", "stat=,pid=,command=").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, mark) && !strings.HasPrefix(line, "Z") {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
+}
+
+func TestNoProcessSurvivesAKillAtARandomMomentOfAScatter(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("ps"); err != nil {
+		t.Skipf("%v: install ps to run this test", err)
+	}
+	rounds := 4
+	if n, err := strconv.Atoi(os.Getenv("SIMULATOR_TEST_KILLS")); err == nil {
+		rounds = n
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d, %d rounds", seed, rounds)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	dir := t.TempDir()
+	for round := range rounds {
+		mark := fmt.Sprintf("mark-%d-%d-%d", os.Getpid(), seed, round)
+		cmd, endpoint := spawnSimulator(t, dir, mark)
+		c := client(t, endpoint)
+		for range 16 {
+			go func() {
+				_, _ = c.Invoke(context.Background(), input("f", []byte("{}"))) // some are cut off
+			}()
+		}
+		time.Sleep(time.Duration(rng.IntN(40000)) * time.Microsecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed, as asked
+		eventually(t, "the processes of "+mark+" to die", func() bool { return len(marked(t, mark)) == 0 })
+	}
+}
+
+func TestTheSimulatorStopsWhenItsGuardianIsKilled(t *testing.T) {
+	t.Parallel()
+	sim, err := simulator.Start(context.Background(), simulator.Config{Dir: t.TempDir(), Functions: []simulator.Function{fn(t, "f", "script")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := pidOf(t, client(t, sim.Endpoint()), "f")
+	group, err := syscall.Getpgid(pid)
+	if err != nil || group == pid || group == syscall.Getpgrp() {
+		t.Fatalf("process %d is in group %d (%v), want the guardian's", pid, group, err)
+	}
+	if err := syscall.Kill(group, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the unguarded process to be ended", func() bool { return !alive(pid) })
+	if err := sim.Close(); err == nil || !strings.Contains(err.Error(), "guardian process was ended") {
+		t.Errorf("Close reports %v, want the loss of the guardian", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func TestThrottlesAnswerWithTheirReasonAndEndWithTheInvocation(t *testing.T) {
 		}},
 	} {
 		f := fn(t, "f", "script")
-		f.Timeout = 2 * time.Second
+		f.Timeout = 500 * time.Millisecond
 		cfg := simulator.Config{Functions: []simulator.Function{f, fn(t, "other", "script")}}
 		tc.cfg(&cfg)
 		sim, c := start(t, cfg)

@@ -142,9 +142,9 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 		e.reset() // the process has gone, or must go
 	}
 	if failed == nil {
-		failed = c.failed
+		// Only a completed call is read: a process given up may still be answering.
+		failed, r.Body, r.ContentType = c.failed, c.body, c.contentType
 	}
-	r.Body, r.ContentType = c.body, c.contentType
 	if failed != nil {
 		r.Failed, r.Body, r.ContentType = true, failed.document(inv.RequestID), "application/json"
 	}

@@ -166,9 +166,10 @@ func (i *instance) stop(grace time.Duration) {
 			panic(fmt.Sprintf("sandbox: kill process %d of %s: %v", i.cmd.Process.Pid, i.spec.Function, err))
 		}
 		<-i.exited
-		close(i.api.gone)
+		i.api.close()
 		_ = i.server.Close() // reports the listener's closing, which is what was asked for
 		<-i.served
+		i.api.handlers.Wait() // their connections are closed, so none waits for its peer
 		i.output.close()
 	})
 }

@@ -74,6 +74,8 @@ type api struct {
 	initError []byte
 	lastSize  int // bytes of the latest response: the first guess for the next
 	extension bool
+	closed    bool
+	handlers  sync.WaitGroup // added to under mu while not closed
 }
 
 func newAPI(spec *Spec) *api {
@@ -86,8 +88,30 @@ const (
 	extensionPrefix = "/2020-01-01/extension/"
 )
 
+// enter registers a request unless the API is closing.
+func (a *api) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.handlers.Add(1)
+	}
+	return !a.closed
+}
+
+// close frees waiting requests and lets no more in.
+func (a *api) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	close(a.gone)
+}
+
 // ServeHTTP routes by hand: this is the hot path of every invocation.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !a.enter() {
+		panic(http.ErrAbortHandler) // cut the connection
+	}
+	defer a.handlers.Done()
 	if rest, ok := strings.CutPrefix(r.URL.Path, runtimePrefix); ok {
 		if rest == "invocation/next" && r.Method == http.MethodGet {
 			a.next(w, r)

@@ -90,7 +90,7 @@ func TestAnInvocationIsCompleteOnlyWhenTheRuntimeAsksForTheNext(t *testing.T) {
 	if isDone(in) {
 		t.Fatal("complete before the runtime asked for the next event")
 	}
-	go close(c.api.gone)
+	go c.api.close()
 	c.do(http.MethodGet, nextPath, "")
 	if !isDone(in) || string(in.body) != "answer" || in.contentType != "text/plain" || in.failed != nil {
 		t.Errorf("call = %+v", in)
@@ -227,9 +227,12 @@ func TestAnExtensionWithoutEventsRegistersAndWaits(t *testing.T) {
 		t.Error("event/next returned while the process lives")
 	case <-time.After(20 * time.Millisecond):
 	}
-	close(c.api.gone)
+	c.api.close()
 	<-waited
+}
 
+func TestAnExtensionThatAsksForMoreIsRefused(t *testing.T) {
+	c := runtimeClient{t, newAPI(&Spec{})}
 	if w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "x"); w.Code != 403 {
 		t.Errorf("an extension with events: status %d, want 403", w.Code)
 	}
