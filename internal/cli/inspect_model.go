@@ -57,7 +57,7 @@ func (f *modelFacts) lines() []string {
 		[]string{"size", fmt.Sprintf("%s, %s in memory", count(f.Parameters, "learned value"), size(f.Bytes))},
 		[]string{"can be cut into", fmt.Sprintf("up to %s", count(int64(f.MaxShards), "shard"))})
 	for _, x := range f.Facts {
-		rows = append(rows, []string{x.Name, x.Value})
+		rows = append(rows, []string{x.Name, cut(x.Value, maxFact)})
 	}
 	if len(f.Operators) > 0 {
 		rows = append(rows, []string{"operators", tally(f.Operators)})
@@ -76,6 +76,18 @@ func (f *modelFacts) lines() []string {
 		lines = append(lines, columns(table, "  ")...)
 	}
 	return lines
+}
+
+// maxFact is how much of a fact people see; --json has it all.
+const maxFact = 90
+
+// cut shortens a text to n characters.
+func cut(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-3]) + "..."
 }
 
 func tally(n map[string]int) string {

@@ -48,7 +48,7 @@ func (r *run) predict(t *target) (err error) {
 	asked := namesOf(wanted)
 	var expected *expectation
 	if f.expect != "" {
-		if expected, err = openExpectation(f.expect, m, mode); err != nil {
+		if expected, err = openExpectation(f.expect, m, wanted, mode); err != nil {
 			return asInput(err)
 		}
 		defer func() { err = closeAll(err, expected.reader.Close) }()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,7 +133,7 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
 	p.end()
 	if err != nil {
-		return nil, splitError(model, err)
+		return nil, splitError(ctx, model, err)
 	}
 	facts, err := factsOf(m)
 	if err != nil {
@@ -141,14 +143,15 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	return facts, nil
 }
 
-// splitError adds the model file to errors that do not name it. What an importer cannot read is the user's file; what
-// cannot be written is not.
-func splitError(model string, err error) error {
-	var refusal *layout.RefusalError
-	if errors.As(err, &refusal) {
-		return asInput(fmt.Errorf("%s: %w", model, err))
+// splitError names the model file. What is not a failure of the file system or an interruption is the model's fault, or the
+// wish's.
+func splitError(ctx context.Context, model string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	if ctx.Err() != nil || errors.As(err, &path) || errors.As(err, &link) {
+		return err
 	}
-	return err
+	return asInput(fmt.Errorf("%s: %w", model, err))
 }
 
 // factsOf tells what a manifest holds.

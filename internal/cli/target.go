@@ -76,8 +76,9 @@ func (a *App) temporary(ctx context.Context, path string, o layout.Options) (_ *
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	remove := func() error { return os.RemoveAll(dir) }
-	defer func() {
-		if err != nil {
+	kept := false
+	defer func() { // after a panic as well
+		if !kept {
 			err = firstError(err, remove)
 		}
 	}()
@@ -90,6 +91,7 @@ func (a *App) temporary(ctx context.Context, path string, o layout.Options) (_ *
 	if err != nil {
 		return nil, err
 	}
+	kept = true
 	return &target{model: m, facts: facts, close: remove}, nil
 }
 

@@ -101,7 +101,7 @@ func (r *run) verify(t *target, ref reference.Model) (err error) {
 	r.facts.Model, r.facts.Outputs = t.facts, asked
 	var expected *expectation
 	if f.expect != "" {
-		if expected, err = openExpectation(f.expect, m, mode); err != nil {
+		if expected, err = openExpectation(f.expect, m, outputs, mode); err != nil {
 			return asInput(err)
 		}
 		defer func() { err = closeAll(err, expected.reader.Close) }()
