@@ -283,7 +283,7 @@ func TestArrivalOrderRetriesAndTransportFormNeverChangeABit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for trial := range 12 {
+	for trial := range 8 {
 		p := quick()
 		o.Reply = []string{"base64", "raw"}[trial%2]
 		r := newRig(t, o, p)

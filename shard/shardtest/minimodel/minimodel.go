@@ -39,6 +39,7 @@ type Options struct {
 	Reply    string // "base64" or "raw" [base64]
 	Ballast  int    // bytes of an unused weight in each shard [0]
 	PerRow   int64  // shard memory per row in the manifest [0]
+	MemoryMB int    // of every shard in the deployment [the manifest's estimate]
 }
 
 // Model is a written model with its weights, for reference computations. W is [Features, Hidden], V [Hidden, Wide].
@@ -244,6 +245,11 @@ func (m *Model) writeContracts() error {
 	}
 	d := manifest.DefaultDeployment(m.Manifest)
 	d.Reply = m.Reply
+	for i := range d.Shards {
+		if m.MemoryMB > 0 {
+			d.Shards[i].MemoryMB = m.MemoryMB
+		}
+	}
 	if data, err = json.Marshal(d); err != nil {
 		return err
 	}
