@@ -173,3 +173,17 @@ func (o *Origin) check() error {
 	_, err := o.Shape.Elements()
 	return err
 }
+
+// Offsets tells where in the file that NewWriter would write each declared tensor begins, for the locations of external
+// data that name the file. The arguments and errors are NewWriter's.
+func Offsets(tensors []Declared, meta map[string]string) ([]int64, error) {
+	p, err := newPlan(tensors, meta)
+	if err != nil {
+		return nil, fmt.Errorf("lay out weights: %w", err)
+	}
+	at := make([]int64, len(tensors))
+	for i, index := range p.tensors {
+		at[i] = int64(len(p.header) + p.entries[index].Begin)
+	}
+	return at, nil
+}

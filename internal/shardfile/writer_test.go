@@ -1,6 +1,7 @@
 package shardfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -138,5 +139,21 @@ func TestWriterReportsAFullDiskWhereverItStrikes(t *testing.T) {
 	}
 	if err := write(&failing{size}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestOffsetsAreWhereTensorsBegin(t *testing.T) {
+	b := build(t, 8, declared(), map[string]string{"k": "v"})
+	offsets, err := Offsets(b.decl, map[string]string{"k": "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range b.decl {
+		if at, n := int(offsets[i]), len(b.bytes[d.Name]); at%64 != 0 || !bytes.Equal(b.file[at:at+n], b.bytes[d.Name]) {
+			t.Errorf("%q does not lie at %d", d.Name, at)
+		}
+	}
+	if _, err := Offsets(one("__pad.1"), nil); err == nil {
+		t.Error("a reserved name is accepted")
 	}
 }
