@@ -12,7 +12,7 @@ import (
 
 // directoryFacts is the document of inspect DIR --json: the split's facts and both contracts as they are.
 type directoryFacts struct {
-	*splitFacts
+	splitFacts
 	Manifest   *manifest.Manifest   `json:"manifest"`
 	Deployment *manifest.Deployment `json:"deployment"`
 }
@@ -26,7 +26,7 @@ func directoryFactsOf(m *local.Model) (*directoryFacts, error) {
 		s.Shards[i].MemoryMB = m.Deployment.Shards[i].MemoryMB
 	}
 	s.Directory = m.Dir
-	return &directoryFacts{s, m.Manifest, m.Deployment}, nil
+	return &directoryFacts{*s, m.Manifest, m.Deployment}, nil
 }
 
 // lines tells the facts to people.
