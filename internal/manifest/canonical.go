@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"slices"
-	"unicode/utf16"
 )
 
 // maxDepth is how deep JSON may nest: a manifest needs 9 levels, the rest is room for later formats.
@@ -205,26 +204,21 @@ func (c *canoniser) order(body int, members []member) error {
 	return nil
 }
 
-// compareUTF16 orders two strings of valid UTF-8 by their UTF-16 code units. It differs from the order of the bytes
-// only where a rune beyond the basic plane, whose first unit is a surrogate, meets one from U+E000 to U+FFFF.
+// compareUTF16 orders two strings of valid UTF-8 by their UTF-16 code units. That is the order of the bytes, except
+// where a rune beyond the basic plane (first byte 0xf0 or more), whose first unit is a surrogate, meets one from U+E000
+// to U+FFFF (first byte 0xee or 0xef).
 func compareUTF16(a, b string) int {
-	ra, rb := []rune(a), []rune(b)
-	for i := range min(len(ra), len(rb)) {
-		if ra[i] == rb[i] {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		switch {
+		case x == y:
 			continue
+		case x >= 0xf0 && (y == 0xee || y == 0xef):
+			return -1
+		case y >= 0xf0 && (x == 0xee || x == 0xef):
+			return 1
 		}
-		ua, ub := firstUnit(ra[i]), firstUnit(rb[i])
-		if ua != ub {
-			return int(ua) - int(ub)
-		}
-		return int(ra[i]) - int(rb[i])
+		return int(x) - int(y)
 	}
-	return len(ra) - len(rb)
-}
-
-func firstUnit(r rune) rune {
-	if high, _ := utf16.EncodeRune(r); high != '\uFFFD' {
-		return high
-	}
-	return r
+	return len(a) - len(b)
 }

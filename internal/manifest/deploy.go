@@ -71,7 +71,10 @@ func ReadDeployment(path string, m *Manifest) (*Deployment, error) {
 // DecodeDeployment decodes a deployment without validating it. Errors: *SyntaxError, *FormatError, and untyped ones
 // for members that the format does not have.
 func DecodeDeployment(data []byte) (*Deployment, error) {
-	if _, err := strict(data); err != nil {
+	if len(data) > maxBytes {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
+	}
+	if _, err := canonicalise(data); err != nil {
 		return nil, err
 	}
 	var head struct {

@@ -36,6 +36,9 @@ func (e *InvalidError) Error() string {
 type at string
 
 func (p at) key(name string) at {
+	if !strings.ContainsAny(name, "~/") {
+		return p + "/" + at(name)
+	}
 	return p + "/" + at(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }
 

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -40,59 +41,60 @@ func Read(path string) (*Manifest, error) {
 // unknown name in requires), *InvalidError (all faults that Validate finds), and untyped ones for members that the
 // format does not have and for bytes that are not canonical.
 func Decode(data []byte) (*Manifest, error) {
-	canonical, err := strict(data)
-	if err != nil {
-		return nil, err
-	}
-	// A manifest of a later version has members that this one does not know: name the version or the feature, which
-	// says what to do, before complaining of a member.
-	var head struct {
-		Format   string   `json:"format"`
-		Requires []string `json:"requires"`
-	}
-	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, err
-	}
-	if head.Format != Format {
-		return nil, &FormatError{Want: Format, Found: head.Format}
-	}
-	if err := knownFeatures(head.Requires); err != nil {
-		return nil, err
+	if len(data) > maxBytes {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
 	}
 	m := new(Manifest)
 	if err := decodeExactly(data, m); err != nil {
-		return nil, err
+		return nil, explain(data, err)
+	}
+	if m.Format != Format {
+		return nil, &FormatError{Want: Format, Found: m.Format}
 	}
 	if err := m.Validate(); err != nil {
-		return nil, err
+		return nil, explain(data, err)
 	}
 	again, err := Canonical(m)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(canonical, data) || !bytes.Equal(again, data) {
-		return nil, fmt.Errorf("the bytes are not the manifest's canonical form, first at byte %d: the fingerprint would not be the file's hash; split the model again, manifests are not edited",
-			firstDifference(again, data))
+	// Equal bytes say it all: strict JSON, canonical, each member once, by its exact name, none missing, none null.
+	if !bytes.Equal(again, data) {
+		return nil, explain(data, fmt.Errorf("the bytes are not the manifest's canonical form, first at byte %d: the fingerprint would not be the file's hash; split the model again, manifests are not edited",
+			firstDifference(again, data)))
 	}
 	return m, nil
+}
+
+// explain looks for a better reason than err to refuse data: a fault of syntax, a later format, an unknown feature.
+// A manifest of a later version has members that this one does not know, and the version or the feature says what to
+// do about it.
+func explain(data []byte, err error) error {
+	if _, syntax := canonicalise(data); syntax != nil {
+		return syntax
+	}
+	var head struct {
+		Format   string   `json:"format"`
+		Requires []string `json:"requires"`
+	}
+	if json.Unmarshal(data, &head) != nil {
+		return err
+	}
+	if head.Format != Format {
+		return &FormatError{Want: Format, Found: head.Format}
+	}
+	return cmp.Or(knownFeatures(head.Requires), err)
 }
 
 // Canonical is the manifest's canonical JSON (RFC 8785), without a final newline: the content of manifest.json. Absent
 // lists are written as empty ones. It does not validate. It fails on text that is not UTF-8 and on numbers that JSON
 // cannot hold exactly.
 func Canonical(m *Manifest) ([]byte, error) {
-	if fault := unencodable(reflect.ValueOf(m), ""); fault != "" {
-		return nil, fmt.Errorf("encode manifest: %s", fault)
-	}
-	data, err := json.Marshal(filled(reflect.ValueOf(m)).Interface())
-	if err != nil {
+	e := &encoder{fields: map[reflect.Type][]field{}}
+	if err := e.value(reflect.ValueOf(m), ""); err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
-	data, err = canonicalise(data)
-	if err != nil {
-		return nil, fmt.Errorf("encode manifest: %w", err)
-	}
-	return data, nil
+	return e.out, nil
 }
 
 // Fingerprint is the SHA-256 of the canonical manifest, in 64 lower-case hex digits. It equals the SHA-256 of the
@@ -122,19 +124,17 @@ func readBounded(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxBytes+1))
 }
 
-// strict checks size and syntax and returns the canonical form.
-func strict(data []byte) ([]byte, error) {
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
-	}
-	return canonicalise(data)
-}
-
-// decodeExactly decodes strict JSON and refuses members that the type does not have.
+// decodeExactly decodes one JSON text and refuses members that the type does not have.
 func decodeExactly(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("data after the end of the document")
+	}
+	return nil
 }
 
 func firstDifference(a, b []byte) int {
