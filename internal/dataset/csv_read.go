@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -93,6 +95,11 @@ func hasHeader(first []string, opt Options) (bool, error) {
 
 // match finds the column of each position of a row.
 func (s *schema) match(found []string, byPosition bool) ([]column, error) {
+	if s.subset {
+		if err := s.infer(found); err != nil {
+			return nil, err
+		}
+	}
 	all, err := s.columns()
 	if err != nil {
 		return nil, err
@@ -116,6 +123,26 @@ func (s *schema) match(found []string, byPosition bool) ([]column, error) {
 		matched[i] = all[at]
 	}
 	return matched, s.whole(matched)
+}
+
+// infer fixes the width of outputs [batch, symbol] from the columns that the file has of them.
+func (s *schema) infer(found []string) error {
+	for _, f := range s.fields {
+		if !f.rows || f.width >= 0 || len(f.dims) != 2 {
+			continue
+		}
+		n := 0
+		for slices.Contains(found, f.name+"_"+strconv.Itoa(n)) {
+			n++
+		}
+		if n == 0 {
+			continue
+		}
+		if err := f.fix([]manifest.Dim{{Size: n}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whole checks that the fields of a subset have all their columns, and that there is one.
