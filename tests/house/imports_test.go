@@ -31,7 +31,7 @@ func rooms() []room {
 		{"internal/shardfile", []string{"internal/tensor", "internal/manifest"}},
 		{"internal/onnx", []string{"internal/tensor", "internal/manifest", "internal/graph"}},
 		{"internal/dataset", []string{"internal/tensor", "internal/manifest"}},
-		{"internal/engine", contracts},
+		{"internal/engine", append([]string{"internal/onnx"}, contracts...)},
 		{"internal/unshard", runtime},
 		{"aggregate", []string{"internal/tensor", "internal/manifest"}},
 		{"splitter", runtime},
