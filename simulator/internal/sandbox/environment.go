@@ -202,13 +202,7 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			return f, nil
 		}
 	}
-	select {
-	case inst.api.work <- c:
-	case <-inst.exited:
-		return inst.exitFailure(), nil
-	case <-timeout:
-		return e.timedOut(), nil
-	}
+	inst.api.hand(c)
 	select {
 	case <-c.done:
 		return nil, nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,10 +19,9 @@ type instance struct {
 	spec   *Spec
 	cmd    *exec.Cmd
 	api    *api
-	server *http.Server
+	server *server
 	output *outputPipe
 	exited chan struct{} // closed once the process has been reaped and its output read
-	served chan struct{} // closed once the server's accept loop has ended
 	once   sync.Once
 }
 
@@ -63,14 +61,8 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 		}
 		return nil, failed
 	}
-	i := &instance{spec: spec, cmd: cmd, api: newAPI(spec), output: out, exited: make(chan struct{}), served: make(chan struct{})}
-	i.server = &http.Server{Handler: i.api}
-	go func() {
-		defer close(i.served)
-		// It ends only through Close: a loopback listener has no other fault that
-		// the process would not show by ending.
-		_ = i.server.Serve(listener)
-	}()
+	a := newAPI(spec)
+	i := &instance{spec: spec, cmd: cmd, api: a, server: serve(listener, a), output: out, exited: make(chan struct{})}
 	go i.reap()
 	return i, nil
 }
@@ -166,10 +158,8 @@ func (i *instance) stop(grace time.Duration) {
 			panic(fmt.Sprintf("sandbox: kill process %d of %s: %v", i.cmd.Process.Pid, i.spec.Function, err))
 		}
 		<-i.exited
-		i.api.close()
-		_ = i.server.Close() // reports the listener's closing, which is what was asked for
-		<-i.served
-		i.api.handlers.Wait() // their connections are closed, so none waits for its peer
+		close(i.api.gone)
+		i.server.close()
 		i.output.close()
 	})
 }

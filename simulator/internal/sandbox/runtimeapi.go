@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,10 +20,6 @@ const MaxResponse = 6291556
 // maxErrorBody bounds an error document; AWS publishes no figure, and it is a
 // response like any other.
 const maxErrorBody = MaxResponse
-
-// maxDrain is how much of an oversized upload is read before its connection is
-// cut, so that a client that writes first and reads later sees the refusal.
-const maxDrain = 64 << 20
 
 // state is where a runtime stands; the names appear in refusals and are those of
 // AWS's Runtime Interface Emulator. Order means progress.
@@ -62,7 +56,6 @@ type call struct {
 // api is the Runtime API of one process.
 type api struct {
 	spec *Spec
-	work chan *call    // unbuffered: whoever sends knows that a request for work has it
 	gone chan struct{} // closed when the process is given up; frees every waiting request
 
 	ready      chan struct{} // closed at the first request for work
@@ -71,15 +64,14 @@ type api struct {
 	mu        sync.Mutex
 	state     state
 	current   *call
+	waiter    chan *call // the request that waits for work, nil when none does
 	initError []byte
 	lastSize  int // bytes of the latest response: the first guess for the next
 	extension bool
-	closed    bool
-	handlers  sync.WaitGroup // added to under mu while not closed
 }
 
 func newAPI(spec *Spec) *api {
-	return &api{spec: spec, work: make(chan *call), gone: make(chan struct{}),
+	return &api{spec: spec, gone: make(chan struct{}),
 		ready: make(chan struct{}), initFailed: make(chan struct{})}
 }
 
@@ -88,30 +80,8 @@ const (
 	extensionPrefix = "/2020-01-01/extension/"
 )
 
-// enter registers a request unless the API is closing.
-func (a *api) enter() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.closed {
-		a.handlers.Add(1)
-	}
-	return !a.closed
-}
-
-// close frees waiting requests and lets no more in.
-func (a *api) close() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
-	close(a.gone)
-}
-
 // ServeHTTP routes by hand: this is the hot path of every invocation.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !a.enter() {
-		panic(http.ErrAbortHandler) // cut the connection
-	}
-	defer a.handlers.Done()
 	if rest, ok := strings.CutPrefix(r.URL.Path, runtimePrefix); ok {
 		if rest == "invocation/next" && r.Method == http.MethodGet {
 			a.next(w, r)
@@ -141,10 +111,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "404 page not found", http.StatusNotFound)
 }
 
+// hand gives an event to the runtime, which has asked for one. Should the
+// asking connection have been lost, it is given when the runtime asks again.
+func (a *api) hand(c *call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state, a.current = stateReady, c
+	if a.waiter != nil {
+		a.waiter <- c // has room for one, and gets only one
+		a.waiter = nil
+	}
+}
+
 // next completes the invocation in hand and waits for another one.
 func (a *api) next(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
-	var again *call
 	switch a.state {
 	case stateStarted:
 		a.state = stateWaiting
@@ -153,45 +134,38 @@ func (a *api) next(w http.ResponseWriter, r *http.Request) {
 		a.state = stateWaiting
 		close(a.current.done)
 		a.current = nil
-	case stateWaiting: // asked twice, or a lost connection: both may wait
-	case stateReady:
-		again = a.current // a lost answer is given again
+	case stateWaiting: // asks again: the first connection was lost, and gets nothing
+		if a.waiter != nil {
+			close(a.waiter)
+		}
+	case stateReady: // the event itself was lost on its way, and is given again
+		again := a.current
+		a.mu.Unlock()
+		deliver(w, again)
+		return
 	default:
 		a.forbid(w, stateReady)
 		a.mu.Unlock()
 		return
 	}
+	mine := make(chan *call, 1)
+	a.waiter = mine
 	a.mu.Unlock()
-	if again != nil {
-		deliver(w, again)
-		return
-	}
 	select {
-	case c := <-a.work:
-		a.mu.Lock()
-		a.state, a.current = stateReady, c
-		a.mu.Unlock()
-		deliver(w, c)
+	case c, ok := <-mine:
+		if ok {
+			deliver(w, c)
+			return
+		}
 	case <-a.gone:
 	case <-r.Context().Done():
 	}
-}
-
-// deliver writes an event. A failed write needs no action here: the runtime
-// asks again, or its process ends, or the function's timeout passes.
-func deliver(w http.ResponseWriter, c *call) {
-	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(c.inv.Payload))}
-	h["Lambda-Runtime-Aws-Request-Id"] = []string{c.inv.RequestID}
-	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(c.deadline.UnixMilli(), 10)}
-	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{c.inv.FunctionARN}
-	h["Lambda-Runtime-Trace-Id"] = []string{c.inv.TraceID}
-	if c.inv.ClientContext != "" {
-		h["Lambda-Runtime-Client-Context"] = []string{c.inv.ClientContext}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiter == mine {
+		a.waiter = nil
 	}
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(c.inv.Payload)
+	a.forbid(w, stateReady) // to a connection that no one reads any more
 }
 
 // claim moves the invocation named id to an answering state, or refuses.
@@ -297,56 +271,4 @@ func (a *api) reportInitError(w http.ResponseWriter, r *http.Request) {
 func (a *api) forbid(w http.ResponseWriter, to state) {
 	refuse(w, http.StatusForbidden, "InvalidStateTransition", fmt.Sprintf(
 		"State transition from %s to %s failed for runtime. Error: State transition is not allowed", a.state, to))
-}
-
-func accept(w http.ResponseWriter) {
-	w.Header()["Content-Type"] = []string{"application/json"}
-	w.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(w, "{\"status\":\"OK\"}\n")
-}
-
-func refuse(w http.ResponseWriter, status int, kind, message string) {
-	w.Header()["Content-Type"] = []string{"application/json"}
-	w.WriteHeader(status)
-	// The client may have hung up; it then learns nothing, and nothing here depends on it.
-	_ = json.NewEncoder(w).Encode(errorDocument{Message: message, Type: kind})
-}
-
-var errTooLarge = errors.New("body exceeds its limit")
-
-// readBody reads a whole body of at most limit bytes; guess is the size expected
-// when the client does not say. Of a longer one it reads on a bounded amount and
-// returns errTooLarge.
-func readBody(r *http.Request, limit, guess int) ([]byte, error) {
-	size := r.ContentLength
-	if size > int64(limit) {
-		return nil, drain(r.Body)
-	}
-	if size < 0 {
-		size = int64(min(max(guess, 512), limit))
-	}
-	buf := make([]byte, 0, size+1) // one more, so that the end is found without growing
-	for {
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if len(buf) > limit {
-			return nil, drain(r.Body)
-		}
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(buf) == cap(buf) {
-			buf = append(make([]byte, 0, min(2*cap(buf), limit+1)), buf...)
-		}
-	}
-}
-
-func drain(body io.Reader) error {
-	if _, err := io.CopyN(io.Discard, body, maxDrain); err != nil && err != io.EOF {
-		return errors.Join(errTooLarge, err)
-	}
-	return errTooLarge
 }

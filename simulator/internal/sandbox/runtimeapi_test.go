@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,10 @@ func running(t *testing.T) (runtimeClient, *call) {
 	c := runtimeClient{t, newAPI(&Spec{Function: "f", Version: "7", Handler: "h"})}
 	in := &call{done: make(chan struct{}), deadline: time.UnixMilli(1700000000123),
 		inv: &Invocation{RequestID: id, FunctionARN: "arn:f", TraceID: "Root=1", ClientContext: `{"custom":{}}`, Payload: []byte(`{"x":1}`)}}
-	go func() { c.api.work <- in }()
+	go func() {
+		<-c.api.ready
+		c.api.hand(in)
+	}()
 	w := c.do(http.MethodGet, nextPath, "")
 	c.want(w, 200, `{"x":1}`)
 	for name, want := range map[string]string{"Content-Type": "application/json", "Lambda-Runtime-Aws-Request-Id": id,
@@ -90,7 +94,7 @@ func TestAnInvocationIsCompleteOnlyWhenTheRuntimeAsksForTheNext(t *testing.T) {
 	if isDone(in) {
 		t.Fatal("complete before the runtime asked for the next event")
 	}
-	go c.api.close()
+	close(c.api.gone)
 	c.do(http.MethodGet, nextPath, "")
 	if !isDone(in) || string(in.body) != "answer" || in.contentType != "text/plain" || in.failed != nil {
 		t.Errorf("call = %+v", in)
@@ -125,6 +129,28 @@ func TestAWrongRequestIDIsRefusedAndTheRightOneStillAnswers(t *testing.T) {
 func TestALostEventIsGivenAgain(t *testing.T) {
 	c, _ := running(t)
 	c.want(c.do(http.MethodGet, nextPath, ""), 200, `{"x":1}`)
+}
+
+func TestARuntimeThatAsksAgainBecauseItsConnectionWasLostGetsTheEvent(t *testing.T) {
+	c := runtimeClient{t, newAPI(&Spec{})}
+	in := &call{done: make(chan struct{}), inv: &Invocation{RequestID: id, Payload: []byte("1")}}
+	lost := make(chan *httptest.ResponseRecorder)
+	go func() { lost <- c.do(http.MethodGet, nextPath, "") }()
+	<-c.api.ready
+	for { // until the first request waits
+		c.api.mu.Lock()
+		waits := c.api.waiter != nil
+		c.api.mu.Unlock()
+		if waits {
+			break
+		}
+		runtime.Gosched()
+	}
+	second := make(chan *httptest.ResponseRecorder)
+	go func() { second <- c.do(http.MethodGet, nextPath, "") }()
+	c.want(<-lost, 403, forbidden("Ready", "Ready"))
+	c.api.hand(in)
+	c.want(<-second, 200, "1")
 }
 
 func TestABadResponseModeIsRefused(t *testing.T) {
@@ -227,7 +253,7 @@ func TestAnExtensionWithoutEventsRegistersAndWaits(t *testing.T) {
 		t.Error("event/next returned while the process lives")
 	case <-time.After(20 * time.Millisecond):
 	}
-	c.api.close()
+	close(c.api.gone)
 	<-waited
 }
 
