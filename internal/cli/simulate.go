@@ -97,7 +97,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 	}, "\n")))
 }
 
-// example is a complete invocation of the coordinator by the AWS CLI: one row of zeros, or of missing values.
+// example is a complete invocation of the coordinator by the AWS CLI, version 1 or 2: one row of zeros.
 func example(d *local.Deployment) string {
 	var inputs []string
 	for _, in := range d.Manifest.Signature.Inputs {
@@ -118,11 +118,11 @@ func example(d *local.Deployment) string {
 		inputs = append(inputs, fmt.Sprintf(`{"name":%q,"shape":[%s],"datatype":%q,"data":[%s]}`,
 			in.Name, strings.Join(shape, ","), in.DType.OIP(), data))
 	}
-	return fmt.Sprintf(`  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=%s \
-  aws lambda invoke --endpoint-url %s \
-    --function-name %s --qualifier %s --cli-binary-format raw-in-base64-out \
-    --payload '{"inputs":[%s]}' /dev/stdout`,
-		simulator.DefaultRegion, d.Endpoint(), d.Model.Deployment.Coordinator.Name, manifest.LiveAlias, strings.Join(inputs, ","))
+	return fmt.Sprintf(`  export AWS_ENDPOINT_URL=%s AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=%s
+  echo '{"inputs":[%s]}' > question.json
+  aws lambda invoke --function-name %s --qualifier %s --payload fileb://question.json answer.json
+  cat answer.json`,
+		d.Endpoint(), simulator.DefaultRegion, strings.Join(inputs, ","), d.Model.Deployment.Coordinator.Name, manifest.LiveAlias)
 }
 
 // logLines shows functions' log lines on standard error, each with its function.

@@ -82,7 +82,7 @@ func TestSimulateSaysHowToCallIt(t *testing.T) {
 	}
 	interrupt()
 	<-ended
-	for _, want := range []string{"aws lambda invoke", "--endpoint-url http://127.0.0.1:", "diabetes-xgboost-coordinator", `"datatype":"FP32"`} {
+	for _, want := range []string{"aws lambda invoke", "AWS_ENDPOINT_URL=http://127.0.0.1:", "diabetes-xgboost-coordinator", `"datatype":"FP32"`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("simulate does not print %q:\n%s", want, out.String())
 		}

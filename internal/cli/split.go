@@ -193,10 +193,22 @@ func bytesOf(files []manifest.File) int64 {
 // maxShardLines is how many shards are listed one by one.
 const maxShardLines = 16
 
+// headline tells the facts in one line.
+func (f *splitFacts) headline() string {
+	least, most := f.Shards[0].Bytes, f.Shards[0].Bytes
+	for _, s := range f.Shards {
+		least, most = min(least, s.Bytes), max(most, s.Bytes)
+	}
+	sizes := size(most)
+	if size(least) != sizes {
+		sizes = size(least) + " to " + sizes
+	}
+	return fmt.Sprintf("%s version %s: %s of %s in %s, fingerprint %.12s", f.Model, f.Version,
+		count(int64(len(f.Shards)), "shard"), sizes, count(int64(f.Stages), "stage"), f.Fingerprint)
+}
+
 // lines tells the facts to people.
 func (f *splitFacts) lines() []string {
-	head := fmt.Sprintf("model %s version %s: %s in %s, fingerprint %.12s", f.Model, f.Version,
-		count(int64(len(f.Shards)), "shard"), count(int64(f.Stages), "stage"), f.Fingerprint)
 	var rows [][]string
 	for i, s := range f.Shards {
 		if i == maxShardLines {
@@ -208,7 +220,7 @@ func (f *splitFacts) lines() []string {
 		}
 		rows = append(rows, row)
 	}
-	lines := append([]string{head}, columns(rows, "  ")...)
+	lines := append([]string{f.headline()}, columns(rows, "  ")...)
 	if n := len(f.Shards) - maxShardLines; n > 0 {
 		lines = append(lines, fmt.Sprintf("  ... and %d more", n))
 	}

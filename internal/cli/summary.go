@@ -16,6 +16,8 @@ const maxLanes = 20
 // summarize tells people of a run: what was served, the picture, and the comparisons.
 func (a *App) summarize(f *runFacts, c *account) {
 	a.say("")
+	a.say("%s", f.Model.headline())
+	a.say("")
 	a.say("%s", a.paint(bold, "who did what when"))
 	for _, line := range a.picture(f, c) {
 		a.say("%s", line)
@@ -28,11 +30,19 @@ func (a *App) summarize(f *runFacts, c *account) {
 	for i := range f.Comparisons {
 		a.verdict(&f.Comparisons[i])
 	}
+	switch {
+	case f.Within == nil:
+	case *f.Within:
+		a.say("\n%s", a.paint(green, "ok: every compared value keeps the model's numeric rule"))
+	default:
+		a.say("\n%s", a.paint(red, "NOT ok: values lie beyond the model's numeric rule"))
+	}
 }
 
 // picture draws the lanes of the run.
 func (a *App) picture(f *runFacts, c *account) []string {
-	lanes := []waterfall.Lane{{Label: "coordinator", Spans: spans(c.coordinator.calls), Note: note(&c.coordinator, 0)}}
+	lanes := []waterfall.Lane{{Label: "coordinator", Spans: spans(c.coordinator.calls)}}
+	notes := [][]string{note(&c.coordinator)}
 	keys := c.ordered()
 	step := 0
 	for _, k := range keys {
@@ -49,7 +59,11 @@ func (a *App) picture(f *runFacts, c *account) []string {
 		if k.shard >= 0 {
 			label = fmt.Sprintf("%-*s shard %d/%d", step, k.step, k.shard, len(f.Model.Shards))
 		}
-		lanes = append(lanes, waterfall.Lane{Label: label, Spans: spans(l.calls), Note: note(l, l.computeUS)})
+		lanes = append(lanes, waterfall.Lane{Label: label, Spans: spans(l.calls)})
+		notes = append(notes, note(l))
+	}
+	for i, text := range columns(notes, "") {
+		lanes[i].Note = text
 	}
 	lines := waterfall.Lines(lanes, c.elapsed(), a.Width)
 	if hidden > 0 {
@@ -66,22 +80,22 @@ func spans(calls []callSpan) []waterfall.Span {
 	return list
 }
 
-// note says after the bar how often, how long and what went wrong.
-func note(l *lane, computeUS int64) string {
-	parts := []string{waterfall.Duration(us(l.longestUS))}
+// note says after the bar how long, how often and what went wrong, in columns.
+func note(l *lane) []string {
+	parts := []string{waterfall.Duration(us(l.longestUS)), "", "", ""}
 	if l.count > 1 {
 		parts[0] = fmt.Sprintf("%d calls, longest %s", l.count, parts[0])
 	}
-	if computeUS > 0 {
-		parts = append(parts, "computing "+waterfall.Duration(us(computeUS)))
+	if l.computeUS > 0 {
+		parts[1] = "computing " + waterfall.Duration(us(l.computeUS))
 	}
 	if l.cold > 0 {
-		parts = append(parts, count(int64(l.cold), "cold start"))
+		parts[2] = count(int64(l.cold), "cold start")
 	}
 	if l.failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed (%s)", l.failed, strings.Join(kinds(l.outcomes), ", ")))
+		parts[3] = fmt.Sprintf("%d failed (%s)", l.failed, strings.Join(kinds(l.outcomes), ", "))
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 func kinds(outcomes map[string]int) []string {
