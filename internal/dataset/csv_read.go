@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -192,14 +193,9 @@ func (c *csvSource) read() ([]string, error) {
 	if line != c.line {
 		return nil, fmt.Errorf("line %d is blank: write NaN for a missing value, or delete the line", c.line)
 	}
-	c.line++
-	for _, f := range record {
-		for i := range len(f) {
-			if f[i] == '\n' {
-				c.line++
-			}
-		}
-	}
+	// Quoted fields may hold line breaks: the last field's own line tells of those in front of it.
+	last, _ := c.csv.FieldPos(len(record) - 1)
+	c.line = last + strings.Count(record[len(record)-1], "\n") + 1
 	return record, nil
 }
 

@@ -6,11 +6,12 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// appendElement appends element i of a numeric tensor as text: floats in the shortest form that reads back as the same bits,
+// appender appends elements of a numeric tensor, by index, as text: floats in the shortest form that reads back as the same bits,
 // at their own precision; NaN as nothing.
 func appender(t *tensor.Tensor) func(dst []byte, i int) []byte {
 	switch t.DType() {
@@ -242,7 +243,11 @@ func (j *jsonSink) nested(r *rowsOf, dims tensor.Shape, at *int) error {
 
 func (j *jsonSink) value(r *rowsOf, i int) error {
 	if r.text == nil {
-		j.line = appendJSON(j.line, r.t.StringAt(i))
+		v := r.t.StringAt(i)
+		if !utf8.ValidString(v) {
+			return errors.New("JSON cannot express bytes that are not UTF-8: use csv or safetensors")
+		}
+		j.line = appendJSON(j.line, v)
 		return nil
 	}
 	from := len(j.line)
@@ -270,7 +275,7 @@ func (j *jsonSink) close() error {
 
 func (j *jsonSink) abort() {}
 
-// appendJSON appends v as a JSON string; bytes that are not UTF-8 become the replacement character.
+// appendJSON appends v, which is valid UTF-8, as a JSON string.
 func appendJSON(dst []byte, v string) []byte {
 	dst = append(dst, '"')
 	for _, r := range v {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -89,6 +90,9 @@ func outputColumns(outputs []manifest.Output, format Format) ([]outputColumn, er
 		c.rows = len(o.Shape) > 0 && o.Shape[0].Name == manifest.Batch
 		if seen[o.Name] {
 			return nil, fmt.Errorf("output %q stands twice", o.Name)
+		}
+		if !utf8.ValidString(o.Name) {
+			return nil, fmt.Errorf("output name %q is not valid UTF-8", o.Name)
 		}
 		seen[o.Name] = true
 		if !c.rows && (format == CSV || format == JSONLines || format == JSON) {

@@ -130,6 +130,10 @@ func TestWriterRefuses(t *testing.T) {
 	rows := manifest.Dim{Name: manifest.Batch}
 	inf := tensor.New(tensor.F32, 1)
 	tensor.Of[float32](inf)[0] = float32(math.Inf(-1))
+	bad, err := tensor.FromStrings(tensor.Shape{1}, []string{"\xff"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		ext     string
 		outputs []manifest.Output
@@ -150,6 +154,8 @@ func TestWriterRefuses(t *testing.T) {
 		"rows differ":      {"csv", []manifest.Output{f32("a", rows), f32("b", rows)}, []tensor.Named{{"a": tensor.New(tensor.F32, 1), "b": tensor.New(tensor.F32, 2)}}, "2 rows, another 1"},
 		"column clash":     {"csv", []manifest.Output{f32("a", rows, manifest.Dim{Size: 1}), f32("a_0", rows)}, []tensor.Named{{"a": tensor.New(tensor.F32, 1, 1), "a_0": inf}}, `column "a_0"`},
 		"infinity in JSON": {"jsonl", []manifest.Output{f32("a", rows)}, []tensor.Named{{"a": inf}}, "cannot express -inf"},
+		"bytes in JSON":    {"json", []manifest.Output{{Name: "a", DType: tensor.String, Shape: batch()}}, []tensor.Named{{"a": bad}}, "not UTF-8"},
+		"name":             {"csv", []manifest.Output{f32("\xff", rows)}, nil, "not valid UTF-8"},
 		"twice no rows":    {"npz", []manifest.Output{f32("a")}, []tensor.Named{{"a": tensor.New(tensor.F32)}, {"a": tensor.New(tensor.F32)}}, "written once"},
 		"unknown width":    {"csv", []manifest.Output{f32("a", rows, manifest.Dim{Name: "k"})}, nil, "size k"},
 		"never written":    {"npz", []manifest.Output{f32("a")}, nil, "was not written"},
