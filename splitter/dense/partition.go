@@ -1,0 +1,226 @@
+package dense
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/onnx"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+const (
+	// fixedBytes is what a process needs before weights and rows: binary, runtime, buffers.
+	fixedBytes = 48 << 20
+	// memoryRows is the number of rows at once for which MemoryMB must suffice.
+	memoryRows = 1024
+	// ReferenceFile is the unsharded graph, for verification. Its weights lie in no file: they are put together from the
+	// shards' parts by the names in their origins.
+	ReferenceFile = "reference.onnx"
+	// unsharded is the file name that the reference graph gives for its weights.
+	unsharded = "unsharded.safetensors"
+)
+
+// Partition cuts the model. A wish that cannot be met is a *layout.RefusalError.
+func Partition(ctx context.Context, m *Model, o layout.Options) (*layout.Layout, error) {
+	if err := checkTypes(m); err != nil {
+		return nil, err
+	}
+	p := newPlanner(m)
+	if o.Shards > 0 {
+		pl, err := p.choose(o.Shards)
+		if err != nil {
+			return nil, err
+		}
+		return pl.lay(o)
+	}
+	return p.fit(ctx, o)
+}
+
+// checkTypes refuses graphs in which the type of a value is not known: programs declare theirs.
+func checkTypes(m *Model) error {
+	for _, n := range m.Graph.Nodes {
+		for _, o := range n.Outputs {
+			if o != "" && m.Values[o].DType == tensor.Invalid {
+				return &layout.RefusalError{Subject: fmt.Sprintf("node %s (%s)", n.Name, n.Op), Reason: fmt.Sprintf("the type of its output %s could not be inferred", o),
+					Remedy: "run onnx.shape_inference on the model and export its types"}
+			}
+		}
+	}
+	return nil
+}
+
+// fit takes the fewest shards whose functions, and the coordinator's, stay within MemoryMB.
+func (p *planner) fit(ctx context.Context, o layout.Options) (*layout.Layout, error) {
+	limit := int64(o.MemoryMB) << 20
+	most := p.maxShards()
+	var least int64
+	for n := 1; n <= most; n++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		pl, err := p.choose(n)
+		if err != nil {
+			return nil, err
+		}
+		// Weights alone often rule a number out, without building anything.
+		if pl.leastWeights()+fixedBytes > limit && n < most {
+			continue
+		}
+		l, err := pl.lay(o)
+		if err != nil {
+			return nil, err
+		}
+		least = widest(l.Manifest)
+		if least <= limit {
+			return l, nil
+		}
+	}
+	return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d MB of memory", o.MemoryMB), Remedy: fmt.Sprintf("give at least %d MB", (least+1<<20-1)>>20),
+		Reason: fmt.Sprintf("with %d shards, the largest useful number, a function still needs %d MB for its weights, its process and %d rows", most, (least+1<<20-1)>>20, memoryRows)}
+}
+
+// leastWeights is a lower bound of the widest shard's weights.
+func (pl *plan) leastWeights() int64 {
+	var total int64
+	if pl.shards == 1 {
+		for _, w := range pl.v.Graph.Weights {
+			total += bytes(w)
+		}
+		return total
+	}
+	for _, g := range pl.groups {
+		for _, i := range append([]int{g.first}, g.rows...) {
+			total += bytes(pl.layers[i].w)
+		}
+	}
+	return total / int64(pl.shards)
+}
+
+func widest(m *manifest.Manifest) int64 {
+	need := func(x manifest.Memory) int64 { return x.Weights + x.Fixed + x.PerRow*memoryRows }
+	most := int64(0)
+	for _, s := range m.Shards {
+		most = max(most, need(s.Memory))
+	}
+	if m.Local != nil {
+		most = max(most, need(m.Local.Memory))
+	}
+	return most
+}
+
+// lay makes the manifest and the files.
+func (pl *plan) lay(o layout.Options) (*layout.Layout, error) {
+	m := pl.v.Model
+	l := &layout.Layout{Manifest: &manifest.Manifest{
+		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
+		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{Mode}, Local: &manifest.Local{}}}
+	if pl.shards == 1 {
+		if err := pl.single(l); err != nil {
+			return nil, err
+		}
+	} else if err := pl.sharded(l); err != nil {
+		return nil, err
+	}
+	return l, pl.reference(l)
+}
+
+// sharded adds stages and local steps.
+func (pl *plan) sharded(l *layout.Layout) error {
+	for s := range pl.shards {
+		f := newWeightsFile(pl.v.Model, fmt.Sprintf("shard-%03d.safetensors", s))
+		sh := manifest.Shard{Files: []manifest.File{}}
+		var graphs []*graph.Graph
+		for i := range pl.groups {
+			cuts := bounds(pl.groups[i].width, pl.shards)
+			graphs = append(graphs, pl.shardProgram(i, stageName(i), f, cuts[s], cuts[s+1]))
+			sh.Programs = append(sh.Programs, manifest.Program{Step: stageName(i), Engine: engineName, Graph: fmt.Sprintf("shard-%03d.%s.onnx", s, stageName(i))})
+		}
+		files, memory, err := emit(s, f, graphs, sh.Programs)
+		if err != nil {
+			return fmt.Errorf("shard %d/%d: %w", s, pl.shards, err)
+		}
+		sh.Memory = memory
+		l.Manifest.Shards = append(l.Manifest.Shards, sh)
+		l.Files = append(l.Files, files...)
+	}
+	return pl.coordinator(l)
+}
+
+// coordinator adds the local steps, and all steps in their order.
+func (pl *plan) coordinator(l *layout.Layout) error {
+	f := newWeightsFile(pl.v.Model, "coordinator.safetensors")
+	local := l.Manifest.Local
+	steps := pl.locals()
+	var graphs []*graph.Graph
+	next := 0
+	for i := 0; i <= len(pl.groups); i++ {
+		if next < len(steps) && steps[next].phase == i {
+			st := &steps[next]
+			next++
+			graphs = append(graphs, pl.program(st, f))
+			local.Programs = append(local.Programs, manifest.Program{Step: localName(i), Engine: engineName, Graph: "coordinator." + localName(i) + ".onnx"})
+			l.Manifest.Steps = append(l.Manifest.Steps, manifest.Step{Name: localName(i), Local: &manifest.LocalStep{Inputs: notNil(st.inputs), Outputs: notNil(st.outputs)}})
+		}
+		if i < len(pl.groups) {
+			l.Manifest.Steps = append(l.Manifest.Steps, manifest.Step{Name: stageName(i), Stage: pl.stage(i)})
+		}
+	}
+	files, memory, err := emit(layout.CoordinatorFile, f, graphs, local.Programs)
+	if err != nil {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	local.Memory = memory
+	l.Files = append(l.Files, files...)
+	return nil
+}
+
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// emit makes the files of a shard or of the coordinator: its weights, when it has any, and its programs.
+func emit(shard int, f *weightsFile, graphs []*graph.Graph, programs []manifest.Program) ([]layout.File, manifest.Memory, error) {
+	var files []layout.File
+	memory := manifest.Memory{Weights: f.bytes(), Fixed: fixedBytes}
+	if len(f.parts) > 0 {
+		if err := f.place(graphs); err != nil {
+			return nil, memory, err
+		}
+		files = append(files, f.recipe(shard))
+	}
+	for i, g := range graphs {
+		data, err := onnx.Encode(g)
+		if err != nil {
+			return nil, memory, err
+		}
+		files = append(files, layout.File{Shard: shard, Role: manifest.RoleProgram, Path: programs[i].Graph, Bytes: data})
+		memory.PerRow = max(memory.PerRow, perRow(g))
+	}
+	return files, memory, nil
+}
+
+// perRow estimates the bytes per row of a program: its inputs and outputs, which also travel as frames in base64, and the
+// largest values between, two of which live at a time. Values between are taken to be as wide as the program's widest weight.
+func perRow(g *graph.Graph) int64 {
+	var total, inner int64
+	for _, v := range slices.Concat(g.Inputs, g.Outputs) {
+		size := int64(max(v.DType.Size(), 8))
+		for _, d := range v.Dims {
+			size *= int64(max(d.Size, 1))
+		}
+		total += 4 * size
+	}
+	for _, w := range g.Weights {
+		for _, d := range w.Shape {
+			inner = max(inner, int64(d)*8)
+		}
+	}
+	return total + 2*inner
+}

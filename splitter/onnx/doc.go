@@ -1,0 +1,13 @@
+// Package onnx imports ONNX models: it reads the file without loading its weights, cleans the graph up, infers shapes
+// with a symbolic batch, and hands the result to the partitioner in splitter/dense.
+//
+// Clean-up means that constants are weights (Constant nodes, what can be computed from constants alone), Identity and
+// inference-time Dropout are gone, linear models of ai.onnx.ml are matrix products, and ZipMap, which makes dictionaries of
+// probabilities, is taken away, so that the output is the tensor of probabilities. Input and output names stay.
+//
+// Memory stays under the scanner's window plus the largest tensor, however large the model: weights are read from the
+// model's files when they are written to shards.
+//
+// What no engine covers is listed by Info and refused by Layout, by node and operator. The package never runs a model;
+// it runs single operators on constants.
+package onnx

@@ -1,0 +1,87 @@
+package onnx_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter"
+	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/onnx"
+)
+
+// Every model of testdata, cut into every number of shards, computes what ONNX Runtime computes, and so does its
+// unsharded form.
+func TestShardedModelsEqualONNXRuntime(t *testing.T) {
+	for _, c := range cases(t) {
+		model, err := onnx.Open(c.path)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		most := model.Info().MaxShards
+		if err := model.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, n := range []int{1, 2, 3, 4, 5, 8, most} {
+			if n > most {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/shards=%d", c.name, n), func(t *testing.T) {
+				dir, m := split(t, c.path, n)
+				got := open(t, dir, m).run(c.inputs)
+				whole := reference(t, dir, m, c.inputs)
+				if len(m.Signature.Outputs) != len(c.outputs) {
+					t.Errorf("%d outputs, wanted %d", len(m.Signature.Outputs), len(c.outputs))
+				}
+				for _, o := range m.Signature.Outputs {
+					compare(t, o.Name+" sharded", got[o.Name], c.outputs[o.Name], o.Rules["sum"])
+					compare(t, o.Name+" unsharded", whole[o.Name], c.outputs[o.Name], o.Rules["sum"])
+				}
+			})
+		}
+		if most < 2 && c.name != "linear" {
+			t.Errorf("%s: cannot be cut at all", c.name)
+		}
+		_, err = splitter.Split(t.Context(), c.path, t.TempDir(), layout.Options{Shards: most + 1}, nil)
+		var refused *layout.RefusalError
+		if !errors.As(err, &refused) {
+			t.Errorf("%s: %d shards: error %v, wanted a refusal", c.name, most+1, err)
+		}
+	}
+}
+
+// Rows stand for themselves: a model that says so computes the same bits for a row alone, also through the shards.
+func TestARowAloneHasTheSameBits(t *testing.T) {
+	for _, c := range cases(t) {
+		_, m := split(t, c.path, 1)
+		if m.Signature.Inputs[0].Shape[0].Name != manifest.Batch {
+			if c.name != "fixed-batch" && c.name != "mixed-rows" {
+				t.Errorf("%s: its first dimension is %v", c.name, m.Signature.Inputs[0].Shape[0])
+			}
+			continue
+		}
+		dir, m := split(t, c.path, 2)
+		e := open(t, dir, m)
+		whole := e.run(c.inputs)
+		for row := range c.inputs[m.Signature.Inputs[0].Name].Dim(0) {
+			in := tensor.Named{}
+			for name, v := range c.inputs {
+				r, err := v.Rows(row, row+1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				in[name] = r
+			}
+			for _, o := range m.Signature.Outputs {
+				want, err := whole[o.Name].Rows(row, row+1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				compare(t, fmt.Sprintf("%s, %s of row %d", c.name, o.Name, row), e.run(in)[o.Name], want, manifest.Rule{Exact: true})
+			}
+		}
+	}
+}

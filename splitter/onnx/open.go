@@ -1,0 +1,132 @@
+package onnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/onnx"
+	"github.com/shardwise/shardwise/splitter/dense"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+// importer is the name that manifests give this importer.
+const importer = "onnx"
+
+// model implements layout.Model.
+type model struct {
+	base    string // file name
+	store   *store
+	scanned *onnx.Model
+	net     *net
+	info    layout.Info
+}
+
+// Open reads the structure of the ONNX file at path. The caller closes the model. What cannot be read is a
+// *layout.RefusalError that names the node or field.
+func Open(path string) (layout.Model, error) {
+	s, err := openStore(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{base: filepath.Base(path), store: s}
+	if err := m.read(); err != nil {
+		return nil, errors.Join(refusal(m.base, err), s.Close())
+	}
+	return m, nil
+}
+
+func (m *model) read() error {
+	scanned, err := onnx.Scan(m.store.file, m.store.size)
+	if err != nil {
+		return err
+	}
+	m.scanned, m.store.model = scanned, scanned
+	if m.net, err = clean(scanned, m.store); err != nil {
+		return err
+	}
+	m.info = m.describe()
+	return nil
+}
+
+// refusal turns what the scanner found into a refusal; errors of the operating system stay what they are.
+func refusal(file string, err error) error {
+	var format *onnx.FormatError
+	var unsupported *onnx.UnsupportedError
+	switch {
+	case errors.As(err, &format):
+		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model again, or copy the file again: it is damaged, cut off or no ONNX file"}
+	case errors.As(err, &unsupported):
+		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model with float32 or float64 weights and ordinary tensors"}
+	}
+	var refused *layout.RefusalError
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return fmt.Errorf("open %s: %w", file, err)
+}
+
+// Info implements layout.Model.
+func (m *model) Info() layout.Info { return m.info }
+
+// Close implements layout.Model.
+func (m *model) Close() error { return m.store.Close() }
+
+// Layout implements layout.Model.
+func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
+	if len(m.net.refused) > 0 {
+		return nil, m.net.refused[0]
+	}
+	in, err := m.input()
+	if err != nil {
+		return nil, err
+	}
+	return dense.Partition(ctx, in, o)
+}
+
+// input is what the partitioner works on.
+func (m *model) input() (*dense.Model, error) {
+	signature, err := m.net.signature()
+	if err != nil {
+		return nil, err
+	}
+	sources := []manifest.Source{{File: m.base, Importer: importer, Library: library(m.scanned)}}
+	for _, location := range m.store.locations() {
+		sources = append(sources, manifest.Source{File: location, Importer: importer, Library: library(m.scanned)})
+	}
+	return &dense.Model{Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
+		Dims: m.net.dims, Read: m.store.open}, nil
+}
+
+// library is what wrote the file, as far as it tells.
+func library(m *onnx.Model) string {
+	return strings.TrimSpace(m.Producer + " " + m.ProducerVersion)
+}
+
+// openFile opens a model file.
+func openFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open model: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open model: %w", err), f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// sorted are the keys of a map in ascending order.
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

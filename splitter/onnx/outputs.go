@@ -1,0 +1,208 @@
+package onnx
+
+import (
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+// outputs takes over the graph's outputs under their own names. Where one is an alias, the value that it equals takes the
+// output's name, unless that one is an input, a constant or an output itself: then an Identity makes it.
+func (c *cleaner) outputs(g *graph.Graph) error {
+	taken := map[string]bool{}
+	for _, v := range g.Outputs {
+		taken[v.Name] = true
+	}
+	for _, v := range c.net.graph.Inputs {
+		taken[v.Name] = true
+	}
+	for _, v := range g.Outputs {
+		from, aliased := c.alias[v.Name]
+		_, weight := c.net.graph.Weights[from]
+		switch {
+		case !aliased:
+		case weight || taken[from]:
+			if err := c.keep(&graph.Node{Name: v.Name, Op: "Identity", Inputs: []string{from}, Outputs: []string{v.Name}}); err != nil {
+				return err
+			}
+		default:
+			c.rename(from, v.Name)
+		}
+		if _, constant := c.net.graph.Weights[v.Name]; constant {
+			c.constantOutput(v.Name)
+		}
+		known, ok := c.net.values[v.Name]
+		if !ok {
+			return &layout.RefusalError{Subject: "output " + v.Name, Reason: "no node computes it", Remedy: remedyCheck}
+		}
+		c.net.graph.Outputs = append(c.net.graph.Outputs, known)
+	}
+	return nil
+}
+
+// constantOutput lets an Identity compute an output that turned out to be a constant.
+func (c *cleaner) constantOutput(name string) {
+	w := c.net.graph.Weights[name]
+	delete(c.net.graph.Weights, name)
+	moved := *w
+	moved.Name = c.unused(name + "/constant")
+	if d, ok := c.store.derived[name]; ok {
+		c.store.derived[moved.Name] = d
+	}
+	c.net.graph.Weights[moved.Name] = &moved
+	c.net.values[moved.Name] = weightValue(&moved)
+	c.net.graph.Nodes = append(c.net.graph.Nodes, &graph.Node{Name: name, Op: "Identity", Inputs: []string{moved.Name}, Outputs: []string{name}})
+}
+
+func (c *cleaner) unused(name string) string {
+	for c.net.values[name].Name != "" {
+		name += "_"
+	}
+	return name
+}
+
+// rename gives a value another name, everywhere.
+func (c *cleaner) rename(from, to string) {
+	swap := func(list []string) {
+		for i, v := range list {
+			if v == from {
+				list[i] = to
+			}
+		}
+	}
+	for _, n := range c.net.graph.Nodes {
+		swap(n.Inputs)
+		swap(n.Outputs)
+	}
+	for name, target := range c.alias {
+		if target == from {
+			c.alias[name] = to
+		}
+	}
+	v := c.net.values[from]
+	v.Name = to
+	delete(c.net.values, from)
+	c.net.values[to] = v
+	c.alias[from] = to
+}
+
+// prune drops the nodes and weights that no output needs, and what was said about them.
+func (c *cleaner) prune() {
+	g := c.net.graph
+	needed := map[string]bool{}
+	for _, v := range g.Outputs {
+		needed[v.Name] = true
+	}
+	var nodes []*graph.Node
+	kept := map[string]bool{}
+	for _, n := range slices.Backward(g.Nodes) {
+		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return needed[o] }) {
+			continue
+		}
+		kept[subject(n)] = true
+		nodes = append(nodes, n)
+		for _, in := range n.Inputs {
+			needed[in] = true
+		}
+	}
+	slices.Reverse(nodes)
+	g.Nodes = nodes
+	for name := range g.Weights {
+		if !needed[name] {
+			delete(g.Weights, name)
+		}
+	}
+	c.net.refused = slices.DeleteFunc(c.net.refused, func(r *layout.RefusalError) bool { return !kept[r.Subject] })
+}
+
+// check finds out whether every row's results depend on that row alone, so that batches may be cut.
+func (n *net) check() {
+	batched := slices.ContainsFunc(n.graph.Inputs, func(v graph.Value) bool {
+		return len(v.Dims) > 0 && v.Dims[0].Symbol == batchSymbol
+	})
+	if !batched {
+		n.mixes = "no input has rows of any number"
+		return
+	}
+	for _, node := range n.graph.Nodes {
+		if why := n.rowMixing(node); why != "" {
+			n.mixes = subject(node) + " " + why
+			return
+		}
+	}
+	for _, v := range n.graph.Outputs {
+		if d, ok := rowDim(v); !ok || d != 0 {
+			n.mixes = "output " + v.Name + " does not have the rows in front"
+			return
+		}
+	}
+}
+
+// rowDim is the dimension that counts the rows: it occurs once, and only dimensions of 1 stand before it.
+func rowDim(v graph.Value) (int, bool) {
+	at := slices.IndexFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol })
+	if at < 0 {
+		return 0, false
+	}
+	for i, d := range v.Dims {
+		if i < at && d.Size != 1 || i > at && d.Symbol == batchSymbol {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+// rowMixing says why a node's result for a row may depend on other rows, "" when it does not.
+func (n *net) rowMixing(node *graph.Node) string {
+	rows, at := false, 0
+	for i, in := range node.Inputs {
+		v := n.values[in]
+		if !slices.ContainsFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol }) {
+			continue
+		}
+		d, ok := rowDim(v)
+		if !ok {
+			return "reads rows that are not in front"
+		}
+		if i == 0 {
+			at = d
+		}
+		rows = true
+	}
+	if !rows {
+		return ""
+	}
+	for _, out := range node.Outputs {
+		if out == "" {
+			continue
+		}
+		if _, ok := rowDim(n.values[out]); !ok {
+			return "does not keep the rows apart"
+		}
+	}
+	rank := len(n.values[node.Inputs[0]].Dims)
+	switch node.Op {
+	case "Softmax", "LogSoftmax":
+		def := int64(-1)
+		if n.graph.Opsets[""] < 13 {
+			def = 1
+		}
+		if a, err := axis(node.Int("axis", def), rank); err != nil || a <= at {
+			return "normalises over rows"
+		}
+	case "Normalizer", "Scaler", "Binarizer":
+		if rank < 2 {
+			return "takes all rows for one"
+		}
+	case "BatchNormalization":
+		if at != 0 {
+			return "takes rows for channels"
+		}
+	}
+	return ""
+}
+
+// dtypeKnown reports whether a value is a tensor of known type and rank.
+func dtypeKnown(v graph.Value) bool { return v.DType != tensor.Invalid && v.Ranked }

@@ -1,0 +1,193 @@
+package onnx
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// simplify handles the nodes that vanish: those that hand their input on and those that compute constants. It reports
+// whether the node is done with.
+func (c *cleaner) simplify(n *graph.Node) (bool, error) {
+	switch {
+	case n.Domain == "" && n.Op == "Constant":
+		return c.constant(n)
+	case n.Domain == "ai.onnx.ml" && n.Op == "ZipMap" && len(n.Inputs) == 1 && len(n.Outputs) == 1:
+		c.net.zipMaps++
+		c.alias[n.Outputs[0]] = n.Inputs[0]
+		return true, nil
+	case native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil:
+		return false, nil // keep says why
+	}
+	c.resolveShape(n)
+	out, err := c.infer(n)
+	if err != nil || len(out) == 0 {
+		return false, nil // keep says why
+	}
+	if passes(n) && sameType(c.net.values[n.Inputs[0]], out[0]) {
+		c.alias[n.Outputs[0]] = n.Inputs[0]
+		return true, nil
+	}
+	if list, ok := c.ints[n.Outputs[0]]; ok && fixedInts(list) {
+		return true, c.intWeight(n.Outputs[0], list, out[0])
+	}
+	return c.fold(n, out)
+}
+
+// passes reports whether the operator hands its first input on when the type does not change.
+func passes(n *graph.Node) bool {
+	return n.Domain == "" && slices.Contains([]string{"Identity", "Dropout", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.Op)
+}
+
+func sameType(a, b graph.Value) bool {
+	if a.DType != b.DType || !a.Ranked || !b.Ranked || len(a.Dims) != len(b.Dims) {
+		return false
+	}
+	for i := range a.Dims {
+		if a.Dims[i] != b.Dims[i] || a.Dims[i].Size < 0 && a.Dims[i].Symbol == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// constant turns a Constant node into a weight.
+func (c *cleaner) constant(n *graph.Node) (bool, error) {
+	if native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil {
+		// The engine wants the bytes at hand; a large tensor of the file is as good.
+		if a, ok := n.Attrs["value"]; ok && a.Kind == graph.AttrTensor && len(n.Outputs) == 1 {
+			return true, c.addWeight(n.Outputs[0], a.Tensor)
+		}
+		return false, nil
+	}
+	t, err := c.run(n, nil)
+	if err != nil {
+		return false, nil // keep says why
+	}
+	return true, c.addWeight(n.Outputs[0], toWeight(t))
+}
+
+func toWeight(t *tensor.Tensor) *graph.Weight {
+	w := &graph.Weight{DType: t.DType(), Shape: t.Shape(), Data: t.Bytes()}
+	if t.DType() == tensor.String {
+		w.Data = nil
+		for i := range t.Len() {
+			w.Strings = append(w.Strings, t.StringAt(i))
+		}
+	}
+	return w
+}
+
+// fold computes a node whose inputs are all constants: now when they are small, else when the result is read, which works
+// for one large input. Transposes of matrices are remembered, because a product can often take the matrix as it is.
+func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
+	var large *graph.Weight
+	for _, in := range n.Inputs {
+		w := c.net.graph.Weights[in]
+		switch {
+		case in == "":
+		case w == nil:
+			return false, nil
+		case w.Data == nil && w.Strings == nil && large != nil && large != w:
+			return false, nil
+		case w.Data == nil && w.Strings == nil:
+			large = w
+		}
+	}
+	if len(n.Inputs) == 0 || len(n.Outputs) != 1 {
+		return false, nil
+	}
+	if large == nil {
+		t, err := c.run(n, nil)
+		if err != nil {
+			return false, nil // keep says why
+		}
+		return true, c.addWeight(n.Outputs[0], toWeight(t))
+	}
+	shape, ok := fixedShape(out[0])
+	if !ok {
+		return false, nil
+	}
+	w := &graph.Weight{Name: n.Outputs[0], DType: out[0].DType, Shape: shape}
+	make := func(data []byte) ([]byte, error) {
+		t, err := c.run(n, map[string][]byte{large.Name: data})
+		if err != nil {
+			return nil, err
+		}
+		return t.Bytes(), nil
+	}
+	if passes(n) && large.DType == w.DType {
+		make = nil
+	}
+	if n.Op == "Transpose" && len(shape) == 2 && shape[0] == large.Shape[1] && (shape[0] != shape[1] || !slices.Equal(n.Attrs["perm"].Ints, []int64{0, 1})) {
+		c.flipped[w.Name] = large.Name
+	}
+	c.store.derive(w, large, make)
+	c.net.graph.Weights[w.Name] = w
+	c.net.values[w.Name] = weightValue(w)
+	return true, nil
+}
+
+// run computes one node from constants; data are the bytes of weights that are not in memory.
+func (c *cleaner) run(n *graph.Node, data map[string][]byte) (*tensor.Tensor, error) {
+	g := &graph.Graph{Name: "constant", Opsets: c.net.graph.Opsets, Nodes: []*graph.Node{n}, Weights: map[string]*graph.Weight{},
+		Outputs: []graph.Value{{Name: n.Outputs[0]}}}
+	for _, in := range n.Inputs {
+		if in == "" {
+			continue
+		}
+		w := *c.net.graph.Weights[in]
+		if d, ok := data[in]; ok {
+			w.Data, w.Location = d, ""
+		}
+		g.Weights[in] = &w
+	}
+	p, err := native.New().Compile(g, nil)
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.Run(context.Background(), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return out[n.Outputs[0]], nil
+}
+
+// intWeight makes a weight of known integers.
+func (c *cleaner) intWeight(name string, list []graph.Dim, v graph.Value) error {
+	values := make([]int64, len(list))
+	for i, d := range list {
+		values[i] = int64(d.Size)
+	}
+	shape, ok := fixedShape(v)
+	if !ok {
+		return fmt.Errorf("value %s: %d known integers of unknown shape", name, len(list))
+	}
+	t, err := tensor.FromSlice(tensor.I64, values, shape...)
+	if err != nil {
+		return err
+	}
+	if t, err = tensor.Convert(t, v.DType); err != nil {
+		return err
+	}
+	return c.addWeight(name, toWeight(t))
+}
+
+func fixedDims(list []graph.Dim) bool {
+	return !slices.ContainsFunc(list, func(d graph.Dim) bool { return d.Size < 0 })
+}
+
+func fixedShape(v graph.Value) (tensor.Shape, bool) {
+	if !v.Ranked || !fixedDims(v.Dims) {
+		return nil, false
+	}
+	s := tensor.Shape{}
+	for _, d := range v.Dims {
+		s = append(s, d.Size)
+	}
+	return s, true
+}
