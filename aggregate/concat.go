@@ -7,6 +7,10 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
+// maxResult bounds what bounds can make concat allocate before the parts are there: all the memory that a Lambda
+// function can have, 10,240 MB.
+const maxResult = 10240 << 20
+
 // newConcat makes the rule concat: the parts, by position, one after the other along Dim. Extents along Dim may
 // differ; where Bounds are given they must be the bounds'.
 func newConcat(s stage) (rule, error) {
@@ -67,8 +71,12 @@ func (r *concat) accept(i int, p Partial) error {
 func (r *concat) allocate(total int) (*tensor.Tensor, error) {
 	shape := r.same.shape.Clone()
 	shape[r.Dim] = total
-	if _, err := shape.Elements(); err != nil {
+	n, err := shape.Elements()
+	if err != nil {
 		return nil, r.bad("%v", err)
+	}
+	if n > maxResult/r.DType.Size() {
+		return nil, r.bad("the result %v%v would have more than %d bytes; cut the rows into smaller blocks", r.DType, shape, maxResult)
 	}
 	return tensor.New(r.DType, shape...), nil
 }

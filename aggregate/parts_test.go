@@ -93,6 +93,18 @@ func TestConcatHoldsPartsToTheBounds(t *testing.T) {
 	}
 }
 
+func TestBoundsCannotMakeConcatAllocateWithoutLimit(t *testing.T) {
+	m := manifest.Merge{Kind: manifest.MergeConcat, DType: tensor.F32, Bounds: []int{0, 1, 1 << 50}}
+	g, err := New(m, 2, 16, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var merge *MergeError
+	if err := g.Add(0, value(tensor.New(tensor.F32, 1))); !errors.As(err, &merge) {
+		t.Errorf("error %v, want a *MergeError", err)
+	}
+}
+
 func TestMaxAndMin(t *testing.T) {
 	nan, inf, minus := float32(math.NaN()), float32(math.Inf(1)), float32(math.Copysign(0, -1))
 	a := value(f32s(t, []float32{1, nan, minus, 0, -inf, 3}, 6))
