@@ -17,10 +17,10 @@ import "unsafe"
 const stretch = 8
 
 // step is one level of one lane: keys points to the lane in slot 0.
-func step(tree, keys unsafe.Pointer, i uint32) uint32 {
-	n := *(*uint64)(unsafe.Add(tree, uintptr(i)*8))
+func step(tree, keys unsafe.Pointer, i uintptr) uintptr {
+	n := *(*uint64)(unsafe.Add(tree, i*8))
 	k := *(*int32)(unsafe.Add(keys, uintptr(n>>32&slotMask)*(lanes*4)))
-	return uint32(n>>(32+slotBits)) + uint32(uint64(int64(k)-int64(int32(uint32(n))))>>63)
+	return uintptr(n>>(32+slotBits)) + uintptr(uint64(int64(k)-int64(int32(uint32(n))))>>63)
 }
 
 // walkBlock walks lanes rows through a narrow tree without categorical tests and writes the leaves' indices.
@@ -31,44 +31,51 @@ func walkBlock(tree, keys unsafe.Pointer, depth int, out *[lanes]uint32) {
 
 func walkFour(tree, keys unsafe.Pointer, depth int, out *[4]uint32) {
 	k1, k2, k3 := unsafe.Add(keys, 4), unsafe.Add(keys, 8), unsafe.Add(keys, 12)
-	var a, b, c, d uint32
+	var a, b, c, d uintptr
 	for depth > 0 {
 		steps := min(depth, stretch)
 		depth -= steps
 		for ; steps > 0; steps-- {
-			a, b, c, d = step(tree, keys, a), step(tree, k1, b), step(tree, k2, c), step(tree, k3, d)
+			a = step(tree, keys, a)
+			b = step(tree, k1, b)
+			c = step(tree, k2, c)
+			d = step(tree, k3, d)
 		}
 		if depth > 0 && leafAt(tree, a) && leafAt(tree, b) && leafAt(tree, c) && leafAt(tree, d) {
 			break
 		}
 	}
-	out[0], out[1], out[2], out[3] = a, b, c, d
+	out[0], out[1], out[2], out[3] = uint32(a), uint32(b), uint32(c), uint32(d)
 }
 
-func leafAt(tree unsafe.Pointer, i uint32) bool {
-	return *(*uint64)(unsafe.Add(tree, uintptr(i)*8))>>32&slotMask == leafSlot
+func leafAt(tree unsafe.Pointer, i uintptr) bool {
+	return *(*uint64)(unsafe.Add(tree, i*8))>>32&slotMask == leafSlot
 }
 
 // stepRow is step for the keys of a single row.
-func stepRow(tree, keys unsafe.Pointer, i uint32) uint32 {
-	n := *(*uint64)(unsafe.Add(tree, uintptr(i)*8))
+func stepRow(tree, keys unsafe.Pointer, i uintptr) uintptr {
+	n := *(*uint64)(unsafe.Add(tree, i*8))
 	k := *(*int32)(unsafe.Add(keys, uintptr(n>>32&slotMask)*4))
-	return uint32(n>>(32+slotBits)) + uint32(uint64(int64(k)-int64(int32(uint32(n))))>>63)
+	return uintptr(n>>(32+slotBits)) + uintptr(uint64(int64(k)-int64(int32(uint32(n))))>>63)
 }
 
 // walkTrees walks one row through four narrow trees without categorical tests; depth is that of the deepest.
-func walkTrees(t0, t1, t2, t3, keys unsafe.Pointer, depth int) (a, b, c, d uint32) {
+func walkTrees(t0, t1, t2, t3, keys unsafe.Pointer, depth int) (uint32, uint32, uint32, uint32) {
+	var a, b, c, d uintptr
 	for depth > 0 {
 		steps := min(depth, stretch)
 		depth -= steps
 		for ; steps > 0; steps-- {
-			a, b, c, d = stepRow(t0, keys, a), stepRow(t1, keys, b), stepRow(t2, keys, c), stepRow(t3, keys, d)
+			a = stepRow(t0, keys, a)
+			b = stepRow(t1, keys, b)
+			c = stepRow(t2, keys, c)
+			d = stepRow(t3, keys, d)
 		}
 		if depth > 0 && leafAt(t0, a) && leafAt(t1, b) && leafAt(t2, c) && leafAt(t3, d) {
 			break
 		}
 	}
-	return a, b, c, d
+	return uint32(a), uint32(b), uint32(c), uint32(d)
 }
 
 // walkOne walks one row through any tree: categorical tests, wide nodes. keys holds one key every stride.
