@@ -34,7 +34,7 @@ missing value where the model knows missing values. Any number of rows is
 streamed.
 
 Answers go to --output FILE, or as CSV to standard output: all rows with
---output - or when standard output is not a terminal, otherwise the first ten.
+--output - or when standard output is not a terminal, otherwise the first five.
 What happened is told on standard error; --json tells it on standard output
 instead.
 

@@ -111,7 +111,7 @@ func TestPredictPrintsAllRowsUnlessATerminalReads(t *testing.T) {
 	if n := strings.Count(out.String(), "\n"); n != 1+previewRows {
 		t.Errorf("a terminal got %d lines, wanted a header and %d rows", n, previewRows)
 	}
-	if !strings.Contains(errs.String(), "the first 10 of 442 rows") || !strings.HasPrefix(all.stdout, out.String()) {
+	if !strings.Contains(errs.String(), "the first 5 of 442 rows") || !strings.HasPrefix(all.stdout, out.String()) {
 		t.Errorf("the preview is not announced, or not the beginning:\n%s\n%s", errs.String(), out.String())
 	}
 	expected := readLines(t, examplePath("diabetes-xgboost", "expected.csv"))

@@ -10,7 +10,7 @@ import (
 )
 
 // previewRows is how many rows a terminal shows when nobody said where answers go.
-const previewRows = 10
+const previewRows = 5
 
 // textSink writes answers as CSV to standard output: the first limit rows, or all when limit is negative. Columns are named
 // as in the files that predict writes: the output's name, or NAME_0, NAME_1 ... for several values a row.
