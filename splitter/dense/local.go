@@ -49,11 +49,13 @@ func (p *plan) locals() []localStep {
 		if j, ok := byRowsAt[i]; ok {
 			nodes = p.biasNodes(&p.layers[j])
 		}
+		at := 0
 		for _, n := range nodes {
-			at := 0
 			for _, in := range n.Inputs {
 				at = max(at, phase[in])
 			}
+		}
+		for _, n := range nodes {
 			for _, o := range n.Outputs {
 				phase[o] = at
 			}

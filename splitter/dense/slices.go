@@ -144,7 +144,7 @@ func (p part) copyTo(ctx context.Context, w io.Writer, r io.ReaderAt) error {
 		run, row = size, size
 	}
 	if outer == 1 || run == row {
-		_, err := io.CopyBuffer(onlyWriter{w}, io.NewSectionReader(r, int64(p.lo)*inner, run*outer), make([]byte, blockBytes))
+		_, err := io.CopyBuffer(onlyWriter{w}, io.NewSectionReader(r, int64(p.lo)*inner, run*outer), make([]byte, min(max(run*outer, 1), blockBytes)))
 		return err
 	}
 	return p.pick(ctx, w, r, outer, row, int64(p.lo)*inner, run)
@@ -155,13 +155,14 @@ type onlyWriter struct{ io.Writer }
 
 // pick writes run bytes at offset at of each of the rows.
 func (p part) pick(ctx context.Context, w io.Writer, r io.ReaderAt, rows, row, at, run int64) error {
-	buf := make([]byte, max(blockBytes/row*row, row))
-	out := make([]byte, 0, blockBytes)
+	block := min(max(blockBytes/row, 1), rows)
+	buf := make([]byte, block*row)
+	var out []byte
 	for first := int64(0); first < rows; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		count := min(max(blockBytes/row, 1), rows-first)
+		count := min(block, rows-first)
 		if run >= directBytes {
 			count = 1
 			if err := readFull(r, buf[:run], first*row+at); err != nil {

@@ -3,11 +3,11 @@ package onnx_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
-	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/onnx"
 )
@@ -25,7 +25,7 @@ func TestShardedModelsEqualONNXRuntime(t *testing.T) {
 		if err := model.Close(); err != nil {
 			t.Error(err)
 		}
-		for _, n := range []int{1, 2, 3, 4, 5, 8, most} {
+		for _, n := range slices.Compact([]int{1, 2, 3, most}) {
 			if n > most {
 				continue
 			}
@@ -45,7 +45,7 @@ func TestShardedModelsEqualONNXRuntime(t *testing.T) {
 		if most < 2 && c.name != "linear" {
 			t.Errorf("%s: cannot be cut at all", c.name)
 		}
-		_, err = splitter.Split(t.Context(), c.path, t.TempDir(), layout.Options{Shards: most + 1}, nil)
+		_, _, err = trySplit(t, c.path, layout.Options{Shards: most + 1})
 		var refused *layout.RefusalError
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: %d shards: error %v, wanted a refusal", c.name, most+1, err)
@@ -58,7 +58,8 @@ func TestARowAloneHasTheSameBits(t *testing.T) {
 	for _, c := range cases(t) {
 		_, m := split(t, c.path, 1)
 		if m.Signature.Inputs[0].Shape[0].Name != manifest.Batch {
-			if c.name != "fixed-batch" && c.name != "mixed-rows" {
+			// skl2onnx flattens the predictions of several targets into one column, so that the rows are lost.
+			if !slices.Contains([]string{"fixed-batch", "mixed-rows", "skl-mlpr"}, c.name) {
 				t.Errorf("%s: its first dimension is %v", c.name, m.Signature.Inputs[0].Shape[0])
 			}
 			continue

@@ -32,6 +32,14 @@ func (c *cleaner) infer(n *graph.Node) ([]graph.Value, error) {
 	switch n.Op {
 	case "Add", "Sub", "Mul", "Div", "Pow", "PRelu", "Min", "Max", "Sum":
 		return inferBroadcast(in)
+	case "And", "Or", "Equal", "Greater", "Less":
+		out, err := inferBroadcast(in)
+		if err == nil {
+			out[0].DType = tensor.Bool
+		}
+		return out, err
+	case "Where":
+		return inferWhere(in)
 	case "MatMul":
 		return inferMatMul(in)
 	case "Gemm":
@@ -64,7 +72,7 @@ func (c *cleaner) infer(n *graph.Node) ([]graph.Value, error) {
 func sameAsInput() []string {
 	return []string{"Neg", "Abs", "Reciprocal", "Sqrt", "Exp", "Log", "Tanh", "Erf", "Sigmoid", "Softplus", "Softsign", "Relu", "HardSwish",
 		"Mish", "LeakyRelu", "Elu", "Celu", "Selu", "ThresholdedRelu", "HardSigmoid", "Gelu", "Clip", "BatchNormalization", "Softmax",
-		"LogSoftmax", "Dropout"}
+		"LogSoftmax", "Dropout", "Not"}
 }
 
 func typed(d tensor.DType, dims []graph.Dim) []graph.Value {
@@ -90,6 +98,18 @@ func inferBroadcast(in []graph.Value) ([]graph.Value, error) {
 		out.Dims = dims
 	}
 	return typed(out.DType, out.Dims), nil
+}
+
+func inferWhere(in []graph.Value) ([]graph.Value, error) {
+	if len(in) < 3 || !in[1].Ranked || !in[2].Ranked {
+		return nil, nil
+	}
+	out, err := inferBroadcast(in[1:])
+	if err != nil {
+		return nil, err
+	}
+	dims, err := broadcastDims(out[0].Dims, in[0].Dims)
+	return typed(out[0].DType, dims), err
 }
 
 // broadcastDims is numpy's rule over symbols: a symbol against a size above 1 is taken to be that size.

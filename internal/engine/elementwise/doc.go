@@ -1,5 +1,5 @@
 // Package elementwise is the family of operators that treat every element alike: arithmetic with numpy's broadcasting,
-// and functions of one variable (activations, exponentials, clipping).
+// functions of one variable (activations, exponentials, clipping), comparison and logic.
 //
 // Floats are computed in their own type, functions through float64 and rounded once. Where an operator exists for
 // integers too, the definitions say so. The package is called by internal/engine/native alone.
@@ -15,6 +15,7 @@ import (
 func Table() engine.Table {
 	t := arithmetic()
 	maps.Copy(t, functions())
+	maps.Copy(t, logic())
 	t[engine.Key{Op: "Clip"}] = []engine.Operator{{Since: 6, Until: 10, Build: clipAttrs}, {Since: 11, Build: clipInputs}}
 	t[engine.Key{Op: "PRelu"}] = []engine.Operator{{Since: 7, Build: buildBinary(ops{f32: prelu[float32], f64: prelu[float64]})}}
 	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, Build: batchNorm}}
