@@ -69,7 +69,7 @@ func (m *Manifest) checkHead(c *checker) {
 	}
 	for i, s := range m.Sources {
 		p := at("/sources").index(i)
-		c.path(p.key("file"), s.File)
+		c.sourcePath(p.key("file"), s.File)
 		c.digest(p.key("sha256"), s.SHA256)
 		c.name(p.key("importer"), s.Importer)
 		if len(s.Library) > maxName || !utf8.ValidString(s.Library) {
@@ -229,11 +229,22 @@ func (c *checker) digest(p at, s string) {
 
 // path checks a relative path with forward slashes that stays below its directory on every operating system.
 func (c *checker) path(p at, s string) {
-	clean := s != "" && s != "." && len(s) <= 4*maxName && utf8.ValidString(s) && path.Clean(s) == s && !path.IsAbs(s) &&
-		s != ".." && !strings.HasPrefix(s, "../") && !strings.ContainsAny(s, "\\:") && !strings.ContainsFunc(s, unicode.IsControl)
-	if !clean {
-		c.fail(p, "is %.80q; wanted a relative path with forward slashes and without . or ..", s)
+	if !below(s) || strings.ContainsAny(s, "\\:") {
+		c.fail(p, "is %.80q; wanted a relative path with forward slashes and without . or .., \\ and :", s)
 	}
+}
+
+// sourcePath checks the path of a file that users named: it is opened where it was made, and nowhere else.
+func (c *checker) sourcePath(p at, s string) {
+	if !below(s) {
+		c.fail(p, "is %.80q; wanted a relative path without . or ..", s)
+	}
+}
+
+// below reports whether s is a clean relative path of printable text that does not lead upwards.
+func below(s string) bool {
+	return s != "" && s != "." && len(s) <= 4*maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) &&
+		path.Clean(s) == s && !path.IsAbs(s) && s != ".." && !strings.HasPrefix(s, "../")
 }
 
 // size checks a number of bytes or the like.

@@ -124,6 +124,20 @@ func TestValidateFindsEachFault(t *testing.T) {
 	}
 }
 
+func TestSourcesMayHaveAnyFileName(t *testing.T) {
+	schema := compile(t, manifestSchema)
+	for _, name := range []string{"my model:v2.onnx", `a\b.json`, "ünï/gewichte 1.bin", "..model", "a/...", "-"} {
+		m := treeManifest()
+		m.Sources[0].File = name
+		if err := m.Validate(); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err := conforms(t, schema, encode(t, m)); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestSamplesAreValid(t *testing.T) {
 	for name, m := range samples() {
 		if err := m.Validate(); err != nil {
