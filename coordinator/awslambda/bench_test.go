@@ -1,0 +1,180 @@
+package awslambda_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/shardwise/shardwise/coordinator"
+	"github.com/shardwise/shardwise/coordinator/awslambda"
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/shard/wire"
+)
+
+const echoShards = 64
+
+// echoModel writes the contracts of a model whose one stage sends x of n numbers to every shard and adds what returns.
+// The shards' own files are never opened here.
+func echoModel(b *testing.B, n int) (dir, fingerprint string) {
+	b.Helper()
+	shape := []manifest.Dim{{Name: manifest.Batch}, {Size: n}}
+	digest := strings.Repeat("0", 64)
+	m := &manifest.Manifest{
+		Format: manifest.Format, Name: "echo", Version: "1", Radix: manifest.Radix, Modes: []string{"sum"},
+		Sources: []manifest.Source{{File: "echo", SHA256: digest, Importer: "test"}},
+		Signature: manifest.Signature{
+			Inputs:  []manifest.Input{{Name: "x", DType: tensor.F32, Shape: shape}},
+			Outputs: []manifest.Output{{Name: "y", DType: tensor.F32, Shape: shape, Default: true, Rules: map[string]manifest.Rule{"sum": {Exact: true}}}},
+		},
+	}
+	stage := &manifest.Stage{
+		Inputs: []manifest.StageInput{{Name: "x", Value: "x", Scatter: manifest.Scatter{Kind: manifest.ScatterReplicate}}},
+		Outputs: []manifest.StageOutput{{
+			Value: "y", Placement: manifest.Placement{Kind: manifest.PlacePartial, Op: "sum"},
+			Merge:      manifest.Merge{Kind: manifest.MergeSum, DType: tensor.F32, Acc: tensor.F32},
+			Components: []manifest.Component{{Role: manifest.RoleValue, Name: "x", DType: tensor.F32, Shape: shape}},
+		}},
+	}
+	for i := range echoShards {
+		path := fmt.Sprintf("shard-%03d.onnx", i)
+		m.Shards = append(m.Shards, manifest.Shard{
+			Files:    []manifest.File{{Role: manifest.RoleProgram, Path: path, Bytes: 1, SHA256: digest}},
+			Programs: []manifest.Program{{Step: "echo", Engine: "native", Graph: path}},
+		})
+		stage.Shards = append(stage.Shards, i)
+	}
+	m.Steps = []manifest.Step{{Name: "echo", Stage: stage}}
+	data, err := manifest.Canonical(m)
+	if err != nil {
+		b.Fatal(err)
+	}
+	deployment, err := json.Marshal(manifest.DefaultDeployment(m))
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir = b.TempDir()
+	for name, content := range map[string][]byte{manifest.FileName: data, manifest.DeploymentFileName: deployment} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if fingerprint, err = manifest.Fingerprint(m); err != nil {
+		b.Fatal(err)
+	}
+	return dir, fingerprint
+}
+
+// echo answers as a shard that returns its input.
+func echo(b *testing.B) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		payload := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, payload); err != nil {
+			b.Error(err)
+			return
+		}
+		req, err := wire.DecodeRequest(payload)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		in, err := wire.ParseBody(req.Body)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		reply, err := wire.EncodeReply(req.Reply, wire.EchoOf(req), wire.Timings{}, in)
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		w.Write(reply)
+	}
+}
+
+// bare is the yardstick: a well-tuned SDK client and one goroutine a call, with requests that are ready to send.
+func bare(b *testing.B, endpoint, fingerprint string, x tensor.Named) func() {
+	b.Helper()
+	client := lambda.New(lambda.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String(endpoint), Retryer: aws.NopRetryer{}, HTTPClient: awslambda.NewHTTPClient(echoShards),
+		Credentials: credentials.NewStaticCredentialsProvider("id", "key", ""),
+	})
+	body, err := wire.EncodeBody(x)
+	if err != nil {
+		b.Fatal(err)
+	}
+	payloads := make([][]byte, echoShards)
+	for i := range payloads {
+		payloads[i], err = wire.AppendRequest(nil, &wire.Request{
+			Kind: wire.KindInfer, Fingerprint: fingerprint, RequestID: "8476a536-e9f4-11e8-9739-2dfe598c3fcd", Attempt: 1, Step: "echo", Shard: i,
+			Rows: 1, BudgetMS: 30000, Outputs: []string{"x"}, Mode: "sum", Reply: wire.ReplyBase64,
+		}, body)
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return func() {
+		var wg sync.WaitGroup
+		for i := range payloads {
+			wg.Go(func() {
+				out, err := client.Invoke(context.Background(), &lambda.InvokeInput{
+					FunctionName: aws.String(fmt.Sprintf("echo-shard-%03d", i)), Qualifier: aws.String(manifest.Alias(fingerprint)), Payload: payloads[i],
+				})
+				if err != nil || len(out.Payload) == 0 {
+					b.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// BenchmarkScatter64 scatters to 64 echo shards over HTTP through the coordinator and, alternating in the same run, makes
+// the same 64 calls with a bare SDK client. It reports the ratio of the medians.
+func BenchmarkScatter64(b *testing.B) {
+	for _, n := range []int{256, 16384} {
+		b.Run(fmt.Sprintf("payload=%dKB", n*4/1024), func(b *testing.B) {
+			dir, fingerprint := echoModel(b, n)
+			server, _ := serve(b, echo(b))
+			c, err := coordinator.Open(dir, coordinator.Options{Invoker: newClient(b, server.URL, echoShards)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			x := tensor.Named{"x": tensor.New(tensor.F32, 1, n)}
+			tensor.Of[float32](x["x"])[0] = 1
+			yardstick := bare(b, server.URL, fingerprint, x)
+			var ours, floor []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				yardstick()
+				middle := time.Now()
+				got, err := c.Run(context.Background(), coordinator.Request{Inputs: x})
+				if err != nil || tensor.Of[float32](got.Outputs["y"])[0] != echoShards {
+					b.Fatal(got.Outputs, err)
+				}
+				floor, ours = append(floor, middle.Sub(start)), append(ours, time.Since(middle))
+			}
+			b.ReportMetric(float64(median(ours))/float64(median(floor)), "ratio")
+			b.ReportMetric(float64(median(floor).Microseconds()), "bare-us")
+		})
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
