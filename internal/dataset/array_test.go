@@ -220,6 +220,20 @@ func TestStringInputs(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, s.Bytes(), got["n"].Bytes())
 		}
 	}
+	// Line breaks within quotes do not shift lines, and text does not make a row of data one of names.
+	lines := "\"a\nb\",1\n\"c\n\",2\n,3\n\n"
+	got, err := read(t, file(t, "x.csv", lines), sig, Options{ByPosition: true}, 2)
+	if err != nil || fmt.Sprint(got["n"].Bytes()) != "[1 2 3]" || got["s"].StringAt(0) != "a\nb" || got["s"].StringAt(1) != "c\n" {
+		t.Errorf("lines: %v, %v", got, err)
+	}
+	_, err = read(t, file(t, "x.csv", lines+",4\n"), sig, Options{ByPosition: true, Header: HeaderAbsent}, 2)
+	if err == nil || !strings.Contains(err.Error(), "line 6 is blank") {
+		t.Errorf("blank line: %v", err)
+	}
+	sig.Inputs = sig.Inputs[:1]
+	if _, err := read(t, file(t, "x.csv", "a\nb\n"), sig, Options{ByPosition: true}, 2); err == nil {
+		t.Error("text only: names and data are told apart")
+	}
 }
 
 // Another library reads what is written here.

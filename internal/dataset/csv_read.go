@@ -48,11 +48,11 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 		return nil, err
 	}
 	header := bytesOf(first)
-	isHeader, err := hasHeader(header, opt)
-	if err != nil {
+	if c.columns, err = s.match(header, opt.ByPosition); err != nil {
 		return nil, err
 	}
-	if c.columns, err = s.match(header, opt.ByPosition); err != nil {
+	isHeader, err := hasHeader(header, c.columns, s, opt)
+	if err != nil {
 		return nil, err
 	}
 	if !isHeader {
@@ -72,26 +72,38 @@ func bytesOf(record []string) []string {
 	return out
 }
 
-// hasHeader decides whether the first row is one of names.
-func hasHeader(first []string, opt Options) (bool, error) {
+// errHeader asks for what cannot be guessed without the risk of taking a row for names, or names for a row.
+var errHeader = errors.New("the first row may be names or data: name the columns by words, or leave the names out")
+
+// hasHeader decides whether the first row is one of names: in the columns of numbers it has words only. Numbers only make
+// it data, but for 0, 1, 2 ..., which libraries write as names.
+func hasHeader(first []string, columns []column, s *schema, opt Options) (bool, error) {
 	if !opt.ByPosition || opt.Header == HeaderPresent {
 		return true, nil
 	}
 	if opt.Header == HeaderAbsent {
 		return false, nil
 	}
-	counting := true
+	words, numbers, counting := 0, 0, true
 	for i, f := range first {
-		text := trim([]byte(f))
-		if !isNaN(text) && !decimal(text) {
-			return true, nil
-		}
 		counting = counting && f == strconv.Itoa(i)
+		d := s.fields[columns[i].field].dtype
+		if d == tensor.String {
+			continue
+		}
+		text := trim([]byte(f))
+		flag := d == tensor.Bool && (strings.EqualFold(string(text), "true") || strings.EqualFold(string(text), "false"))
+		switch {
+		case decimal(text) || flag || isNaN(text):
+			numbers++
+		default:
+			words++
+		}
 	}
-	if counting {
-		return false, errors.New("the first row counts 0, 1, 2 ...: say whether these are column names or data")
+	if counting || (words > 0) == (numbers > 0) {
+		return false, errHeader
 	}
-	return false, nil
+	return words > 0, nil
 }
 
 // match finds the column of each position of a row.

@@ -52,7 +52,8 @@ func (f Format) resolve(path string) (Format, error) {
 // Header says whether the first row of a CSV file names the columns.
 type Header uint8
 
-// HeaderAuto: there is one, except that with ByPosition a first row of numbers only is data.
+// HeaderAuto: there is one, except that with ByPosition a first row of numbers only is data; one that could be either is an
+// error.
 const (
 	HeaderAuto Header = iota
 	HeaderPresent

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
@@ -56,7 +57,7 @@ func Create(path string, format Format, outputs []manifest.Output) (_ *Writer, e
 	if w.outputs, err = outputColumns(outputs, format); err != nil {
 		return nil, err
 	}
-	if w.temp, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part"); err != nil {
+	if w.temp, err = createPart(path); err != nil {
 		return nil, err
 	}
 	w.buf = bufio.NewWriterSize(w.temp, readBuffer)
@@ -73,6 +74,17 @@ func Create(path string, format Format, outputs []manifest.Output) (_ *Writer, e
 		w.sink = &safetensorsSink{spools: newSpools(filepath.Dir(path), w.outputs), out: w.buf}
 	}
 	return w, nil
+}
+
+// createPart makes the temporary file beside path. Its permissions are those of any new file, which os.CreateTemp's are not.
+func createPart(path string) (*os.File, error) {
+	for {
+		name := fmt.Sprintf(".%s.%08x.part", filepath.Base(path), rand.Uint32())
+		f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, os.ErrExist) {
+			return f, err
+		}
+	}
 }
 
 func outputColumns(outputs []manifest.Output, format Format) ([]outputColumn, error) {
@@ -214,9 +226,6 @@ func (w *Writer) Close() error {
 	}
 	if err == nil {
 		err = w.buf.Flush()
-	}
-	if err == nil {
-		err = w.temp.Chmod(0o644)
 	}
 	if err == nil {
 		err = w.temp.Sync()
