@@ -266,3 +266,14 @@ func TestVersionsHaveEnvironmentsOfTheirOwn(t *testing.T) {
 		t.Errorf("version 1 runs with arguments %q, want those of $LATEST", got)
 	}
 }
+
+func TestTheBootstrapMayBeAFileOfTheTaskRoot(t *testing.T) {
+	t.Parallel()
+	f := fn(t, "f", "script")
+	f.Files = []simulator.File{{Name: "bootstrap", Source: f.Command[0]}}
+	f.Command = nil
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
+	if got := string(ok(t, c, "f", command{Do: "args"})); got != "" {
+		t.Errorf("bootstrap runs with arguments %q, want none", got)
+	}
+}

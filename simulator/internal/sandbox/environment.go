@@ -76,8 +76,7 @@ func (e *Environment) start() (*instance, error) {
 	}
 	e.mu.Unlock()
 	if closed {
-		inst.stop(0)
-		return nil, ErrClosed
+		return nil, errors.Join(ErrClosed, inst.stop(0))
 	}
 	return inst, nil
 }
@@ -97,14 +96,15 @@ func (e *Environment) isClosed() bool {
 
 // reset ends the process; the scratch directory stays. The next invocation
 // starts another.
-func (e *Environment) reset() {
+func (e *Environment) reset() error {
 	e.mu.Lock()
 	inst := e.inst
 	e.inst = nil
 	e.mu.Unlock()
-	if inst != nil {
-		inst.stop(e.spec.Grace)
+	if inst == nil {
+		return nil
 	}
+	return inst.stop(e.spec.Grace)
 }
 
 // Invoke runs one invocation and returns once it is complete, has failed or has
@@ -139,7 +139,9 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 	e.log.drain()
 	r.Memory = e.log.memory(e.process())
 	if failed != nil {
-		e.reset() // the process has gone, or must go
+		if err := e.reset(); err != nil { // the process has gone, or must go
+			return nil, err
+		}
 	}
 	if failed == nil {
 		// Only a completed call is read: a process given up may still be answering.
@@ -172,9 +174,8 @@ func (e *Environment) coldInit() (time.Duration, error) {
 	took := time.Since(begin)
 	if failed != nil {
 		e.log.drain()
-		e.reset()
 		e.log.initReport(took, failed)
-		return 0, nil
+		return 0, e.reset()
 	}
 	return took, nil
 }
@@ -183,7 +184,9 @@ func (e *Environment) coldInit() (time.Duration, error) {
 func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 	inst := e.process()
 	if inst != nil && inst.hasExited() {
-		e.reset() // died between invocations; INIT runs again inside this one
+		if err := e.reset(); err != nil { // died between invocations; INIT runs again inside this one
+			return nil, err
+		}
 		inst = nil
 	}
 	if inst == nil {
@@ -224,9 +227,9 @@ func (e *Environment) Close() error {
 		e.mu.Lock()
 		e.closed = true
 		e.mu.Unlock()
-		e.reset()
+		e.err = e.reset()
 		if err := tasktree.Remove(e.scratch); err != nil {
-			e.err = fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err)
+			e.err = errors.Join(e.err, fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err))
 		}
 	})
 	return e.err

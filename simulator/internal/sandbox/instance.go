@@ -22,7 +22,9 @@ type instance struct {
 	server *server
 	output *outputPipe
 	exited chan struct{} // closed once the process has been reaped and its output read
-	once   sync.Once
+
+	once    sync.Once
+	stopErr error
 }
 
 // Error makes a failure usable where a start reports either the function's fault
@@ -142,8 +144,9 @@ func (i *instance) outcome(c *call) *failure {
 }
 
 // stop ends the process and everything that serves it, and waits for that. With
-// a grace, a process that asked for SIGTERM gets it and that long to end.
-func (i *instance) stop(grace time.Duration) {
+// a grace, a process that asked for SIGTERM gets it and that long to end. The
+// error, the same at each call, is that the process could not be killed.
+func (i *instance) stop(grace time.Duration) error {
 	i.once.Do(func() {
 		if grace > 0 && i.api.wantsSIGTERM() && i.cmd.Process.Signal(syscall.SIGTERM) == nil {
 			timer := time.NewTimer(grace)
@@ -153,15 +156,16 @@ func (i *instance) stop(grace time.Duration) {
 			}
 			timer.Stop()
 		}
-		if err := i.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			// SIGKILL to an own child cannot be refused; if it was, waiting would never end.
-			panic(fmt.Sprintf("sandbox: kill process %d of %s: %v", i.cmd.Process.Pid, i.spec.Function, err))
+		if err := i.cmd.Process.Kill(); err == nil || errors.Is(err, os.ErrProcessDone) {
+			<-i.exited
+		} else { // it runs under another user now; waiting for it might never end
+			i.stopErr = fmt.Errorf("kill process %d of %s: %w; end it by hand", i.cmd.Process.Pid, i.spec.Function, err)
 		}
-		<-i.exited
 		close(i.api.gone)
 		i.server.close()
 		i.output.close()
 	})
+	return i.stopErr
 }
 
 // maxRSS is the kernel's account of an ended process, in its own unit (KiB on
