@@ -127,7 +127,29 @@ func (m *Manifest) checkMerge(c *checker, p at, st *Stage, out StageOutput, r me
 		}
 		c.bounds(p.key("bounds"), g.Bounds, len(st.Shards))
 	}
+	for _, k := range out.Components {
+		if len(r.acc) > 0 && k.Role == RoleValue && slices.Contains(r.acc, g.Acc) && !accumulates(g.Acc, k.DType) {
+			c.fail(p.key("acc"), "is %s, which does not hold every value of component %.80q (%s)", g.Acc, k.Name, k.DType)
+		}
+	}
 	m.checkInit(c, p, g)
+}
+
+// accumulates reports whether a sum in acc takes addends of dtype d without loss.
+func accumulates(acc, d tensor.DType) bool {
+	switch d {
+	case tensor.F16, tensor.BF16, tensor.F32:
+		return acc != tensor.I64
+	case tensor.F64:
+		return acc == tensor.F64
+	case tensor.U8, tensor.I8, tensor.U16, tensor.I16:
+		return true
+	case tensor.U32, tensor.I32:
+		return acc != tensor.F32
+	case tensor.I64:
+		return acc == tensor.I64
+	}
+	return false
 }
 
 // checkInit checks the sums' first addends and the table of ordered sums.
