@@ -18,7 +18,7 @@ type Engine struct {
 	Before func(ctx context.Context, step string) error
 }
 
-// Name is EngineName.
+// Name returns EngineName, under which manifests ask for this engine.
 func (*Engine) Name() string { return EngineName }
 
 // Compile accepts graphs of one node.
