@@ -76,8 +76,7 @@ func (c *call) left(ctx context.Context) (time.Duration, bool) {
 
 // attempt invokes the function once and checks that the answer is the one asked for.
 func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration, error) {
-	p := &c.run.policy
-	ctx, cancel := context.WithTimeout(ctx, p.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.run.c.attemptTimeout(c.request.Shard))
 	defer cancel()
 	r := c.request
 	r.Attempt = n

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -48,6 +49,9 @@ func Open(dir string, o Options) (*Coordinator, error) {
 		o.Engines = shard.Engines()
 	}
 	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults()}
+	if c.policy.Deadline == 0 {
+		c.policy.Deadline = time.Duration(d.Coordinator.TimeoutSeconds) * time.Second
+	}
 	for _, f := range d.Shards {
 		c.targets = append(c.targets, Target{Function: f.Name, Qualifier: manifest.Alias(fingerprint)})
 	}
@@ -65,6 +69,14 @@ func Open(dir string, o Options) (*Coordinator, error) {
 
 func config(message string, cause error) error {
 	return &shard.Error{Op: "open", Kind: shard.Config, Message: message, Cause: cause}
+}
+
+// attemptTimeout bounds one invocation of shard s.
+func (c *Coordinator) attemptTimeout(s int) time.Duration {
+	if c.policy.AttemptTimeout > 0 {
+		return c.policy.AttemptTimeout
+	}
+	return time.Duration(c.deployment.Shards[s].TimeoutSeconds)*time.Second + startTime
 }
 
 // Manifest is the model's; callers must not change it.

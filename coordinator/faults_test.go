@@ -224,6 +224,14 @@ func TestDeadlines(t *testing.T) {
 		if shard.KindOf(err) != shard.Timeout || took < 4*time.Second || took > 4*time.Second+time.Millisecond || got.Report.Retried() < 3 {
 			t.Fatalf("the attempts' timeout: %v after %v", err, took)
 		}
+		took, _, err = run(t, quick(), time.Hour, coordinator.Request{})
+		if shard.KindOf(err) != shard.Deadline || took != 30*time.Second {
+			t.Fatalf("the coordinator function's own timeout: %v after %v", err, took)
+		}
+		took, _, err = run(t, coordinator.Policy{Deadline: 2 * time.Hour, Attempts: 1}, time.Hour, coordinator.Request{})
+		if shard.KindOf(err) != shard.Timeout || took != 41*time.Second {
+			t.Fatalf("the shard function's timeout and start: %v after %v", err, took)
+		}
 		took, _, err = run(t, quick(), 10*time.Millisecond, coordinator.Request{})
 		if err != nil || took != 10*time.Millisecond {
 			t.Fatalf("in time: %v after %v", err, took)

@@ -167,7 +167,7 @@ func TestPolicyReportsAllFaultsAndFillsDefaults(t *testing.T) {
 		t.Fatalf("found %v", err)
 	}
 	p := Policy{}.Defaults()
-	if p.Attempts != 4 || p.Deadline != time.Minute || p.Now == nil || p.Sleep == nil || p.Random == nil || p.Validate() != nil {
+	if p.Attempts != 4 || p.MaxDelay != time.Second || p.Now == nil || p.Sleep == nil || p.Random == nil || p.Validate() != nil {
 		t.Fatalf("found %+v", p)
 	}
 }

@@ -11,9 +11,9 @@ import (
 
 // Policy says how a coordinator spends time and attempts. The zero value means the defaults that Defaults documents.
 type Policy struct {
-	// Deadline bounds a request that names none.
+	// Deadline bounds a request that names none; 0 is the coordinator function's own timeout.
 	Deadline time.Duration
-	// AttemptTimeout bounds one invocation of a shard.
+	// AttemptTimeout bounds one invocation of a shard; 0 is its function's timeout and what its start may take.
 	AttemptTimeout time.Duration
 	// Reserve is kept back from the deadline of the caller's context for putting the answer together and sending it.
 	Reserve time.Duration
@@ -34,9 +34,13 @@ type Policy struct {
 	Random func() float64
 }
 
-// Defaults fills what is zero: deadline 60 s (twice the default function timeout), attempts of at most 30 s, reserve
-// 100 ms, 4 attempts, 8 retries + 1 per call, delays from 25 ms to 1 s, 4 blocks, 1,000 in flight (Lambda's default
-// account concurrency), the machine's clock and random numbers.
+// startTime is how long Lambda lets a function start (INIT, 10 s), which its timeout does not include, with a second to
+// spare: the service's own word on a timeout says more than ours.
+const startTime = 11 * time.Second
+
+// Defaults fills what is zero and not taken from the deployment: reserve 100 ms, 4 attempts, 8 retries + 1 per call,
+// delays from 25 ms to 1 s, 4 blocks, 1,000 in flight (Lambda's default account concurrency), the machine's clock and
+// random numbers.
 func (p Policy) Defaults() Policy {
 	setDuration := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -48,8 +52,6 @@ func (p Policy) Defaults() Policy {
 			*d = v
 		}
 	}
-	setDuration(&p.Deadline, 60*time.Second)
-	setDuration(&p.AttemptTimeout, 30*time.Second)
 	setDuration(&p.Reserve, 100*time.Millisecond)
 	setDuration(&p.BaseDelay, 25*time.Millisecond)
 	setDuration(&p.MaxDelay, time.Second)

@@ -192,6 +192,7 @@ func (r *run) runBlock(ctx context.Context, b *block) (tensor.Named, error) {
 		}
 		out[o.Name] = t
 	}
+	b.values = nil // a request of many blocks must not keep every block's intermediate values
 	return out, nil
 }
 
