@@ -39,8 +39,12 @@ func (m *document) ensemble() (*forest.Ensemble, error) {
 	if e.Init, err = baseScore(m.param["base_score"], e.Outputs); err != nil {
 		return nil, field("learner.learner_model_param.base_score", "%v", err)
 	}
+	if _, known := links()[e.Objective]; !known {
+		return nil, &layout.RefusalError{Subject: "objective " + e.Objective, Reason: "is not known, so neither its base score nor its predictions can be computed",
+			Remedy: "train with one of XGBoost's own objectives"}
+	}
 	if err := margins(e.Objective, e.Init); err != nil {
-		return nil, fmt.Errorf("xgboost model: %w", err)
+		return nil, field("learner.learner_model_param.base_score", "%v", err)
 	}
 	if err := m.assign(e); err != nil {
 		return nil, err
@@ -120,7 +124,7 @@ func (m *document) features() ([]forest.Feature, error) {
 }
 
 // maxUnnamed bounds a number of features that nothing else in the file backs.
-const maxUnnamed = 1 << 24
+const maxUnnamed = 1 << 20
 
 // featureKind translates XGBoost's type letters; what has no rule of its own is a number.
 func featureKind(t string) string {

@@ -19,8 +19,8 @@ type input struct {
 }
 
 func (in *input) reset(r io.ReaderAt, from, to int64) {
-	if in.buf == nil {
-		in.buf = make([]byte, inputBuffer)
+	if want := int(min(inputBuffer, max(to-from, 1))); len(in.buf) < want {
+		in.buf = make([]byte, want)
 	}
 	in.r, in.at, in.n, in.base, in.limit = r, 0, 0, from, to
 }

@@ -5,8 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/shardwise/shardwise/splitter/layout"
 )
 
 // baseScore reads base_score in all its forms, "5E-1" and "[1E0,2E0]", and gives one value per output: a single one holds for all.
@@ -57,13 +55,9 @@ func links() map[string]link {
 	}
 }
 
-// margins turns base scores into margins, in place, with the library's own float32 arithmetic.
+// margins turns base scores into margins, in place, with the library's own float32 arithmetic. The objective must be known.
 func margins(objective string, scores []float32) error {
-	l, ok := links()[objective]
-	if !ok {
-		return &layout.RefusalError{Subject: "objective " + objective, Reason: "is not known, so neither its base score nor its predictions can be computed",
-			Remedy: "train with one of XGBoost's own objectives"}
-	}
+	l := links()[objective]
 	for i, p := range scores {
 		switch {
 		case l == logit && !(p > 0 && p < 1):
