@@ -85,7 +85,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d.sim = sim
 	d.client, err = awslambda.New(awslambda.Options{
-		Region: simulator.DefaultRegion, Endpoint: sim.Endpoint(), FanOut: inFlight,
+		Region: simulator.DefaultRegion, Endpoint: sim.Endpoint(), FanOut: 2 * inFlight,
 		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
 	})
 	if err != nil {

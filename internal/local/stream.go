@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,9 +12,17 @@ import (
 	"github.com/shardwise/shardwise/shard"
 )
 
-// inFlight is how many chunks are under way at once: one computes while the next is encoded and the last is decoded.
-// More would only start more processes, which share the same processors here.
-const inFlight = 2
+// Two chunks are under way at once: one computes while the next is encoded and the last is decoded. More would only
+// start more processes, which share the same processors here; each chunk under way needs a process of every shard, so
+// beyond manyShards there is one at a time.
+const (
+	inFlight   = 2
+	manyShards = 16
+)
+
+// firstRows is the size of the first chunks, until an answer has told how many rows the coordinator handles in one block.
+// Chunks of several blocks would start several processes of every shard.
+const firstRows = 1024
 
 // Source yields a model's inputs in batches of at most maxRows rows, then io.EOF.
 type Source interface {
@@ -36,22 +45,38 @@ func (d *Deployment) Stream(ctx context.Context, src Source, r Request, sink fun
 	if err != nil {
 		return &shard.Error{Op: "predict", Kind: shard.BadInput, Cause: err}
 	}
+	limit := inFlight
+	if len(d.Manifest.Shards) > manyShards {
+		limit = 1
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	// Answers are awaited in the order in which their places entered the queue. Its capacity, and the place that the
-	// gatherer holds, bound what is under way.
-	queue := make(chan chan []Chunk, inFlight-1)
+	s := &stream{d: d, request: r, most: ChunkRows(d.Manifest.Signature, outputs), group: g,
+		// Answers are awaited in the order in which their places entered the queue. Its capacity, and the place that
+		// the gatherer holds, bound what is under way.
+		queue: make(chan chan []Chunk, limit-1)}
+	s.rows.Store(int64(min(firstRows, s.most)))
 	g.Go(func() error {
-		defer close(queue)
-		return d.scatter(ctx, g, src, r, ChunkRows(d.Manifest.Signature, outputs), queue)
+		defer close(s.queue)
+		return s.scatter(ctx, src)
 	})
-	g.Go(func() error { return gather(ctx, queue, sink) })
+	g.Go(func() error { return gather(ctx, s.queue, sink) })
 	return g.Wait()
 }
 
+// stream is one Stream under way.
+type stream struct {
+	d       *Deployment
+	request Request
+	most    int          // rows of a chunk that fits into the payloads
+	rows    atomic.Int64 // of the next chunk
+	group   *errgroup.Group
+	queue   chan chan []Chunk
+}
+
 // scatter reads batches and starts a prediction for each as soon as the queue has a place.
-func (d *Deployment) scatter(ctx context.Context, g *errgroup.Group, src Source, r Request, rows int, queue chan<- chan []Chunk) error {
+func (s *stream) scatter(ctx context.Context, src Source) error {
 	for row := int64(0); ; {
-		in, err := src.Next(rows)
+		in, err := src.Next(int(s.rows.Load()))
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -60,14 +85,14 @@ func (d *Deployment) scatter(ctx context.Context, g *errgroup.Group, src Source,
 		}
 		place := make(chan []Chunk, 1)
 		select {
-		case queue <- place:
+		case s.queue <- place:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		c := Chunk{Row: row, Rows: max(rowsOf(d.Manifest, in), 0), Inputs: in}
+		c := Chunk{Row: row, Rows: max(rowsOf(s.d.Manifest, in), 0), Inputs: in}
 		row += int64(c.Rows)
-		g.Go(func() error {
-			done, err := d.fit(ctx, c, r)
+		s.group.Go(func() error {
+			done, err := s.fit(ctx, c)
 			if err == nil {
 				place <- done
 			}
@@ -78,25 +103,28 @@ func (d *Deployment) scatter(ctx context.Context, g *errgroup.Group, src Source,
 
 // fit predicts a chunk, in smaller ones if it turns out too large for a payload. Each row's bits are its own, so that the cut
 // does not show.
-func (d *Deployment) fit(ctx context.Context, c Chunk, r Request) ([]Chunk, error) {
-	a, err := d.Predict(ctx, c.Inputs, r)
+func (s *stream) fit(ctx context.Context, c Chunk) ([]Chunk, error) {
+	a, err := s.d.Predict(ctx, c.Inputs, s.request)
 	if err == nil {
+		if block := a.Report.BlockRows; block > 0 {
+			s.rows.Store(int64(min(block, s.most)))
+		}
 		c.Answer = a
 		return []Chunk{c}, nil
 	}
 	if shard.KindOf(err) != shard.TooLarge {
 		return nil, err
 	}
-	first, second, ok, cutErr := halves(d.Manifest, c.Inputs)
+	first, second, ok, cutErr := halves(s.d.Manifest, c.Inputs)
 	if cutErr != nil || !ok {
 		return nil, errors.Join(err, cutErr)
 	}
-	n := rowsOf(d.Manifest, first)
-	left, err := d.fit(ctx, Chunk{Row: c.Row, Rows: n, Inputs: first}, r)
+	n := rowsOf(s.d.Manifest, first)
+	left, err := s.fit(ctx, Chunk{Row: c.Row, Rows: n, Inputs: first})
 	if err != nil {
 		return nil, err
 	}
-	right, err := d.fit(ctx, Chunk{Row: c.Row + int64(n), Rows: c.Rows - n, Inputs: second}, r)
+	right, err := s.fit(ctx, Chunk{Row: c.Row + int64(n), Rows: c.Rows - n, Inputs: second})
 	return append(left, right...), err
 }
 

@@ -128,3 +128,20 @@ func TestProcessesAndBillsAreCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestManyRowsStartFewProcesses(t *testing.T) {
+	m := load(t, directory(t, 3))
+	d := start(t, m)
+	few := rows(t, m)
+	const times = 40
+	many := tensor.New(tensor.F32, times*few.Dim(0), few.Dim(1))
+	for i := range times {
+		copy(many.Bytes()[i*len(few.Bytes()):], few.Bytes())
+	}
+	collect(t, d, &batches{all: many, size: func(n int) int { return n }})
+	for name, n := range d.Processes() {
+		if n > 2 {
+			t.Errorf("%s: %d processes for a stream of two chunks at a time", name, n)
+		}
+	}
+}
