@@ -55,49 +55,60 @@ func checkTypes(m *Model) error {
 
 // fit takes the fewest shards whose functions, and the coordinator's, stay within MemoryMB.
 func (p *planner) fit(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	limit := int64(o.MemoryMB) << 20
-	most := p.maxShards()
-	var least int64
-	for n := 1; n <= most; n++ {
+	limit, most := int64(o.MemoryMB)<<20, p.maxShards()
+	// More shards never need more memory each, so the first number that fits is found by halving.
+	lo, hi := 1, most
+	for lo < hi {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		pl, err := p.choose(n)
+		mid := (lo + hi) / 2
+		need, err := p.need(mid)
 		if err != nil {
 			return nil, err
 		}
-		// Weights alone often rule a number out, without building anything.
-		if pl.leastWeights()+fixedBytes > limit && n < most {
-			continue
-		}
-		l, err := pl.lay(o)
-		if err != nil {
-			return nil, err
-		}
-		least = widest(l.Manifest)
-		if least <= limit {
-			return l, nil
+		if need <= limit {
+			hi = mid
+		} else {
+			lo = mid + 1
 		}
 	}
-	return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d MB of memory", o.MemoryMB), Remedy: fmt.Sprintf("give at least %d MB", (least+1<<20-1)>>20),
-		Reason: fmt.Sprintf("with %d shards, the largest useful number, a function still needs %d MB for its weights, its process and %d rows", most, (least+1<<20-1)>>20, memoryRows)}
+	need, err := p.need(lo)
+	if err != nil {
+		return nil, err
+	}
+	if need > limit {
+		least := (need + 1<<20 - 1) >> 20
+		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d MB of memory", o.MemoryMB), Remedy: fmt.Sprintf("give at least %d MB", least),
+			Reason: fmt.Sprintf("with %d shards, the largest useful number, a function still needs %d MB for its weights, its process and %d rows", most, least, memoryRows)}
+	}
+	pl, err := p.choose(lo)
+	if err != nil {
+		return nil, err
+	}
+	return pl.lay(o)
 }
 
-// leastWeights is a lower bound of the widest shard's weights.
-func (pl *plan) leastWeights() int64 {
-	var total int64
-	if pl.shards == 1 {
-		for _, w := range pl.v.Graph.Weights {
-			total += bytes(w)
-		}
-		return total
+// need is the memory of the largest function when the model is cut into n shards. It builds the coordinator's part and
+// that of the shard whose parts are the largest.
+func (p *planner) need(n int) (int64, error) {
+	pl, err := p.choose(n)
+	if err != nil {
+		return 0, err
 	}
-	for _, g := range pl.groups {
-		for _, i := range append([]int{g.first}, g.rows...) {
-			total += bytes(pl.layers[i].w)
-		}
+	l := &layout.Layout{Manifest: &manifest.Manifest{Local: &manifest.Local{}}}
+	if n == 1 {
+		err = pl.single(l)
+		return widest(l.Manifest), err
 	}
-	return total / int64(pl.shards)
+	if err := pl.coordinator(l); err != nil {
+		return 0, err
+	}
+	// The last part of every stage is one of its largest.
+	if err := pl.addShard(l, n-1); err != nil {
+		return 0, err
+	}
+	return widest(l.Manifest), nil
 }
 
 func widest(m *manifest.Manifest) int64 {
@@ -128,26 +139,31 @@ func (pl *plan) lay(o layout.Options) (*layout.Layout, error) {
 	return l, pl.reference(l)
 }
 
-// sharded adds stages and local steps.
+// sharded adds the shards, then the coordinator's part.
 func (pl *plan) sharded(l *layout.Layout) error {
 	for s := range pl.shards {
-		f := newWeightsFile(pl.v.Model, fmt.Sprintf("shard-%03d.safetensors", s))
-		sh := manifest.Shard{Files: []manifest.File{}}
-		var graphs []*graph.Graph
-		for i := range pl.groups {
-			cuts := bounds(pl.groups[i].width, pl.shards)
-			graphs = append(graphs, pl.shardProgram(i, stageName(i), f, cuts[s], cuts[s+1]))
-			sh.Programs = append(sh.Programs, manifest.Program{Step: stageName(i), Engine: engineName, Graph: fmt.Sprintf("shard-%03d.%s.onnx", s, stageName(i))})
-		}
-		files, memory, err := emit(s, f, graphs, sh.Programs)
-		if err != nil {
+		if err := pl.addShard(l, s); err != nil {
 			return fmt.Errorf("shard %d/%d: %w", s, pl.shards, err)
 		}
-		sh.Memory = memory
-		l.Manifest.Shards = append(l.Manifest.Shards, sh)
-		l.Files = append(l.Files, files...)
 	}
 	return pl.coordinator(l)
+}
+
+// addShard adds shard s with its programs for all stages.
+func (pl *plan) addShard(l *layout.Layout, s int) error {
+	f := newWeightsFile(pl.v.Model, fmt.Sprintf("shard-%03d.safetensors", s))
+	sh := manifest.Shard{Files: []manifest.File{}}
+	var graphs []*graph.Graph
+	for i := range pl.groups {
+		cuts := bounds(pl.groups[i].width, pl.shards)
+		graphs = append(graphs, pl.shardProgram(i, stageName(i), f, cuts[s], cuts[s+1]))
+		sh.Programs = append(sh.Programs, manifest.Program{Step: stageName(i), Engine: engineName, Graph: fmt.Sprintf("shard-%03d.%s.onnx", s, stageName(i))})
+	}
+	files, memory, err := emit(s, f, graphs, sh.Programs)
+	sh.Memory = memory
+	l.Manifest.Shards = append(l.Manifest.Shards, sh)
+	l.Files = append(l.Files, files...)
+	return err
 }
 
 // coordinator adds the local steps, and all steps in their order.
@@ -206,21 +222,30 @@ func emit(shard int, f *weightsFile, graphs []*graph.Graph, programs []manifest.
 	return files, memory, nil
 }
 
-// perRow estimates the bytes per row of a program: its inputs and outputs, which also travel as frames in base64, and the
-// largest values between, two of which live at a time. Values between are taken to be as wide as the program's widest weight.
+// requestBytes is what a request to a function can carry before base64: Lambda's limit of 6,291,456 bytes.
+const requestBytes = 6_291_456 / 4 * 3
+
+// perRow estimates the bytes per row of a program: its inputs and outputs, which also travel as frames in base64, and two
+// values between, taken to be as wide as the program's widest weight. When a request cannot carry memoryRows rows, the
+// estimate is lowered so that memoryRows of it are what a full request takes.
 func perRow(g *graph.Graph) int64 {
-	var total, inner int64
-	for _, v := range slices.Concat(g.Inputs, g.Outputs) {
-		size := int64(max(v.DType.Size(), 8))
-		for _, d := range v.Dims {
-			size *= int64(max(d.Size, 1))
+	var in, out, inner int64
+	size := func(list []graph.Value) (total int64) {
+		for _, v := range list {
+			n := int64(max(v.DType.Size(), 1))
+			for _, d := range v.Dims {
+				n *= int64(max(d.Size, 1))
+			}
+			total += n
 		}
-		total += 4 * size
+		return total
 	}
+	in, out = size(g.Inputs), size(g.Outputs)
 	for _, w := range g.Weights {
 		for _, d := range w.Shape {
-			inner = max(inner, int64(d)*8)
+			inner = max(inner, int64(d)*int64(w.DType.Size()))
 		}
 	}
-	return total + 2*inner
+	rows := min(requestBytes/max(in, out, 1)+1, memoryRows)
+	return ((4*(in+out)+2*inner)*rows + memoryRows - 1) / memoryRows
 }
