@@ -42,11 +42,11 @@ func ptr[T any](v T) *T { return &v }
 
 func TestFunctionErrorsCarryLambdasBodies(t *testing.T) {
 	t.Parallel()
-	f := fn(t, "f", "script")
-	f.Timeout = time.Second
-	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
+	slow := fn(t, "slow", "script")
+	slow.Timeout = time.Second
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script"), slow}})
 	for _, tc := range []struct {
-		event any
+		event command
 		want  string // %s is the request id
 	}{
 		{command{Do: "error", Arg: "boom"}, `{"errorMessage":"boom","errorType":"errorString"}`},
@@ -56,7 +56,11 @@ func TestFunctionErrorsCarryLambdasBodies(t *testing.T) {
 		{command{Do: "sleep", Arg: "1h"}, `{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: %s Error: Task timed out after 1.00 seconds"}`},
 		{command{Do: "bytes", Bytes: simulator.MaxResponse + 1}, `{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}`},
 	} {
-		out := invoke(t, c, "f", tc.event)
+		name := "f"
+		if tc.event.Do == "sleep" {
+			name = "slow"
+		}
+		out := invoke(t, c, name, tc.event)
 		if out.FunctionError == nil || *out.FunctionError != "Unhandled" || out.StatusCode != 200 {
 			t.Errorf("%+v: status %d, function error %v, want 200 and Unhandled", tc.event, out.StatusCode, out.FunctionError)
 		}

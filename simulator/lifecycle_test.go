@@ -63,7 +63,7 @@ func TestAnIdleEnvironmentIsReapedWithItsProcessAndStorage(t *testing.T) {
 func TestACrashOrTimeoutKeepsEphemeralStorageAndNotTheProcess(t *testing.T) {
 	t.Parallel()
 	f := fn(t, "f", "script")
-	f.Timeout = 500 * time.Millisecond
+	f.Timeout = 1500 * time.Millisecond
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
 	ok(t, c, "f", command{Do: "mark"})
 	for _, way := range []command{{Do: "sleep", Arg: "1h"}, {Do: "exit", Arg: "1"}, {Do: "panic", Arg: "oh"}} {
@@ -121,7 +121,9 @@ func TestInitFailuresAreTriedAgainInsideTheInvocation(t *testing.T) {
 	functions := []simulator.Function{fn(t, "exit", "init-exit"), fn(t, "zero", "init-zero"), fn(t, "hang", "init-hang"),
 		fn(t, "slow-once", "init-slow-once"), fn(t, "report", "init-error")}
 	for i := range functions {
-		functions[i].Timeout = time.Second
+		if functions[i].Name == "hang" {
+			functions[i].Timeout = time.Second
+		}
 	}
 	functions = append(functions, simulator.Function{Name: "none", Command: []string{"/no/such/program"}})
 	_, c := start(t, simulator.Config{InitTimeout: 300 * time.Millisecond, Functions: functions, Log: log.add})

@@ -83,7 +83,7 @@ func TestTheLogTailHoldsStartTheFunctionsLinesEndAndReport(t *testing.T) {
 func TestBilledDurationIsRoundedUpAndHoldsInit(t *testing.T) {
 	t.Parallel()
 	f := fn(t, "f", "script")
-	f.Timeout = 200 * time.Millisecond
+	f.Timeout = time.Second
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
 	numbers := regexp.MustCompile(`Duration: ([\d.]+) ms\tBilled Duration: (\d+) ms.*?(?:Init Duration: ([\d.]+) ms)?\t\n$`)
 	for range 3 {
@@ -106,7 +106,7 @@ func TestBilledDurationIsRoundedUpAndHoldsInit(t *testing.T) {
 		}
 	}
 	text, _ := tail(t, c, "f", `{"Do":"sleep","Arg":"1h"}`)
-	if !strings.Contains(text, "\tDuration: 200.00 ms\tBilled Duration: 200 ms\t") || !strings.Contains(text, "Status: timeout") {
+	if !strings.Contains(text, "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t") || !strings.Contains(text, "Status: timeout") {
 		t.Errorf("log of a timeout: %q", text)
 	}
 }
