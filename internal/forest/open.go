@@ -115,7 +115,7 @@ func (f *Forest) checkStarts() error {
 	}
 	for i := 1; i < n; i++ {
 		size := f.starts[i] - f.starts[i-1]
-		if size < 1 || !f.wide && size > MaxNarrowNodes {
+		if size < 1 || f.starts[i] > f.starts[n-1] || f.starts[i] < 0 || !f.wide && size > MaxNarrowNodes {
 			return bad("starts", "tree %d has %d nodes", i-1, size)
 		}
 	}
