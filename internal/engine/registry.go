@@ -16,7 +16,7 @@ type Kernel interface {
 // KernelFunc makes a function a Kernel.
 type KernelFunc func(c *Call) error
 
-// Run calls f.
+// Run implements Kernel by calling f with c; f must be safe for concurrent use, as a Kernel is.
 func (f KernelFunc) Run(c *Call) error { return f(c) }
 
 // Site is what an operator sees when its node is compiled: the node, the opset version of its domain, and its constant

@@ -43,7 +43,7 @@ func newNative() *Native {
 	return &Native{table: t}
 }
 
-// Name implements engine.Engine.
+// Name implements engine.Engine: it is the constant Name, whatever the families.
 func (*Native) Name() string { return Name }
 
 // Compile implements engine.Engine. It fails with an *engine.UnsupportedError, or an error that names the node whose
