@@ -69,6 +69,11 @@ func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	// A reader that goes away, as head does, then gives an error that ends the command in order, not a signal that leaves
+	// its processes' folders behind.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	defer signal.Stop(pipe)
 	return a.Run(ctx, args)
 }
 
@@ -78,7 +83,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	status := ExitStatus(ctx, err)
-	if err != nil && !errors.Is(err, errVerdict) {
+	if err != nil && !errors.Is(err, errVerdict) && !errors.Is(err, syscall.EPIPE) {
 		a.complain(err, status)
 	}
 	return status

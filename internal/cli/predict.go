@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -82,9 +83,25 @@ func (f *predictFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
+// present checks that the files to read are there.
+func (f *predictFlags) present() error {
+	for _, path := range []string{f.input, f.expect} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return asInput(err)
+		}
+	}
+	return nil
+}
+
 // runPredict resolves the model, runs, and cleans up.
 func (a *App) runPredict(cmd *cobra.Command, path string, f *predictFlags) (err error) {
 	r := newRun(a, cmd, f, "predict")
+	if err := f.present(); err != nil { // before a long split
+		return err
+	}
 	t, err := a.resolve(cmd, path, &f.cut)
 	if err != nil {
 		return err

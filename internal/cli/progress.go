@@ -18,19 +18,21 @@ func (a *App) begin(what string, total int64, inBytes bool) *progress {
 		a.say("%s ...", what)
 		return &progress{}
 	}
-	began := time.Now()
-	return &progress{bar: progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(&delayed{a: a, until: began.Add(progressDelay)}),
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(&delayed{a: a, until: time.Now().Add(progressDelay)}),
 		progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(inBytes),
-		progressbar.OptionShowCount(),
-		progressbar.OptionShowIts(),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionUseANSICodes(a.Colour),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionFullWidth(),
-	)}
+	}
+	if inBytes {
+		options = append(options, progressbar.OptionShowBytes(true))
+	} else {
+		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"))
+	}
+	return &progress{bar: progressbar.NewOptions64(total, options...)}
 }
 
 // set moves the bar to done of total units. Drawing errors are the terminal's and end nothing.

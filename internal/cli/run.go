@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -112,7 +113,7 @@ func (r *run) stream(ctx context.Context, d *local.Deployment, in *dataset.Reade
 	if !known {
 		_, total = in.Progress()
 	}
-	p := r.a.begin("predicting "+r.flags.input, total, !known)
+	p := r.a.begin("predicting "+filepath.Base(r.flags.input), total, !known)
 	defer p.end()
 	// The reader may be read by another goroutine, so its progress is asked where it reads.
 	var readBytes atomic.Int64

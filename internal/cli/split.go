@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -129,7 +130,7 @@ layers. Models larger than memory are read and written as streams.`,
 // cut splits a model file and tells how it went.
 func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*splitFacts, error) {
 	began := time.Now()
-	p := a.begin("splitting "+model, -1, true)
+	p := a.begin("splitting "+filepath.Base(model), -1, true)
 	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
 	p.end()
 	if err != nil {

@@ -84,7 +84,7 @@ func spans(calls []callSpan) []waterfall.Span {
 func note(l *lane) []string {
 	parts := []string{waterfall.Duration(us(l.longestUS)), "", "", ""}
 	if l.count > 1 {
-		parts[0] = fmt.Sprintf("%d calls, longest %s", l.count, parts[0])
+		parts[0] = fmt.Sprintf("%d calls, ≤ %s", l.count, parts[0])
 	}
 	if l.computeUS > 0 {
 		parts[1] = "computing " + waterfall.Duration(us(l.computeUS))

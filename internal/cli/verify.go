@@ -55,6 +55,9 @@ func (a *App) runVerify(cmd *cobra.Command, dir string, f *predictFlags) (err er
 		return usage(cmd, "%s is a file; verify wants a directory that split wrote: shardwise split %s -o DIR --shards N", dir, dir)
 	}
 	r := newRun(a, cmd, f, "verify")
+	if err := f.present(); err != nil { // before all files are read
+		return err
+	}
 	t, err := directory(dir)
 	if err != nil {
 		return err

@@ -8,7 +8,11 @@ import (
 
 func TestVerifyFindsNoDifferenceOnEveryExample(t *testing.T) {
 	for _, e := range exampleModels() {
-		for _, mode := range []string{"auto", "sum"} {
+		modes := []string{"auto"}
+		if e.name == "digits-xgboost" || e.name == "vote-xgboost" {
+			modes = append(modes, "sum")
+		}
+		for _, mode := range modes {
 			t.Run(e.name+"/mode="+mode, func(t *testing.T) {
 				dir := splitExample(t, e.name, e.model, 3)
 				f := runCommand(t, "verify", dir, "--mode", mode, "--json",

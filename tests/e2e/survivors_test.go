@@ -145,3 +145,32 @@ func TestPredictLeavesNoTrace(t *testing.T) {
 		t.Errorf("left in the temporary folder: %v", left)
 	}
 }
+
+// TestAReaderThatGoesAwayLeavesNoTrace gives predict a standard output that nobody reads.
+func TestAReaderThatGoesAwayLeavesNoTrace(t *testing.T) {
+	temp := t.TempDir()
+	cmd := command(t, "predict", examples+"/diabetes-xgboost/model.ubj", "--shards", "2", "--input", examples+"/diabetes-xgboost/input.csv")
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = w
+	err = cmd.Run()
+	if cmd.ProcessState.ExitCode() != 3 {
+		t.Errorf("the command ended with %v, wanted exit status 3", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != 0 {
+		t.Errorf("left in the temporary folder: %v", left)
+	}
+}
