@@ -71,7 +71,7 @@ func TestSplitOfALargeEnsembleStreams(t *testing.T) {
 		t.Skip("writes 150 MB")
 	}
 	model := filepath.Join(t.TempDir(), "large.json")
-	size := writeLargeEnsemble(t, model, 2000, 10)
+	size := writeLargeEnsemble(t, model, 1200, 10)
 	peak := peakOfSplit(t, model)
 	t.Logf("model of %d MB split with a peak of %d MB resident", size>>20, peak>>20)
 	if size < 120<<20 {

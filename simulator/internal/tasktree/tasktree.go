@@ -20,7 +20,7 @@ import (
 )
 
 // File is one entry of a tree: Name is its slash-separated path below the root,
-// Source the regular file on this machine that it shows.
+// Source the regular file of the host that it shows.
 type File struct {
 	Name   string
 	Source string
