@@ -72,7 +72,7 @@ func margins(objective string, scores []float32) error {
 		}
 	}
 	if l == expectile {
-		return expectileMargins(scores)
+		expectileMargins(scores)
 	}
 	return nil
 }
@@ -80,14 +80,12 @@ func margins(objective string, scores []float32) error {
 // expectileGap keeps neighbouring expectiles apart (kRtEps).
 const expectileGap = float32(1e-6)
 
-// expectileMargins stores the first expectile and the softplus inverses of the gaps between neighbours.
-func expectileMargins(m []float32) error {
+// expectileMargins keeps the first expectile and puts softplus inverses in place of the gaps between neighbours. The inverse of a
+// gap g, at least expectileGap, is g + log(1 - exp(-g)); the exponential is rounded to float32 once, as C libraries since
+// glibc 2.41 do.
+func expectileMargins(m []float32) {
 	for j := len(m) - 1; j >= 1; j-- {
-		gap := m[j] - m[j-1] - expectileGap
-		if !(gap > 0) {
-			return fmt.Errorf("base_score %v does not rise from output %d to %d, which reg:expectileerror needs", m, j-1, j)
-		}
-		m[j] = float32(math.Log(math.Expm1(float64(gap))))
+		gap := max(m[j]-m[j-1]-expectileGap, expectileGap)
+		m[j] = gap + logf(-float32(math.Expm1(float64(-gap))))
 	}
-	return nil
 }

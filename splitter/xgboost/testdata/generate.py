@@ -59,3 +59,5 @@ if version >= (2, 0):
     for file in ("json", "ubj"):
         case("vector-leaf-" + file, dict(squared, tree_method="hist", multi_strategy="multi_output_tree"), np.stack([y, 2 * y, -y], 1), 3, file)
     case("quantile", {"objective": "reg:quantileerror", "quantile_alpha": [0.45, 0.5, 0.55], "tree_method": "hist"}, y, 3)
+if version >= (3, 3):
+    case("expectile", {"objective": "reg:expectileerror", "expectile_alpha": [0.2, 0.5, 0.8]}, y, 3)
