@@ -20,10 +20,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
+// crashing is the name of models whose shard 1 ends before it answers anything.
+const crashing = "crashing"
+
 // TestMain makes the test binary the bootstrap of the functions that the commands start: it is its own bootstrap, as the
 // program is.
 func TestMain(m *testing.M) {
 	if bootstrap.IsBootstrap() {
+		if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == crashing+"-shard-001" {
+			os.Exit(7)
+		}
 		bootstrap.Main()
 		return
 	}

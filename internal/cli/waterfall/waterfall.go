@@ -32,7 +32,8 @@ const (
 // Legend explains the marks.
 const Legend = "█ inside the function   ░ on the way, or starting its process   × failed attempt"
 
-// Lines draws the lanes in width columns over the time from 0 to total. Labels longer than a third of the width are cut.
+// Lines draws the lanes over the time from 0 to total in width columns, or more when notes take over half of it. Labels
+// longer than a third of the width are cut.
 // The first line is the axis.
 func Lines(lanes []Lane, total time.Duration, width int) []string {
 	label, note := 0, 0
@@ -41,7 +42,8 @@ func Lines(lanes []Lane, total time.Duration, width int) []string {
 		note = max(note, utf8.RuneCountInString(l.Note))
 	}
 	label = min(label, max(width/3, 8))
-	bar := max(width-label-note-6, 10)
+	// A bar of less than a quarter tells nothing; then the remarks run over the edge.
+	bar := max(width-label-note-6, width/4)
 	lines := make([]string, 0, len(lanes)+1)
 	lines = append(lines, axis(label, bar, total))
 	for _, l := range lanes {
