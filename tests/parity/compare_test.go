@@ -47,11 +47,11 @@ func compare(got, want *tensor.Tensor, tol tolerance) error {
 			continue
 		}
 		over := math.Abs(g[i]-w[i]) - tol.abs - tol.rel*math.Abs(w[i]) - tol.scale*largest
-		if over > 0 || math.IsNaN(over) {
-			count++
-			if over > excess || math.IsNaN(over) {
+		if over > 0 || math.IsNaN(over) || tol == sameBits {
+			if count == 0 || over > excess || math.IsNaN(over) {
 				worst, excess = i, over
 			}
+			count++
 		}
 	}
 	if count == 0 {
