@@ -64,9 +64,7 @@ func (w *worker) chunk(x []float32, lo, hi, columns int) {
 		for i := range rows % lanes {
 			w.walkRow(tree, n, rows/lanes*lanes+i, w.single[i*len(f.slots):(i+1)*len(f.slots)])
 		}
-		for t := range n {
-			w.emit(tree+t, w.leaves[t][:rows], lo)
-		}
+		w.emit(tree, n, lo, rows)
 	}
 }
 
@@ -94,19 +92,34 @@ func (w *worker) walkBlocks(tree, n, blocks int) {
 	}
 }
 
-// walkRow walks one row through n trees from tree on, four at a time where they allow it.
+// walkRow walks one row through n trees from tree on, rowTrees at a time where they allow it.
 func (w *worker) walkRow(tree, n, row int, keys []int32) {
-	f := w.f
 	for t := 0; t < n; {
-		i := tree + t
-		if t+4 <= n && f.fast(i) && f.fast(i+1) && f.fast(i+2) && f.fast(i+3) {
-			depth := max(f.trees[i].depth, f.trees[i+1].depth, f.trees[i+2].depth, f.trees[i+3].depth)
-			w.leaves[t][row], w.leaves[t+1][row], w.leaves[t+2][row], w.leaves[t+3][row] = walkTrees(
-				f.root(i), f.root(i+1), f.root(i+2), f.root(i+3), unsafe.Pointer(&keys[0]), int(depth))
-			t += 4
+		if t+rowTrees <= n && w.walkGroup(tree+t, t, row, keys) {
+			t += rowTrees
 			continue
 		}
-		w.leaves[t][row] = f.walkOne(i, keys, 1)
+		w.leaves[t][row] = w.f.walkOne(tree+t, keys, 1)
 		t++
 	}
+}
+
+// walkGroup walks one row through rowTrees trees from tree on, the first of which is number t of the tile. It reports false,
+// and does nothing, when one of them needs the general walk.
+func (w *worker) walkGroup(tree, t, row int, keys []int32) bool {
+	var roots [rowTrees]unsafe.Pointer
+	depth := int32(0)
+	for i := range roots {
+		if !w.f.fast(tree + i) {
+			return false
+		}
+		roots[i] = w.f.root(tree + i)
+		depth = max(depth, w.f.trees[tree+i].depth)
+	}
+	var out [rowTrees]uint32
+	walkTrees(&roots, unsafe.Pointer(&keys[0]), int(depth), &out)
+	for i, leaf := range out {
+		w.leaves[t+i][row] = leaf
+	}
+	return true
 }

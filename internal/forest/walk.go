@@ -59,23 +59,34 @@ func stepRow(tree, keys unsafe.Pointer, i uintptr) uintptr {
 	return uintptr(n>>(32+slotBits)) + uintptr(uint64(int64(k)-int64(int32(uint32(n))))>>63)
 }
 
-// walkTrees walks one row through four narrow trees without categorical tests; depth is that of the deepest.
-func walkTrees(t0, t1, t2, t3, keys unsafe.Pointer, depth int) (uint32, uint32, uint32, uint32) {
-	var a, b, c, d uintptr
+// rowTrees is how many trees one row is walked through at once: their nodes come from far apart, so there is more latency
+// to hide than within a tree.
+const rowTrees = 8
+
+// walkTrees walks one row through narrow trees without categorical tests; depth is that of the deepest.
+func walkTrees(roots *[rowTrees]unsafe.Pointer, keys unsafe.Pointer, depth int, out *[rowTrees]uint32) {
+	var a, b, c, d, e, f, g, h uintptr
 	for depth > 0 {
 		steps := min(depth, stretch)
 		depth -= steps
 		for ; steps > 0; steps-- {
-			a = stepRow(t0, keys, a)
-			b = stepRow(t1, keys, b)
-			c = stepRow(t2, keys, c)
-			d = stepRow(t3, keys, d)
+			a = stepRow(roots[0], keys, a)
+			b = stepRow(roots[1], keys, b)
+			c = stepRow(roots[2], keys, c)
+			d = stepRow(roots[3], keys, d)
+			e = stepRow(roots[4], keys, e)
+			f = stepRow(roots[5], keys, f)
+			g = stepRow(roots[6], keys, g)
+			h = stepRow(roots[7], keys, h)
 		}
-		if depth > 0 && leafAt(t0, a) && leafAt(t1, b) && leafAt(t2, c) && leafAt(t3, d) {
+		if depth > 0 && leafAt(roots[0], a) && leafAt(roots[1], b) && leafAt(roots[2], c) && leafAt(roots[3], d) &&
+			leafAt(roots[4], e) && leafAt(roots[5], f) && leafAt(roots[6], g) && leafAt(roots[7], h) {
 			break
 		}
 	}
-	return uint32(a), uint32(b), uint32(c), uint32(d)
+	for i, leaf := range [rowTrees]uintptr{a, b, c, d, e, f, g, h} {
+		out[i] = uint32(leaf)
+	}
 }
 
 // walkOne walks one row through any tree: categorical tests, wide nodes. keys holds one key every stride.
