@@ -83,7 +83,8 @@ func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration,
 	if left, ok := c.left(ctx); ok {
 		r.BudgetMS = max(left.Milliseconds(), 1)
 	}
-	payload, err := wire.AppendRequest(nil, &r, c.body)
+	buffer := c.run.c.payload()
+	payload, err := wire.AppendRequest((*buffer)[:0], &r, c.body)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -97,6 +98,12 @@ func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration,
 	if err == nil {
 		out, err = c.read(&r, reply, &a)
 	}
+	if err == nil {
+		// Only a proper answer proves that the transport has read the whole request: a call that was cut off may still be
+		// sending it.
+		*buffer = payload
+		c.run.c.payloads.Put(buffer)
+	}
 	err = attemptError(ctx, err)
 	a.EndUS, a.Outcome = c.run.recorder.us(), outcomeOK
 	if err != nil {
@@ -104,6 +111,14 @@ func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration,
 	}
 	c.run.recorder.attempt(a)
 	return out, reply.RetryAfter, err
+}
+
+// payload is a buffer for an encoded request.
+func (c *Coordinator) payload() *[]byte {
+	if b, ok := c.payloads.Get().(*[]byte); ok {
+		return b
+	}
+	return new([]byte)
 }
 
 func (c *call) read(r *wire.Request, reply Reply, a *Attempt) (tensor.Named, error) {

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/shardwise/shardwise/internal/engine"
@@ -26,6 +27,7 @@ type Coordinator struct {
 	local       *assets.Set
 	invoker     Invoker
 	policy      Policy
+	payloads    sync.Pool // of *[]byte: encoded requests that have been answered
 }
 
 // Open opens the coordinator's part of the model directory dir: manifest, deployment and local files. It invokes

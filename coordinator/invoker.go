@@ -31,7 +31,7 @@ type Reply struct {
 
 // Invoker invokes a function once and waits for its answer. A call that was refused or failed before the function
 // answered is a *shard.Error whose kind says how. Implementations must be safe for concurrent use, must not repeat calls
-// themselves, must not change or retain payload after they return, and must return soon after ctx ends.
+// themselves, must not change payload, nor retain it after a call that was answered, and must return soon after ctx ends.
 type Invoker interface {
 	Invoke(ctx context.Context, t Target, payload []byte) (Reply, error)
 }
