@@ -3,6 +3,7 @@ package dense
 import (
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/shardwise/shardwise/splitter/layout"
 )
@@ -174,13 +175,10 @@ func (p *planner) maxShards() int {
 		widths = append(widths, l.n, l.k)
 	}
 	slices.Sort(widths)
-	// What is possible at n is possible at fewer, so the answer is one of the widths.
-	for _, n := range slices.Backward(widths) {
-		if n = min(n, maxManifest); n > 1 && p.find(n) != nil {
-			return n
-		}
-	}
-	return 1
+	widths = slices.Compact(widths)
+	// What is possible at n is possible at fewer, so the answer is one of the widths, found by halving.
+	first := sort.Search(len(widths), func(i int) bool { return widths[i] > 1 && p.find(widths[i]) == nil })
+	return min(max(widths[max(first-1, 0)], 1), maxManifest)
 }
 
 // refuseFixed refuses to cut a model most of whose weight is in no layer.

@@ -145,6 +145,9 @@ func (c *cleaner) node(n *graph.Node) error {
 			return c.keep(n)
 		}
 	}
+	if len(n.Outputs) == 0 || n.Outputs[0] == "" && len(n.Outputs) == 1 {
+		return c.keep(n)
+	}
 	if done, err := c.simplify(n); done || err != nil {
 		return err
 	}

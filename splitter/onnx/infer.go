@@ -19,8 +19,11 @@ func (c *cleaner) infer(n *graph.Node) ([]graph.Value, error) {
 	for i, name := range n.Inputs {
 		in[i] = c.net.values[name]
 	}
-	if len(in) == 0 || in[0].DType == tensor.Invalid || !in[0].Ranked {
+	if len(in) == 0 || in[0].DType == tensor.Invalid || !in[0].Ranked || len(n.Outputs) == 0 || n.Outputs[0] == "" {
 		return nil, nil
+	}
+	if len(in) < 2 && (n.Op == "MatMul" || n.Op == "Gemm") {
+		return nil, nil // the engine refuses it
 	}
 	if n.Domain == classicDomain {
 		return inferClassic(n, in)

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
@@ -39,7 +40,20 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 		}
 		c.net.graph.Outputs = append(c.net.graph.Outputs, known)
 	}
+	c.legalNames()
 	return nil
+}
+
+// legalNames renames the inner values whose names a manifest cannot hold.
+func (c *cleaner) legalNames() {
+	for i, n := range c.net.graph.Nodes {
+		for _, o := range n.Outputs {
+			isOutput := slices.ContainsFunc(c.net.graph.Outputs, func(v graph.Value) bool { return v.Name == o })
+			if o != "" && !isOutput && checkName("value", o) != nil {
+				c.rename(o, c.unused(fmt.Sprintf("value_%d", i)))
+			}
+		}
+	}
 }
 
 // constantOutput lets an Identity compute an output that turned out to be a constant.
