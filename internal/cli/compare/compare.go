@@ -12,7 +12,6 @@ import (
 type Output struct {
 	rule   manifest.Rule
 	result Result
-	shape  tensor.Shape
 	maxRef float64 // greatest |reference| so far, finite values only
 	excess float64 // greatest amount by which a difference exceeds Abs + Rel*|reference|
 	beyond int64   // values that no tolerance forgives: NaN against a number, infinities, strings
