@@ -159,20 +159,26 @@ func (d *decoder) outputs() error {
 	})
 }
 
-// decodeBody reads a string of base64 into an aligned buffer. Serialisers may escape '/' and '+', so escapes are undone.
+// decodeBody reads a string of base64 into an aligned buffer of its own.
 func decodeBody(s *jsonscan.Scanner) ([]byte, error) {
-	raw, escaped, err := s.RawString()
+	text, err := bodyText(s)
 	if err != nil {
 		return nil, err
 	}
-	if escaped {
-		text, bad := jsonscan.Unescape(make([]byte, 0, len(raw)), raw)
-		if bad >= 0 {
-			return nil, fmt.Errorf("byte %d of the string is no JSON escape", bad)
-		}
-		raw = text
+	return tensor.DecodeBase64(text)
+}
+
+// bodyText reads a string of base64 without decoding it. Serialisers may escape '/' and '+', so escapes are undone.
+func bodyText(s *jsonscan.Scanner) ([]byte, error) {
+	raw, escaped, err := s.RawString()
+	if err != nil || !escaped {
+		return raw, err
 	}
-	return tensor.DecodeBase64(raw)
+	text, bad := jsonscan.Unescape(make([]byte, 0, len(raw)), raw)
+	if bad >= 0 {
+		return nil, fmt.Errorf("byte %d of the string is no JSON escape", bad)
+	}
+	return text, nil
 }
 
 func (d *decoder) check() error {
