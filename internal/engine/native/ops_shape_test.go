@@ -63,6 +63,8 @@ func TestShapesByHand(t *testing.T) {
 		{op: "Concat", attrs: attrs("axis", num(0)), in: []*tensor.Tensor{x, fl([]float32{7, 8}, 2, 1)}, fails: true},
 		{op: "Slice", in: []*tensor.Tensor{x, il([]int64{-1}, 1), il([]int64{math.MinInt64}, 1), il([]int64{1}, 1), il([]int64{-2}, 1)}, want: fl([]float32{3, 1, 6, 4}, 2, 2)},
 		{op: "Slice", name: "clamped", in: []*tensor.Tensor{x, il([]int64{1}, 1), il([]int64{99}, 1)}, want: fl([]float32{4, 5, 6}, 1, 3)},
+		{op: "Slice", name: "huge step", in: []*tensor.Tensor{x, il([]int64{1}, 1), il([]int64{3}, 1), il([]int64{1}, 1), il([]int64{math.MaxInt64}, 1)}, want: fl([]float32{2, 5}, 2, 1)},
+		{op: "Slice", name: "huge step back", in: []*tensor.Tensor{x, il([]int64{1}, 1), il([]int64{math.MinInt64}, 1), il([]int64{1}, 1), il([]int64{math.MinInt64}, 1)}, want: fl([]float32{2, 5}, 2, 1)},
 		{op: "Gather", attrs: attrs("axis", num(1)), in: []*tensor.Tensor{x, il([]int64{-1, 0}, 2)}, want: fl([]float32{3, 1, 6, 4}, 2, 2)},
 		{op: "Gather", name: "outside", in: []*tensor.Tensor{x, il([]int64{2}, 1)}, fails: true},
 		{op: "Shape", opset: 15, attrs: attrs("start", num(-1)), in: []*tensor.Tensor{x}, want: il([]int64{3}, 1)},

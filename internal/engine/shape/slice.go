@@ -61,11 +61,13 @@ func cut(c *engine.Call, x *tensor.Tensor, axis int, start, end, step int64) (*t
 	}
 	var index []int64
 	if step > 0 {
-		for i := clamp(start, 0, n); i < clamp(end, 0, n); i += step {
+		stop := clamp(end, 0, n)
+		for i := clamp(start, 0, n); i < stop; i += min(step, n) { // a larger step would overflow, and ends all the same
 			index = append(index, i)
 		}
 	} else {
-		for i := clamp(start, -1, n-1); i > clamp(end, -1, n-1); i += step {
+		stop := clamp(end, -1, n-1)
+		for i := clamp(start, -1, n-1); i > stop; i += max(step, -n) {
 			index = append(index, i)
 		}
 	}
