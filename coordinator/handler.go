@@ -3,12 +3,14 @@ package coordinator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strconv"
 	"time"
 
+	"github.com/shardwise/shardwise/coordinator/httpapi"
 	"github.com/shardwise/shardwise/coordinator/oip"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/wire"
@@ -20,12 +22,15 @@ import (
 //   - an infer request of the Open Inference Protocol as JSON (package oip), answered by its infer response;
 //   - the compact form: package wire's envelope with kind "predict", whose body is a frame of the inputs, answered by a
 //     frame of the outputs whose metadata are version, fingerprint, request, mode and report (a Report as JSON);
-//   - the envelope with kind "describe", answered by a Description as JSON.
+//   - the envelope with kind "describe", answered by a Description as JSON;
+//   - an event of a function URL or an HTTP API, payload format 2.0, answered as package httpapi says. Failures then are
+//     answers with a status, not errors.
 //
 // It is safe for concurrent use.
 type Handler struct {
-	c   *Coordinator
-	log *slog.Logger
+	c    *Coordinator
+	log  *slog.Logger
+	http *httpapi.Server
 }
 
 // NewHandler makes a Handler; a nil log means slog's default.
@@ -33,7 +38,7 @@ func NewHandler(c *Coordinator, log *slog.Logger) *Handler {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Handler{c: c, log: log}
+	return &Handler{c: c, log: log, http: httpapi.New(model{c})}
 }
 
 // Invoke makes a Handler a lambda.Handler: Handle, with errors in the form that the Lambda runtime reports.
@@ -51,31 +56,52 @@ func (h *Handler) Handle(ctx context.Context, payload []byte) (reply []byte, err
 			reply, err = nil, &shard.Error{Op: "predict", Kind: shard.Internal, Message: fmt.Sprintf("panic: %v; the log holds the stack", p)}
 		}
 	}()
-	if compact(payload) {
+	switch formOf(payload) {
+	case formEvent:
+		reply, err = h.http.Invoke(ctx, payload)
+	case formEnvelope:
 		reply, err = h.envelope(ctx, payload)
-	} else {
+	default:
 		reply, err = h.oip(ctx, payload)
 	}
 	return reply, typed(err)
 }
 
-// compact reports whether payload is package wire's envelope: the first key that only one of the two forms has decides.
-// What is neither is left to the protocol's decoder to refuse.
-func compact(payload []byte) bool {
-	is := false
-	stop := fmt.Errorf("decided")
+// form is the form of a payload.
+type form int
+
+const (
+	formOIP form = iota
+	formEnvelope
+	formEvent
+)
+
+// formOf tells the form of a payload by the first key that only one of them has. What is none of them is left to the
+// protocol's decoder to refuse.
+func formOf(payload []byte) form {
+	is := formOIP
+	stop := errors.New("decided")
 	s := jsonscan.New(payload)
 	if err := s.Object(func(key []byte) error {
 		switch string(key) {
 		case "id", "inputs", "parameters":
 			return stop
-		case "outputs": // both have it
+		case "outputs", "body": // two of them have it
 			return s.Skip()
+		case "routeKey", "rawPath", "rawQueryString", "cookies", "headers", "queryStringParameters", "requestContext", "pathParameters",
+			"isBase64Encoded", "stageVariables":
+			is = formEvent
+			return stop
+		case "version":
+			if s.Peek() == '"' { // a number in the envelope
+				is = formEvent
+				return stop
+			}
 		}
-		is = true
+		is = formEnvelope
 		return stop
 	}); err != nil && err != stop {
-		return false
+		return formOIP
 	}
 	return is
 }
@@ -85,19 +111,9 @@ func (h *Handler) oip(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := h.c.Run(ctx, Request{
-		ID: in.ID, Inputs: in.Inputs, Outputs: in.Outputs, Mode: in.Mode, Deadline: time.Duration(in.DeadlineMS) * time.Millisecond,
-	})
+	r, err := model{h.c}.Infer(ctx, in)
 	if err != nil {
 		return nil, err
-	}
-	outputs, err := h.c.manifest.ResolveOutputs(in.Outputs)
-	if err != nil {
-		return nil, err
-	}
-	r := &oip.Response{Model: h.c.manifest.Name, Version: h.c.manifest.Version, ID: result.Report.Request, Mode: result.Mode, Outputs: result.Outputs}
-	for _, o := range outputs {
-		r.Names = append(r.Names, o.Name)
 	}
 	return oip.Encode(r)
 }

@@ -16,6 +16,7 @@ type input struct {
 	shape    tensor.Shape
 	seen     map[string]bool
 	early    *jsonscan.Scanner // at data that stands before the datatype or the shape
+	binary   int               // bytes of binary data that hold the elements, -1 when they stand in the JSON
 	tensor   *tensor.Tensor
 }
 
@@ -23,24 +24,39 @@ func (d *decoder) input(i int) error {
 	if i >= maxTensors {
 		return fmt.Errorf("more than %d inputs", maxTensors)
 	}
-	in := &input{seen: map[string]bool{}}
-	if err := d.s.Object(func(key []byte) error { return in.field(d.s, string(key)) }); err != nil {
+	in := &input{seen: map[string]bool{}, binary: -1}
+	if err := d.s.Object(func(key []byte) error { return d.inputField(in, string(key)) }); err != nil {
 		return in.wrap(i, err)
 	}
-	for _, need := range []string{"name", "shape", "datatype", "data"} {
-		if !in.seen[need] {
-			return in.wrap(i, fmt.Errorf("key %q is missing", need))
+	need := []string{"name", "shape", "datatype", "data"}
+	if in.binary >= 0 {
+		need = need[:3]
+	}
+	for _, key := range need {
+		if !in.seen[key] {
+			return in.wrap(i, fmt.Errorf("key %q is missing", key))
 		}
 	}
-	if in.early != nil {
-		if err := in.data(in.early); err != nil {
-			return in.wrap(i, err)
-		}
+	if err := d.late(in); err != nil {
+		return in.wrap(i, err)
 	}
 	if d.r.Inputs[in.name] != nil {
 		return in.wrap(i, fmt.Errorf("the name stands twice"))
 	}
 	d.r.Inputs[in.name] = in.tensor
+	return nil
+}
+
+// late reads the elements that could not be read where they stand.
+func (d *decoder) late(in *input) error {
+	switch {
+	case in.binary >= 0 && in.seen["data"]:
+		return fmt.Errorf(`it has both "data" and binary_data_size`)
+	case in.binary >= 0:
+		return d.takeBinary(in)
+	case in.early != nil:
+		return in.data(in.early)
+	}
 	return nil
 }
 
@@ -51,7 +67,8 @@ func (in *input) wrap(i int, err error) error {
 	return fmt.Errorf("input %d %q: %w", i, clip(in.name), err)
 }
 
-func (in *input) field(s *jsonscan.Scanner, key string) (err error) {
+func (d *decoder) inputField(in *input, key string) (err error) {
+	s := d.s
 	if in.seen[key] {
 		return fmt.Errorf("key %q stands twice", clip(key))
 	}
@@ -65,7 +82,7 @@ func (in *input) field(s *jsonscan.Scanner, key string) (err error) {
 	case "shape":
 		in.shape, err = shape(s)
 	case "parameters":
-		err = noBinary(s)
+		err = d.inputParameters(in)
 	case "data":
 		if in.seen["shape"] && in.seen["datatype"] {
 			err = in.data(s)
@@ -117,7 +134,7 @@ func (in *input) data(s *jsonscan.Scanner) error {
 		return err
 	}
 	if dtype == tensor.F16 || dtype == tensor.BF16 {
-		return &wire.UnsupportedError{Feature: "datatype " + in.datatype + " as JSON", Remedy: "send FP32"}
+		return &wire.UnsupportedError{Feature: "datatype " + in.datatype + " as JSON", Remedy: "send FP32, or binary data over HTTP"}
 	}
 	n, err := in.shape.Elements()
 	if err != nil {

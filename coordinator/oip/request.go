@@ -22,6 +22,9 @@ type Request struct {
 	Outputs    []string
 	Mode       string
 	DeadlineMS int64
+
+	binary    map[string]bool // outputs that say themselves whether they are wanted as binary data
+	binaryAll bool            // what holds for the others
 }
 
 // decoder is the state of one Decode.
@@ -29,18 +32,31 @@ type decoder struct {
 	s    *jsonscan.Scanner
 	r    Request
 	seen map[string]bool
+
+	extended bool   // the binary tensor data extension is in use
+	tail     []byte // binary data that no input has taken yet
 }
 
 // Decode reads an infer request. Errors are *wire.FormatError, or *wire.UnsupportedError for what the protocol has and
 // this package does not.
 func Decode(payload []byte) (*Request, error) {
-	d := &decoder{s: jsonscan.New(payload), r: Request{Inputs: tensor.Named{}}, seen: map[string]bool{}}
+	return newDecoder(payload).decode()
+}
+
+func newDecoder(payload []byte) *decoder {
+	return &decoder{s: jsonscan.New(payload), r: Request{Inputs: tensor.Named{}}, seen: map[string]bool{}}
+}
+
+func (d *decoder) decode() (*Request, error) {
 	err := d.s.Object(d.field)
 	if err == nil {
 		err = d.s.End()
 	}
 	if err == nil && !d.seen["inputs"] {
 		err = fmt.Errorf(`key "inputs" is missing`)
+	}
+	if err == nil && len(d.tail) > 0 {
+		err = fmt.Errorf("%d bytes of binary data belong to no input", len(d.tail))
 	}
 	if err == nil {
 		return &d.r, nil
@@ -85,12 +101,13 @@ func (d *decoder) output(i int) error {
 		return fmt.Errorf("more than %d outputs", maxTensors)
 	}
 	name := ""
+	var binary *bool
 	err := d.s.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "name":
 			name, err = text(d.s)
 		case "parameters":
-			err = noBinary(d.s)
+			binary, err = d.outputParameters()
 		default:
 			err = fmt.Errorf("unknown key %q in output %d", clip(string(key)), i)
 		}
@@ -99,21 +116,14 @@ func (d *decoder) output(i int) error {
 	if err == nil && name == "" {
 		err = fmt.Errorf("output %d has no name", i)
 	}
+	if binary != nil {
+		if d.r.binary == nil {
+			d.r.binary = map[string]bool{}
+		}
+		d.r.binary[name] = *binary
+	}
 	d.r.Outputs = append(d.r.Outputs, name)
 	return err
-}
-
-// noBinary reads the parameters of a tensor, which can only concern the binary extension, and refuses its use.
-func noBinary(s *jsonscan.Scanner) error {
-	return s.Object(func(key []byte) error {
-		name := string(key)
-		if name == "binary_data" {
-			if on, err := s.Bool(); err != nil || !on {
-				return err
-			}
-		}
-		return &wire.UnsupportedError{Feature: fmt.Sprintf("tensor parameter %q", clip(name)), Remedy: "send and ask for data as JSON"}
-	})
 }
 
 func (d *decoder) parameters() error {
@@ -130,8 +140,7 @@ func (d *decoder) parameters() error {
 		case "deadline_ms":
 			d.r.DeadlineMS, err = d.s.Int(1, math.MaxInt32)
 		case "binary_data_output":
-			var on bool
-			if on, err = d.s.Bool(); on {
+			if d.r.binaryAll, err = d.s.Bool(); d.r.binaryAll && !d.extended {
 				err = &wire.UnsupportedError{Feature: "binary_data_output", Remedy: "ask for outputs as JSON"}
 			}
 		default:

@@ -3,6 +3,7 @@ package oip
 import (
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard/wire"
@@ -19,6 +20,11 @@ type Response struct {
 // NaN is null, and an infinity is 1e999, which JSON readers take for infinity. The numeric mode stands in the parameters.
 // A response beyond Lambda's limit is a *wire.TooLargeError, FP16 and BF16 outputs are a *wire.UnsupportedError.
 func Encode(r *Response) ([]byte, error) {
+	return encode(r, func(string) bool { return false })
+}
+
+// encode writes the JSON; outputs for which binary is true have their size in place of their data.
+func encode(r *Response, binary func(name string) bool) ([]byte, error) {
 	b := append(make([]byte, 0, 512+8*r.Outputs.Bytes()), `{"model_name":`...)
 	b = wire.AppendString(b, r.Model)
 	b = wire.AppendString(append(b, `,"model_version":`...), r.Version)
@@ -32,7 +38,7 @@ func Encode(r *Response) ([]byte, error) {
 			b = append(b, ',')
 		}
 		var err error
-		if b, err = appendOutput(b, name, r.Outputs[name]); err != nil {
+		if b, err = appendOutput(b, name, r.Outputs[name], binary(name)); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +49,7 @@ func Encode(r *Response) ([]byte, error) {
 	return b, nil
 }
 
-func appendOutput(b []byte, name string, t *tensor.Tensor) ([]byte, error) {
+func appendOutput(b []byte, name string, t *tensor.Tensor, binary bool) ([]byte, error) {
 	b = wire.AppendString(append(b, `{"name":`...), name)
 	b = wire.AppendString(append(b, `,"datatype":`...), t.DType().OIP())
 	b = append(b, `,"shape":[`...)
@@ -52,6 +58,10 @@ func appendOutput(b []byte, name string, t *tensor.Tensor) ([]byte, error) {
 			b = append(b, ',')
 		}
 		b = strconv.AppendInt(b, int64(d), 10)
+	}
+	if binary {
+		b = strconv.AppendInt(append(b, `],"parameters":{"binary_data_size":`...), int64(binarySize(t)), 10)
+		return append(b, `}}`...), nil
 	}
 	b = append(b, `],"data":[`...)
 	b, err := appendData(b, t)
@@ -87,11 +97,15 @@ func appendData(b []byte, t *tensor.Tensor) ([]byte, error) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = wire.AppendString(b, t.StringAt(i))
+			text := t.StringAt(i)
+			if !utf8.ValidString(text) {
+				return b, &wire.UnsupportedError{Feature: "text that is not UTF-8 as JSON", Remedy: "ask for binary data or the compact form"}
+			}
+			b = wire.AppendString(b, text)
 		}
 		return b, nil
 	}
-	return b, &wire.UnsupportedError{Feature: "datatype " + t.DType().OIP() + " as JSON", Remedy: "ask for the compact form"}
+	return b, &wire.UnsupportedError{Feature: "datatype " + t.DType().OIP() + " as JSON", Remedy: "ask for binary data over HTTP, or for the compact form"}
 }
 
 func each[T any](b []byte, values []T, put func([]byte, T) []byte) []byte {

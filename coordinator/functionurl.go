@@ -1,0 +1,54 @@
+package coordinator
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"github.com/shardwise/shardwise/coordinator/httpapi"
+	"github.com/shardwise/shardwise/coordinator/oip"
+)
+
+// model is a Coordinator as the protocol's front ends see it.
+type model struct{ c *Coordinator }
+
+// Metadata tells the model's signature.
+func (m model) Metadata() httpapi.Metadata {
+	d := m.c.Describe()
+	meta := httpapi.Metadata{ServerVersion: programVersion(), Name: d.Name, Version: m.c.manifest.Version, Platform: d.Platform, Modes: d.Modes}
+	for _, t := range d.Inputs {
+		meta.Inputs = append(meta.Inputs, httpapi.Tensor{Name: t.Name, Datatype: t.Datatype, Shape: t.Shape, Accepts: t.Accepts, Missing: t.Missing})
+	}
+	for _, t := range d.Outputs {
+		meta.Outputs = append(meta.Outputs, httpapi.Tensor{Name: t.Name, Datatype: t.Datatype, Shape: t.Shape})
+	}
+	return meta
+}
+
+// programVersion is the version of the module that the running program was built from.
+func programVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// Infer answers a decoded request.
+func (m model) Infer(ctx context.Context, in *oip.Request) (*oip.Response, error) {
+	result, err := m.c.Run(ctx, Request{
+		ID: in.ID, Inputs: in.Inputs, Outputs: in.Outputs, Mode: in.Mode, Deadline: time.Duration(in.DeadlineMS) * time.Millisecond,
+	})
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := m.c.manifest.ResolveOutputs(in.Outputs)
+	if err != nil {
+		return nil, err
+	}
+	r := &oip.Response{Model: m.c.manifest.Name, Version: m.c.manifest.Version, ID: result.Report.Request, Mode: result.Mode, Outputs: result.Outputs}
+	for _, o := range outputs {
+		r.Names = append(r.Names, o.Name)
+	}
+	return r, nil
+}
