@@ -1,52 +1,37 @@
 package dense
 
 import (
-	stdbytes "bytes"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/shardfile"
 )
 
-// place enters where the file's tensors lie into the programs that use them. The offsets are read from the very header
-// that the file will have.
+// place enters where the file's tensors lie into the programs that use them.
 func (f *weightsFile) place(programs []*graph.Graph) error {
 	tensors := f.declared()
-	var header stdbytes.Buffer
-	if _, err := shardfile.NewWriter(&header, tensors, nil); err != nil {
-		return err
-	}
-	raw := header.Bytes()
-	if len(raw) < 8 || binary.LittleEndian.Uint64(raw) > uint64(len(raw)-8) {
-		return fmt.Errorf("the header of %s is not a whole one", f.path)
-	}
-	var entries map[string]struct {
-		Offsets [2]int64 `json:"data_offsets"`
-	}
-	var loose map[string]json.RawMessage
-	if err := json.Unmarshal(raw[8:8+binary.LittleEndian.Uint64(raw)], &loose); err != nil {
-		return fmt.Errorf("the header of %s: %w", f.path, err)
-	}
-	delete(loose, "__metadata__")
-	text, err := json.Marshal(loose)
+	offsets, err := shardfile.Offsets(tensors, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("lay out %s: %w", f.path, err)
 	}
-	if err := json.Unmarshal(text, &entries); err != nil {
-		return fmt.Errorf("the header of %s: %w", f.path, err)
+	at := make(map[string]int, len(tensors))
+	for i := range tensors {
+		at[tensors[i].Name] = i
 	}
 	for _, g := range programs {
 		for name, w := range g.Weights {
-			e, ok := entries[name]
 			if w.Location != f.path {
 				continue
 			}
+			i, ok := at[name]
 			if !ok {
 				return fmt.Errorf("tensor %s is not in %s", name, f.path)
 			}
-			w.Offset, w.Length = int64(len(raw))+e.Offsets[0], e.Offsets[1]-e.Offsets[0]
+			n, err := tensors[i].Shape.Elements()
+			if err != nil {
+				return fmt.Errorf("lay out %s: tensor %s: %w", f.path, name, err)
+			}
+			w.Offset, w.Length = offsets[i], int64(n)*int64(tensors[i].DType.Size())
 		}
 	}
 	return nil

@@ -1,10 +1,7 @@
 package trees
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -27,31 +24,20 @@ func opsets() map[string]int64 {
 	return map[string]int64{"": 17, graph.ShardwiseDomain: trees.Version}
 }
 
-// external describes the tensors of a weights file as external data of a graph: where each begins is read from the very
-// header that the file will have.
+// external describes the tensors of a weights file as external data of a graph.
 func external(file string, tensors []shardfile.Declared) (map[string]*graph.Weight, error) {
-	var header bytes.Buffer
-	if _, err := shardfile.NewWriter(&header, tensors, nil); err != nil {
-		return nil, err
-	}
-	raw := header.Bytes()
-	if len(raw) < 8 || binary.LittleEndian.Uint64(raw) > uint64(len(raw)-8) {
-		return nil, fmt.Errorf("the header of %s is not a whole one", file)
-	}
-	var entries map[string]json.RawMessage
-	if err := json.Unmarshal(raw[8:8+binary.LittleEndian.Uint64(raw)], &entries); err != nil {
-		return nil, fmt.Errorf("the header of %s: %w", file, err)
+	offsets, err := shardfile.Offsets(tensors, nil)
+	if err != nil {
+		return nil, fmt.Errorf("lay out %s: %w", file, err)
 	}
 	weights := map[string]*graph.Weight{}
-	for _, t := range tensors {
-		var e struct {
-			Offsets [2]int64 `json:"data_offsets"`
-		}
-		if err := json.Unmarshal(entries[t.Name], &e); err != nil {
-			return nil, fmt.Errorf("the header of %s: tensor %s: %w", file, t.Name, err)
+	for i, t := range tensors {
+		n, err := t.Shape.Elements()
+		if err != nil {
+			return nil, fmt.Errorf("lay out %s: tensor %s: %w", file, t.Name, err)
 		}
 		weights[t.Name] = &graph.Weight{Name: t.Name, DType: t.DType, Shape: t.Shape, Location: file,
-			Offset: int64(len(raw)) + e.Offsets[0], Length: e.Offsets[1] - e.Offsets[0]}
+			Offset: offsets[i], Length: int64(n) * int64(t.DType.Size())}
 	}
 	return weights, nil
 }
