@@ -18,7 +18,7 @@ type ModeError struct {
 
 // Error names the mode and those that exist.
 func (e *ModeError) Error() string {
-	return fmt.Sprintf("numeric mode %.80q is unknown; the model offers %s and %s", e.Mode, AutoMode, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("numeric mode %.80q is unknown; the model offers %s", e.Mode, strings.Join(append([]string{AutoMode}, e.Known...), ", "))
 }
 
 // OutputError says that the model has no such output.
