@@ -42,6 +42,7 @@ type Config struct {
 	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them
+	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 

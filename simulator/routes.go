@@ -44,6 +44,9 @@ func (s *Simulator) enter() bool {
 func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) *apiError {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), functionsPath)
 	if !ok {
+		if s.servesURL(r) {
+			return s.functionURL(w, r, id)
+		}
 		if r.URL.Path == functionsPath[:len(functionsPath)-1] && r.Method == http.MethodGet {
 			return s.listFunctions(w, r)
 		}

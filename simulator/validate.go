@@ -76,6 +76,9 @@ func (c Config) Validate() error {
 			fault("function %q: %w", f.Name, err)
 		}
 	}
+	if err := c.urlFault(); err != nil {
+		faults = append(faults, err)
+	}
 	if reserved > c.MaxConcurrency {
 		fault("reserved concurrency adds up to %d, more than the account's %d; raise MaxConcurrency", reserved, c.MaxConcurrency)
 	}

@@ -79,7 +79,8 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d := &Deployment{Model: m, ledger: newLedger(c.Log),
 		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
-	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line})
+	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
+		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
 	if err != nil {
 		return nil, err
 	}
