@@ -53,6 +53,7 @@ func (s *Simulator) install(cfg Config, f Function) (*function, error) {
 		spec := &sandbox.Spec{
 			Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
 			Environ: environ(cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: cfg.InitTimeout,
+			Freeze: !cfg.NoFreeze, Unlimited: cfg.NoMemoryLimit,
 			Process: s.guard.Attr, Log: logSink(cfg.Log), Grace: sigtermGrace,
 		}
 		fn.versions[v.Number] = &version{Version: v, spec: spec, pool: pool.New(cfg.IdleTimeout, s.environments(spec), s.background)}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,6 +68,9 @@ func bootstrap(handler string) {
 		})
 	case "content-type":
 		lambda.Start(func() (io.Reader, error) { return typedReader{strings.NewReader("a,b\n1,2\n")}, nil })
+	case "init-allocate":
+		held = touched(300 << 20)
+		time.Sleep(time.Hour)
 	case "init-error", "answer-and-exit":
 		byHand(handler)
 	default:
@@ -123,6 +127,44 @@ type boom struct{}
 
 func (boom) Error() string { return "boom" }
 
+// held keeps what a test function allocated.
+var held []byte
+
+// touched returns n bytes that are really there.
+func touched(n int) []byte {
+	p := make([]byte, n)
+	for i := 0; i < n; i += 4096 {
+		p[i] = 1
+	}
+	return p
+}
+
+// mapped writes a file of n bytes, maps it and reads each of its pages.
+func mapped(path string, n int) error {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(path, int64(n)); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	p, err := syscall.Mmap(int(f.Fd()), 0, n, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	sum := 0
+	for i := 0; i < n; i += 4096 {
+		sum += int(p[i])
+	}
+	if sum != 0 {
+		return errors.New("a new file is not empty")
+	}
+	return f.Close()
+}
+
 // command is the event of the script handler.
 type command struct {
 	Do    string
@@ -162,6 +204,22 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 			return nil, err
 		}
 		time.Sleep(time.Hour)
+	case "allocate":
+		held = touched(c.Bytes)
+		time.Sleep(30 * time.Millisecond)
+	case "map":
+		return nil, mapped(c.Arg, c.Bytes)
+	case "tick": // goes on in the background
+		f, err := os.Create(c.Arg)
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			for {
+				_, _ = f.Write([]byte("."))
+				time.Sleep(time.Millisecond)
+			}
+		}()
 	case "flood":
 		for {
 			fmt.Fprintln(os.Stderr, strings.Repeat("flood ", 100))

@@ -24,7 +24,9 @@ type Spec struct {
 	Root    string   // the task root, working directory of the process
 	Environ []string // KEY=VALUE; AWS_LAMBDA_RUNTIME_API, TMPDIR and the log stream are added here
 
-	MemoryMB    int
+	MemoryMB    int           // told to the process, and its limit unless Unlimited
+	Unlimited   bool          // never end a process for the memory that it holds
+	Freeze      bool          // stop the process between invocations
 	Timeout     time.Duration // of an invocation
 	InitTimeout time.Duration // of the first INIT
 
@@ -49,6 +51,14 @@ type Environment struct {
 
 	once sync.Once
 	err  error
+}
+
+// memoryLimit returns the bytes that a process may hold, 0 for any number.
+func (s *Spec) memoryLimit() int64 {
+	if s.Unlimited || !metered {
+		return 0
+	}
+	return int64(s.MemoryMB) << 20
 }
 
 // New prepares an environment without starting its process. scratch must not
@@ -151,6 +161,9 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 		r.Failed, r.Body, r.ContentType = true, failed.document(inv.RequestID), "application/json"
 	}
 	r.LogTail = e.log.end(inv, &r, failed)
+	if inst := e.process(); inst != nil && e.spec.Freeze {
+		inst.freeze()
+	}
 	return &r, nil
 }
 
@@ -189,7 +202,12 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 		}
 		inst = nil
 	}
-	if inst == nil {
+	if inst != nil {
+		if e.spec.Freeze {
+			inst.thaw()
+		}
+		inst.meter.resume()
+	} else {
 		var err error
 		if inst, err = e.start(); err != nil {
 			var f *failure
@@ -208,6 +226,9 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 	inst.api.hand(c)
 	select {
 	case <-c.done:
+		if inst.meter.pause() { // found at the end of a short invocation
+			return &failure{kind: typeExit, message: exitedWith + "signal: " + syscall.SIGKILL.String()}, nil
+		}
 		return nil, nil
 	case <-inst.exited:
 		return inst.outcome(c), nil

@@ -21,6 +21,7 @@ type instance struct {
 	api    *api
 	server *server
 	output *outputPipe
+	meter  *meter
 	exited chan struct{} // closed once the process has been reaped and its output read
 
 	once    sync.Once
@@ -65,7 +66,9 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 	}
 	a := newAPI(spec)
 	i := &instance{spec: spec, cmd: cmd, api: a, server: serve(listener, a), output: out, exited: make(chan struct{})}
+	i.meter = newMeter(spec.memoryLimit(), i.memory, i.overrun)
 	go i.reap()
+	i.meter.resume()
 	return i, nil
 }
 
@@ -118,10 +121,13 @@ func (i *instance) awaitReady(timeout <-chan time.Time) *failure {
 	}
 }
 
+// exitedWith begins the message about a process that did not end well.
+const exitedWith = "Runtime exited with error: "
+
 // exitFailure words the end of the process as Lambda does; exited is closed.
 func (i *instance) exitFailure() *failure {
 	if s := i.cmd.ProcessState; !s.Success() {
-		return &failure{kind: typeExit, message: "Runtime exited with error: " + s.String()}
+		return &failure{kind: typeExit, message: exitedWith + s.String()}
 	}
 	return &failure{kind: typeExit, message: "Runtime exited without providing a reason"}
 }
@@ -143,12 +149,24 @@ func (i *instance) outcome(c *call) *failure {
 	return i.exitFailure()
 }
 
+// overrun ends a process that holds more memory than its function has; that it
+// was killed is then seen like any other end.
+func (i *instance) overrun() {
+	_ = i.cmd.Process.Kill() // the error is that it has ended already
+}
+
+// freeze stops the process where it stands, thaw lets it go on. An error of
+// either means that the process has ended, which the next invocation notices.
+func (i *instance) freeze() { _ = i.cmd.Process.Signal(syscall.SIGSTOP) }
+func (i *instance) thaw()   { _ = i.cmd.Process.Signal(syscall.SIGCONT) }
+
 // stop ends the process and everything that serves it, and waits for that. With
 // a grace, a process that asked for SIGTERM gets it and that long to end. The
 // error, the same at each call, is that the process could not be killed.
 func (i *instance) stop(grace time.Duration) error {
 	i.once.Do(func() {
 		if grace > 0 && i.api.wantsSIGTERM() && i.cmd.Process.Signal(syscall.SIGTERM) == nil {
+			i.thaw()
 			timer := time.NewTimer(grace)
 			select {
 			case <-i.exited:
@@ -161,6 +179,7 @@ func (i *instance) stop(grace time.Duration) error {
 		} else { // it runs under another user now; waiting for it might never end
 			i.stopErr = fmt.Errorf("kill process %d of %s: %w; end it by hand", i.cmd.Process.Pid, i.spec.Function, err)
 		}
+		i.meter.pause()
 		close(i.api.gone)
 		i.server.close()
 		i.output.close()

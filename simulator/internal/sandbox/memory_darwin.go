@@ -6,20 +6,26 @@ import (
 	"strconv"
 )
 
-// memory returns the bytes resident for the process, as ps tells them; macOS has
-// no cheaper way without cgo. For a process that has ended it is the most that
-// it ever held.
-func (i *instance) memory() int64 {
+// metered tells whether the memory of a process can be watched while it runs;
+// macOS has no way without cgo that is cheap enough.
+const metered = false
+
+// memory returns the bytes resident for the process, as ps tells them. It is
+// false once the process has ended.
+func (i *instance) memory() (int64, bool) {
 	if i.hasExited() {
-		return i.maxRSS()
+		return 0, false
 	}
 	out, err := exec.Command("/bin/ps", "-o", "rss=", "-p", strconv.Itoa(i.cmd.Process.Pid)).Output()
 	if err != nil {
-		return 0 // it ended just now; nothing was measured
+		return 0, false
 	}
 	kb, err := strconv.ParseInt(string(bytes.TrimSpace(out)), 10, 64)
 	if err != nil {
-		return 0
+		return 0, false
 	}
-	return kb << 10
+	return kb << 10, true
 }
+
+// most returns what the kernel says an ended process held at most.
+func (i *instance) most() int64 { return i.maxRSS() }

@@ -2,22 +2,31 @@ package sandbox
 
 import (
 	"bytes"
-	"os"
 	"strconv"
+	"syscall"
 )
 
+// metered tells whether the memory of a process can be watched while it runs.
+const metered = true
+
 // memory returns the bytes that the process holds: anonymous and shared memory,
-// not the pages of mapped files, which the kernel may drop at any time. For a
-// process that has ended it is the most that it ever held, files included.
-func (i *instance) memory() int64 {
+// not the pages of mapped files, which the kernel may drop at any time. It is
+// false once the process has ended.
+func (i *instance) memory() (int64, bool) {
 	if i.hasExited() {
-		return i.maxRSS() << 10
+		return 0, false
 	}
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(i.cmd.Process.Pid) + "/status")
+	fd, err := syscall.Open("/proc/"+strconv.Itoa(i.cmd.Process.Pid)+"/status", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return 0 // it ended just now; nothing was measured
+		return 0, false // it ended just now; or no descriptor is left, and a later look will tell
 	}
-	return statusField(status, "RssAnon:") + statusField(status, "RssShmem:")
+	var buf [4 << 10]byte // the fields of interest come early, one read is whole
+	n, err := syscall.Read(fd, buf[:])
+	_ = syscall.Close(fd) // opened for reading only
+	if err != nil {
+		return 0, false
+	}
+	return statusField(buf[:n], "RssAnon:") + statusField(buf[:n], "RssShmem:"), true
 }
 
 // statusField returns a field of /proc/PID/status, given there in kB, in bytes.
@@ -36,3 +45,7 @@ func statusField(status []byte, name string) int64 {
 	}
 	return kb << 10
 }
+
+// most returns what the kernel says an ended process held at most, the pages of
+// mapped files included.
+func (i *instance) most() int64 { return i.maxRSS() << 10 }

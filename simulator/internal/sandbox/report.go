@@ -65,13 +65,18 @@ func (j *journal) initReport(took time.Duration, failed *failure) {
 
 // memory measures the process at the end of an invocation and returns the most
 // seen in this environment. It costs a file read, so it is done only when a
-// REPORT line will be read by someone.
+// REPORT line will be read by someone. Of a process that ended before anything
+// was seen it is the kernel's own account.
 func (j *journal) memory(i *instance) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if i == nil || !j.listening() {
 		return j.peak
 	}
-	j.peak = max(j.peak, i.memory())
+	seen := i.meter.measure()
+	if seen == 0 && i.hasExited() {
+		seen = i.most()
+	}
+	j.peak = max(j.peak, seen)
 	return j.peak
 }
