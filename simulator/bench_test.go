@@ -128,17 +128,21 @@ func plainServer(b *testing.B) string {
 // trip to the same function. The three are interleaved, so that load on the
 // machine strikes all alike; the ratios are of medians. An invocation is
 // complete when the runtime asks for the next event: x-parts compares with a
-// bare round trip up to there, x-answered with one up to reading the answer.
+// bare round trip up to there, x-answered with one up to reading the answer, and
+// x-unfrozen with an invocation of a process that is not frozen in between.
 func BenchmarkInvokeEcho(b *testing.B) {
 	for _, size := range []int{16, 64 << 10, 1 << 20, 6 << 20} {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
 			sim, _ := start(b, simulator.Config{Functions: []simulator.Function{fn(b, "echo", "echo")}})
+			awake, _ := start(b, simulator.Config{NoFreeze: true, Functions: []simulator.Function{fn(b, "echo", "echo")}})
 			url := sim.Endpoint() + "/2015-03-31/functions/echo/invocations"
+			awakeURL := awake.Endpoint() + "/2015-03-31/functions/echo/invocations"
 			bare, plain, c := startBare(b), plainServer(b), httpClient(b)
 			body := []byte(`"` + strings.Repeat("A", size-2) + `"`)
 			var buf bytes.Buffer
-			var through, http, answered, complete times
+			var through, unfrozen, http, answered, complete times
 			post(b, c, url, body, &buf)
+			post(b, c, awakeURL, body, &buf)
 			bare.roundTrip(body)
 			for b.Loop() {
 				t0 := time.Now()
@@ -147,6 +151,9 @@ func BenchmarkInvokeEcho(b *testing.B) {
 				post(b, c, plain, body, &buf)
 				t2 := time.Now()
 				half, whole := bare.roundTrip(body)
+				t3 := time.Now()
+				post(b, c, awakeURL, body, &buf)
+				unfrozen = append(unfrozen, time.Since(t3))
 				through, http = append(through, t1.Sub(t0)), append(http, t2.Sub(t1))
 				answered, complete = append(answered, half), append(complete, whole)
 			}
@@ -154,6 +161,7 @@ func BenchmarkInvokeEcho(b *testing.B) {
 			b.ReportMetric(complete.median()*1e6, "µs-runtime-api")
 			b.ReportMetric(through.median()/(http.median()+complete.median()), "x-parts")
 			b.ReportMetric(through.median()/(http.median()+answered.median()), "x-answered")
+			b.ReportMetric(through.median()/unfrozen.median(), "x-unfrozen")
 		})
 	}
 }

@@ -146,7 +146,9 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 	if failed != nil && failed.kind == typeTimeout {
 		r.Duration = e.spec.Timeout
 	}
-	e.log.drain()
+	if failed != nil {
+		e.log.drain() // before the process goes
+	}
 	r.Memory = e.log.memory(e.process())
 	if failed != nil {
 		if err := e.reset(); err != nil { // the process has gone, or must go

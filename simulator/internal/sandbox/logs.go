@@ -51,12 +51,13 @@ func (j *journal) attach(p *outputPipe) {
 	j.pipe = p
 }
 
-// drain takes in what the function has written up to now.
+// drain takes in what the function has written up to now. When nobody listens
+// that need not be now: whoever follows the pipe throws it away.
 func (j *journal) drain() {
 	j.mu.Lock()
-	p := j.pipe
+	p, heard := j.pipe, j.listening()
 	j.mu.Unlock()
-	if p != nil {
+	if p != nil && heard {
 		p.drain()
 	}
 }
@@ -124,7 +125,12 @@ func (j *journal) note(format string, args ...any) {
 
 // begin opens the log of an invocation.
 func (j *journal) begin(inv *Invocation) {
-	j.drain() // what was written before belongs to INIT or to the previous invocation
+	j.mu.Lock()
+	p := j.pipe
+	j.mu.Unlock()
+	if p != nil && (inv.Tail || j.spec.Log != nil) {
+		p.drain() // what was written before belongs to INIT or to the previous invocation
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.spec.Log != nil {
