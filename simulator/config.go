@@ -20,6 +20,7 @@ const (
 	defaultTimeout     = 3 * time.Second
 	defaultInitTimeout = 10 * time.Second
 	defaultConcurrency = 1000
+	defaultScalingRate = 1000
 	defaultMemoryMB    = 128
 	defaultEphemeralMB = 512
 	defaultIdleTimeout = 5 * time.Minute // AWS publishes none; environments live some minutes there
@@ -39,6 +40,7 @@ type Config struct {
 	Region         string          // DefaultRegion if empty
 	Account        string          // twelve digits; twelve zeros if empty
 	MaxConcurrency int             // invocations at once over all functions; 1000 if zero, as in a new account
+	ScalingRate    int             // new environments of one function in 10 s; 1000 if zero
 	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them

@@ -11,6 +11,7 @@ import (
 
 	"github.com/shardwise/shardwise/simulator/internal/pool"
 	"github.com/shardwise/shardwise/simulator/internal/sandbox"
+	"github.com/shardwise/shardwise/simulator/internal/scaling"
 	"github.com/shardwise/shardwise/simulator/internal/tasktree"
 )
 
@@ -41,6 +42,7 @@ func (f *function) lookup(qualifier string) *version {
 // install lays out a function's versions below the simulator's directory.
 func (s *Simulator) install(cfg Config, f Function) (*function, error) {
 	fn := &function{Function: f, versions: map[string]*version{}}
+	rate := scaling.New(cfg.ScalingRate)
 	for _, v := range f.published() {
 		root := filepath.Join(s.dir.Path(), "task", fmt.Sprintf("%s.%s", f.Name, strings.TrimPrefix(v.Number, "$")))
 		files := make([]tasktree.File, len(v.Files))
@@ -56,16 +58,20 @@ func (s *Simulator) install(cfg Config, f Function) (*function, error) {
 			Freeze: !cfg.NoFreeze, Unlimited: cfg.NoMemoryLimit,
 			Process: s.guard.Attr, Log: logSink(cfg.Log), Grace: sigtermGrace,
 		}
-		fn.versions[v.Number] = &version{Version: v, spec: spec, pool: pool.New(cfg.IdleTimeout, s.environments(spec), s.background)}
+		fn.versions[v.Number] = &version{Version: v, spec: spec, pool: pool.New(cfg.IdleTimeout, s.environments(spec, rate), s.background)}
 	}
 	return fn, nil
 }
 
-// environments returns the maker of a version's environments.
-func (s *Simulator) environments(spec *sandbox.Spec) func() (*sandbox.Environment, error) {
+// environments returns the maker of a version's environments. It makes no more
+// than the function may get, and then returns the throttle.
+func (s *Simulator) environments(spec *sandbox.Spec, rate *scaling.Rate) func() (*sandbox.Environment, error) {
 	var made atomic.Int64
 	version := strings.TrimPrefix(spec.Version, "$")
 	return func() (*sandbox.Environment, error) {
+		if !rate.Take() {
+			return nil, throttled(reasonAccount)
+		}
 		n := made.Add(1)
 		id, err := s.ids.hex(16)
 		if err != nil {

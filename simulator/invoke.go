@@ -79,6 +79,10 @@ func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sand
 	if errors.Is(err, pool.ErrClosed) {
 		panic(http.ErrAbortHandler) // the simulator is closing
 	}
+	var refused *apiError // the function scales too fast
+	if errors.As(err, &refused) {
+		return nil, refused
+	}
 	if err != nil {
 		return nil, serviceError(err)
 	}

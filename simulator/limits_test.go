@@ -66,9 +66,22 @@ func TestZeroReservedConcurrencyThrottlesEveryCall(t *testing.T) {
 	}
 }
 
+func TestNewEnvironmentsComeAtALimitedRateForEachFunction(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{ScalingRate: 1, Functions: []simulator.Function{fn(t, "f", "script"), fn(t, "other", "script")}})
+	hold(t, c, filepath.Join(t.TempDir(), "mark"))
+	_, err := c.Invoke(context.Background(), input("f", []byte("{}")))
+	var throttle *types.TooManyRequestsException
+	if !errors.As(err, &throttle) || throttle.RetryAfterSeconds == nil {
+		t.Errorf("a second environment within 10 s: %v, want a throttle", err)
+	}
+	ok(t, c, "other", command{})
+	ok(t, c, "other", command{}) // a warm environment is no new one
+}
+
 func TestValidateReportsAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
-	err := simulator.Config{Region: "moon", Account: "1", MaxConcurrency: 1, Functions: []simulator.Function{
+	err := simulator.Config{Region: "moon", Account: "1", MaxConcurrency: 1, ScalingRate: -1, Functions: []simulator.Function{
 		{Name: "a b"},
 		{Name: "f", Command: []string{"/x"}, MemoryMB: 1, EphemeralMB: 1, Timeout: time.Hour, ReservedConcurrency: new(-1)},
 		{Name: "f", Command: []string{"/x"}, ReservedConcurrency: new(5)},
@@ -79,7 +92,7 @@ func TestValidateReportsAllFaultsAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no fault found")
 	}
-	for _, want := range []string{"region", "account", `function "a b"`, "memory 1 MB", "ephemeral storage 1 MB", "timeout 1h0m0s", "reserved concurrency -1",
+	for _, want := range []string{"region", "account", "ScalingRate -1", `function "a b"`, "memory 1 MB", "ephemeral storage 1 MB", "timeout 1h0m0s", "reserved concurrency -1",
 		"stands twice", "adds up to 5", `"../run"`, `program "run"`, "_HANDLER is reserved", `variable "A"`, "5014 bytes", `version "0"`, `version "1"`,
 		`alias "12"`, `version "7"`} {
 		if !strings.Contains(err.Error(), want) {

@@ -31,6 +31,7 @@ func (c Config) withDefaults() Config {
 	c.Region = cmp.Or(c.Region, DefaultRegion)
 	c.Account = cmp.Or(c.Account, defaultAccount)
 	c.MaxConcurrency = cmp.Or(c.MaxConcurrency, defaultConcurrency)
+	c.ScalingRate = cmp.Or(c.ScalingRate, defaultScalingRate)
 	c.InitTimeout = cmp.Or(c.InitTimeout, defaultInitTimeout)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
 	functions := make([]Function, len(c.Functions))
@@ -61,6 +62,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 {
 		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v: none may be negative", c.MaxConcurrency, c.InitTimeout, c.IdleTimeout)
+	}
+	if c.ScalingRate < 0 {
+		fault("ScalingRate %d: want at least 1", c.ScalingRate)
 	}
 	seen := map[string]bool{}
 	reserved := 0
