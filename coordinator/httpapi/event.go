@@ -70,7 +70,9 @@ func (e *event) field(key []byte) (err error) {
 	case "rawPath":
 		e.r.Path, err = e.text()
 	case "headers":
-		err = e.s.Object(e.header)
+		if !e.s.Literal("null") {
+			err = e.s.Object(e.header)
+		}
 	case "requestContext":
 		err = e.s.Object(e.context)
 	case "body":

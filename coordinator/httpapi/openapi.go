@@ -91,7 +91,11 @@ func array(items object) object { return object{"type": "array", "items": items}
 
 // closed is an object with these properties and no others.
 func closed(properties object, required ...string) object {
-	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	return schema
 }
 
 func metadataSchema() object {
