@@ -39,6 +39,7 @@ func rooms() []room {
 		{"shard/shardtest", append([]string{"shard", "coordinator", "aggregate"}, runtime...)},
 		{"coordinator", append([]string{"shard", "aggregate"}, runtime...)},
 		{"simulator", nil},
+		{"client", nil}, // any program may import it, so it brings nothing of Shardwise along
 		{"internal/bootstrap", append([]string{"coordinator", "shard", "aggregate"}, runtime...)},
 		{"internal/local", append([]string{"simulator", "coordinator", "shard", "internal/dataset"}, runtime...)},
 		{"internal/cli", append([]string{"internal/local", "internal/bootstrap", "internal/dataset", "internal/unshard",
