@@ -12,6 +12,7 @@
 //	shard/             one shard's run time, and the wire contract between coordinator and shards
 //	aggregate/         the algebra of partial tensors
 //	simulator/         AWS Lambda on localhost
+//	client/            predictions from Go programs, over HTTP or the AWS SDK
 //	internal/manifest  the contract between splitter and run time
 //	internal/tensor    values and their wire frame         internal/shardfile  mapped, checksummed weights files
 //	internal/graph     the model graph                     internal/onnx       ONNX on the wire
