@@ -13,6 +13,7 @@ import (
 // are exact, as recorded from AWS.
 const (
 	MaxRequest    = 6291456 // largest synchronous request body
+	MaxEvent      = 1 << 20 // largest asynchronous request body
 	MaxResponse   = 6291556 // largest buffered response body, 6 MiB + 100
 	DefaultRegion = "us-east-1"
 
@@ -21,11 +22,14 @@ const (
 	defaultInitTimeout = 10 * time.Second
 	defaultConcurrency = 1000
 	defaultScalingRate = 1000
+	defaultEventDelay  = time.Minute
 	defaultMemoryMB    = 128
 	defaultEphemeralMB = 512
 	defaultIdleTimeout = 5 * time.Minute // AWS publishes none; environments live some minutes there
 	sigtermGrace       = 500 * time.Millisecond
 	maxTimeout         = 900 * time.Second
+	maxEventAge        = 6 * time.Hour
+	maxEventRetries    = 2
 	maxEnvironment     = 4 << 10
 	maxClientContext   = 3583 // bytes of base64
 )
@@ -42,6 +46,7 @@ type Config struct {
 	MaxConcurrency int             // invocations at once over all functions; 1000 if zero, as in a new account
 	ScalingRate    int             // new environments of one function in 10 s; 1000 if zero
 	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
+	EventDelay     time.Duration   // before a failed event is retried, twice that before the second retry; 1 min if zero. Pauses after throttles are in proportion, from 1/60 up to 5 times this
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them
 	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
@@ -61,6 +66,8 @@ type Function struct {
 	MemoryMB    int           // 128..10240, told to the function and its limit; 128 if zero
 	Timeout     time.Duration // at most 900 s; 3 s if zero, as on Lambda. Finer than a second is allowed here
 	EphemeralMB int           // 512..10240, told to clients; 512 if zero
+
+	Event EventConfig // what becomes of asynchronous invocations
 
 	ReservedConcurrency *int              // invocations at once of this function alone; nil for none reserved, 0 throttles every call
 	Versions            []Version         // published versions

@@ -23,7 +23,7 @@ import (
 // writes all before it reads sees the refusal and not a broken connection.
 const maxDiscard = 64 << 20
 
-// invoke serves Invoke for the invocation types RequestResponse and DryRun.
+// invoke serves Invoke.
 func (s *Simulator) invoke(w http.ResponseWriter, r *http.Request, id, name string) *apiError {
 	payload, failed := readPayload(r)
 	if failed != nil {
@@ -60,6 +60,9 @@ func (s *Simulator) invoke(w http.ResponseWriter, r *http.Request, id, name stri
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
+	if mode == "Event" {
+		return s.acceptEvent(w, f, qualifier, inv)
+	}
 	result, failed := s.run(f, v, inv)
 	if failed != nil {
 		return failed
@@ -68,33 +71,44 @@ func (s *Simulator) invoke(w http.ResponseWriter, r *http.Request, id, name stri
 	return nil
 }
 
-// run gives the invocation to an environment. Lambda finishes what it began even
-// if the client hangs up, so no context of the request reaches this far.
+// run gives the invocation of a request to an environment. Lambda finishes what
+// it began even if the client hangs up, so no context of the request reaches this
+// far. When the simulator closes meanwhile it ends the request by a panic.
 func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError) {
+	result, failed, err := s.attempt(f, v, inv)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	return result, failed
+}
+
+// attempt gives an invocation to an environment. Its error is that the simulator
+// is closing.
+func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError, error) {
 	if failed := s.limits.enter(f.Name); failed != nil {
-		return nil, failed
+		return nil, failed, nil
 	}
 	defer s.limits.leave(f.Name)
 	env, err := v.pool.Acquire()
 	if errors.Is(err, pool.ErrClosed) {
-		panic(http.ErrAbortHandler) // the simulator is closing
+		return nil, nil, err
 	}
 	var refused *apiError // the function scales too fast
 	if errors.As(err, &refused) {
-		return nil, refused
+		return nil, refused, nil
 	}
 	if err != nil {
-		return nil, serviceError(err)
+		return nil, serviceError(err), nil
 	}
 	defer v.pool.Release(env)
 	result, err := env.Invoke(inv)
 	if errors.Is(err, sandbox.ErrClosed) {
-		panic(http.ErrAbortHandler)
+		return nil, nil, err
 	}
 	if err != nil {
-		return nil, serviceError(err)
+		return nil, serviceError(err), nil
 	}
-	return result, nil
+	return result, nil, nil
 }
 
 // readPayload reads the event; an empty body is an empty event.
@@ -132,9 +146,7 @@ func discard(body io.Reader) *apiError {
 // otherwise have to ignore.
 func checkHeaders(h http.Header, mode string) *apiError {
 	switch mode {
-	case "", "RequestResponse", "DryRun":
-	case "Event":
-		return invalidParameter("The simulator serves the invocation types RequestResponse and DryRun; Event is not simulated")
+	case "", "RequestResponse", "DryRun", "Event":
 	default:
 		return validationError("1 validation error detected: Value '%s' at 'invocationType' failed to satisfy constraint: "+
 			"Member must satisfy enum value set: [Event, RequestResponse, DryRun]", mode)

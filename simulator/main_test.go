@@ -44,6 +44,8 @@ func bootstrap(handler string) {
 	switch handler {
 	case "echo":
 		lambda.Start(rawHandler(func(_ context.Context, event []byte) ([]byte, error) { return event, nil }))
+	case "record":
+		lambda.Start(rawHandler(record))
 	case "script":
 		lambda.Start(rawHandler(script))
 	case "sigterm":
@@ -77,6 +79,30 @@ func bootstrap(handler string) {
 		fmt.Fprintf(os.Stderr, "unknown test handler %q\n", handler)
 		os.Exit(2)
 	}
+}
+
+// record appends request id and event to the file $RECORD. It fails while the
+// file holds no more than $FAILURES lines.
+func record(ctx context.Context, event []byte) ([]byte, error) {
+	lc, _ := lambdacontext.FromContext(ctx)
+	f, err := os.OpenFile(os.Getenv("RECORD"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteString(lc.AwsRequestID + " " + string(event) + "\n"); err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	all, err := os.ReadFile(f.Name())
+	if err != nil {
+		return nil, err
+	}
+	if n, err := strconv.Atoi(os.Getenv("FAILURES")); err != nil || strings.Count(string(all), "\n") <= n {
+		return nil, errors.New("failed as told")
+	}
+	return []byte("recorded"), nil
 }
 
 // ranBefore reports whether a process ran in this environment before, and

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
 	"github.com/shardwise/shardwise/simulator/internal/workdir"
 )
@@ -25,6 +26,7 @@ type Simulator struct {
 	functions map[string]*function
 	limits    *concurrency
 	ids       *idSource
+	events    *events.Queue
 
 	dir    *workdir.Dir
 	guard  *guardian.Group
@@ -64,7 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Simulator, error) {
 		cfg.Random = rand.Reader
 	}
 	s := &Simulator{cfg: cfg, functions: map[string]*function{}, limits: newConcurrency(cfg),
-		ids: &idSource{src: cfg.Random}, closing: make(chan struct{})}
+		ids: &idSource{src: cfg.Random}, events: events.New(), closing: make(chan struct{})}
 	listener, err := s.prepare(cfg)
 	if err != nil {
 		if listener != nil {
@@ -147,7 +149,7 @@ func (s *Simulator) Endpoint() string { return s.endpoint }
 
 // Close ends the simulation: it stops listening, ends every process and waits
 // for it, and removes the temporary files. Invocations still running are cut
-// off. It is idempotent, and returns the faults of clearing up together with
+// off, asynchronous ones that wait are dropped. It is idempotent, and returns the faults of clearing up together with
 // those met in the background.
 func (s *Simulator) Close() error {
 	s.once.Do(func() {
@@ -159,6 +161,7 @@ func (s *Simulator) Close() error {
 		if s.server != nil {
 			faults = append(faults, s.server.Close())
 		}
+		s.events.Stop()
 		var pools sync.WaitGroup
 		for _, f := range s.functions {
 			for _, v := range f.versions {
@@ -171,6 +174,7 @@ func (s *Simulator) Close() error {
 		}
 		pools.Wait()
 		s.handlers.Wait()
+		s.events.Wait()
 		if s.guard != nil {
 			faults = append(faults, s.guard.Close())
 		}

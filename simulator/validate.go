@@ -32,6 +32,7 @@ func (c Config) withDefaults() Config {
 	c.Account = cmp.Or(c.Account, defaultAccount)
 	c.MaxConcurrency = cmp.Or(c.MaxConcurrency, defaultConcurrency)
 	c.ScalingRate = cmp.Or(c.ScalingRate, defaultScalingRate)
+	c.EventDelay = cmp.Or(c.EventDelay, defaultEventDelay)
 	c.InitTimeout = cmp.Or(c.InitTimeout, defaultInitTimeout)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
 	functions := make([]Function, len(c.Functions))
@@ -60,8 +61,8 @@ func (c Config) Validate() error {
 	if !accountPattern.MatchString(c.Account) {
 		fault("account %q: want twelve digits", c.Account)
 	}
-	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 {
-		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v: none may be negative", c.MaxConcurrency, c.InitTimeout, c.IdleTimeout)
+	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 || c.EventDelay < 0 {
+		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v, EventDelay %v: none may be negative", c.MaxConcurrency, c.InitTimeout, c.IdleTimeout, c.EventDelay)
 	}
 	if c.ScalingRate < 0 {
 		fault("ScalingRate %d: want at least 1", c.ScalingRate)
@@ -76,7 +77,7 @@ func (c Config) Validate() error {
 		if f.ReservedConcurrency != nil {
 			reserved += max(0, *f.ReservedConcurrency)
 		}
-		for _, err := range f.faults() {
+		for _, err := range append(f.faults(), c.eventFaults(f)...) {
 			fault("function %q: %w", f.Name, err)
 		}
 	}
