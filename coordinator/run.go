@@ -42,7 +42,6 @@ type run struct {
 	outputs  []manifest.Output
 	steps    []manifest.Step
 	batched  bool
-	rows     int
 	retries  *budget
 	recorder *recorder
 }

@@ -140,6 +140,7 @@ func FuzzParseFunctionError(f *testing.F) {
 	f.Add([]byte(`{"errorType":"Shard.Other","errorMessage":"a: shard 1/2: b"}`))
 	f.Add([]byte(`{"errorType":"Shard.Other","errorMessage":"a: shard 2/2: b"}`))
 	f.Add([]byte(`{"errorMessage":"Task timed out after "}`))
+	f.Add([]byte(`{"errorType":"Shard.Other","errorMessage":": "}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := shard.ParseFunctionError(body)
 		if e == nil || e.Of < 0 || e.Of > 0 && (e.Shard < 0 || e.Shard >= e.Of) || e.Error() == "" {

@@ -54,7 +54,10 @@ func serviceError(typ, message string) (kind Kind, remedy string) {
 // parseText takes apart what Error.Error wrote.
 func parseText(kind Kind, text string) *Error {
 	op, rest, ok := strings.Cut(text, ": ")
-	if !ok {
+	if !ok || op == "" || rest == "" {
+		if text = strings.Trim(text, ": "); text == "" {
+			text = "the function failed without a message"
+		}
 		return &Error{Op: "invoke", Kind: kind, Message: text}
 	}
 	e := &Error{Op: op, Kind: kind, Message: rest}

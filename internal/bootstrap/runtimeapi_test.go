@@ -26,11 +26,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// invocation is one event for the runtime, answered on done.
+// invocation is one event for the runtime.
 type invocation struct {
 	id      string
 	payload []byte
-	done    chan answer
 }
 
 // answer is what the runtime posted: kind "response", "error" or "init".

@@ -198,7 +198,10 @@ func BenchmarkReadCSV(b *testing.B) {
 		r := csv.NewReader(bufio.NewReaderSize(strings.NewReader(text.String()), readBuffer))
 		r.ReuseRecord = true
 		values = values[:0]
-		record, err := r.Read()
+		if _, err := r.Read(); err != nil {
+			b.Fatal(err)
+		}
+		var record []string
 		for record, err = r.Read(); err == nil; record, err = r.Read() {
 			for _, f := range record {
 				v, err := strconv.ParseFloat(f, 64)

@@ -124,39 +124,39 @@ func widest(m *manifest.Manifest) int64 {
 }
 
 // lay makes the manifest and the files.
-func (pl *plan) lay(o layout.Options) (*layout.Layout, error) {
-	m := pl.v.Model
+func (p *plan) lay(o layout.Options) (*layout.Layout, error) {
+	m := p.v.Model
 	l := &layout.Layout{Manifest: &manifest.Manifest{
 		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
 		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{Mode}, Local: &manifest.Local{}}}
-	if pl.shards == 1 {
-		if err := pl.single(l); err != nil {
+	if p.shards == 1 {
+		if err := p.single(l); err != nil {
 			return nil, err
 		}
-	} else if err := pl.sharded(l); err != nil {
+	} else if err := p.sharded(l); err != nil {
 		return nil, err
 	}
-	return l, pl.reference(l)
+	return l, p.reference(l)
 }
 
 // sharded adds the shards, then the coordinator's part.
-func (pl *plan) sharded(l *layout.Layout) error {
-	for s := range pl.shards {
-		if err := pl.addShard(l, s); err != nil {
-			return fmt.Errorf("shard %d/%d: %w", s, pl.shards, err)
+func (p *plan) sharded(l *layout.Layout) error {
+	for s := range p.shards {
+		if err := p.addShard(l, s); err != nil {
+			return fmt.Errorf("shard %d/%d: %w", s, p.shards, err)
 		}
 	}
-	return pl.coordinator(l)
+	return p.coordinator(l)
 }
 
 // addShard adds shard s with its programs for all stages.
-func (pl *plan) addShard(l *layout.Layout, s int) error {
-	f := newWeightsFile(pl.v.Model, fmt.Sprintf("shard-%03d.safetensors", s))
+func (p *plan) addShard(l *layout.Layout, s int) error {
+	f := newWeightsFile(p.v.Model, fmt.Sprintf("shard-%03d.safetensors", s))
 	sh := manifest.Shard{Files: []manifest.File{}}
 	var graphs []*graph.Graph
-	for i := range pl.groups {
-		cuts := bounds(pl.groups[i].width, pl.shards)
-		graphs = append(graphs, pl.shardProgram(i, stageName(i), f, cuts[s], cuts[s+1]))
+	for i := range p.groups {
+		cuts := bounds(p.groups[i].width, p.shards)
+		graphs = append(graphs, p.shardProgram(i, stageName(i), f, cuts[s], cuts[s+1]))
 		sh.Programs = append(sh.Programs, manifest.Program{Step: stageName(i), Engine: engineName, Graph: fmt.Sprintf("shard-%03d.%s.onnx", s, stageName(i))})
 	}
 	files, memory, err := emit(s, f, graphs, sh.Programs)
@@ -167,22 +167,22 @@ func (pl *plan) addShard(l *layout.Layout, s int) error {
 }
 
 // coordinator adds the local steps, and all steps in their order.
-func (pl *plan) coordinator(l *layout.Layout) error {
-	f := newWeightsFile(pl.v.Model, "coordinator.safetensors")
+func (p *plan) coordinator(l *layout.Layout) error {
+	f := newWeightsFile(p.v.Model, "coordinator.safetensors")
 	local := l.Manifest.Local
-	steps := pl.locals()
+	steps := p.locals()
 	var graphs []*graph.Graph
 	next := 0
-	for i := 0; i <= len(pl.groups); i++ {
+	for i := 0; i <= len(p.groups); i++ {
 		if next < len(steps) && steps[next].phase == i {
 			st := &steps[next]
 			next++
-			graphs = append(graphs, pl.program(st, f))
+			graphs = append(graphs, p.program(st, f))
 			local.Programs = append(local.Programs, manifest.Program{Step: localName(i), Engine: engineName, Graph: "coordinator." + localName(i) + ".onnx"})
 			l.Manifest.Steps = append(l.Manifest.Steps, manifest.Step{Name: localName(i), Local: &manifest.LocalStep{Inputs: notNil(st.inputs), Outputs: notNil(st.outputs)}})
 		}
-		if i < len(pl.groups) {
-			l.Manifest.Steps = append(l.Manifest.Steps, manifest.Step{Name: stageName(i), Stage: pl.stage(i)})
+		if i < len(p.groups) {
+			l.Manifest.Steps = append(l.Manifest.Steps, manifest.Step{Name: stageName(i), Stage: p.stage(i)})
 		}
 	}
 	files, memory, err := emit(layout.CoordinatorFile, f, graphs, local.Programs)

@@ -11,8 +11,8 @@ import (
 )
 
 // single lays the whole graph into one shard: one stage, nothing local.
-func (pl *plan) single(l *layout.Layout) error {
-	m := pl.v.Model
+func (p *plan) single(l *layout.Layout) error {
+	m := p.v.Model
 	f := newWeightsFile(m, "shard-000.safetensors")
 	g := wholeGraph(m, stageName(0), f.use)
 	st := &manifest.Stage{Shards: []int{0}}
@@ -64,11 +64,11 @@ func wholeGraph(m *Model, name string, use func(*graph.Graph, part) string) *gra
 }
 
 // reference adds the unsharded graph. Small constants stand in it, the others are named as the shards' origins name them.
-func (pl *plan) reference(l *layout.Layout) error {
-	g := wholeGraph(pl.v.Model, "reference", func(g *graph.Graph, p part) string {
-		w := *p.w
-		if !inline(p.w) {
-			w.Data, w.Location, w.Offset, w.Length = nil, unsharded, 0, bytes(p.w)
+func (p *plan) reference(l *layout.Layout) error {
+	g := wholeGraph(p.v.Model, "reference", func(g *graph.Graph, x part) string {
+		w := *x.w
+		if !inline(x.w) {
+			w.Data, w.Location, w.Offset, w.Length = nil, unsharded, 0, bytes(x.w)
 		}
 		g.Weights[w.Name] = &w
 		return w.Name

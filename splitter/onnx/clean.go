@@ -33,7 +33,6 @@ type cleaner struct {
 	alias   map[string]string      // value -> the value that it equals
 	ints    map[string][]graph.Dim // small integer vectors whose elements are known, maybe as symbols
 	flipped map[string]string      // constant matrix -> the matrix that it is the transpose of
-	fresh   int
 }
 
 func clean(m *onnx.Model, s *store) (*net, error) {

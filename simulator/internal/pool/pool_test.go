@@ -2,7 +2,6 @@ package pool
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -194,7 +193,7 @@ func TestNoWorkerIsEverSharedOrUsedAfterClose(t *testing.T) {
 		}
 		for i, w := range all {
 			if w.closings() != 1 {
-				t.Error(fmt.Sprintf("worker %d of %d was closed %d times, want once", i, len(all), w.closings()))
+				t.Errorf("worker %d of %d was closed %d times, want once", i, len(all), w.closings())
 			}
 		}
 	})
