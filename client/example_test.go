@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,11 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	x, err := client.NewTensor("features", make([]float32, 20), 2, 10)
+	nan := float32(math.NaN()) // a missing value
+	x, err := client.NewTensor("features", []float32{
+		59, 2, 32.1, nan, 157, 93.2, nan, 4, 4.8598, 87,
+		48, 1, 21.6, 87, 183, 103.2, 70, 3, 3.8918, 69,
+	}, 2, 10)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -39,7 +44,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(answer.Mode, y)
-	// Output: exact [118.31117 118.31117]
+	// Output: exact [154.097 73.910934]
 }
 
 // A refusal says what is wrong and whether waiting helps.
