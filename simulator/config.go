@@ -12,9 +12,10 @@ import (
 // Limits and defaults of AWS Lambda that the simulator applies. Sizes in bytes
 // are exact, as recorded from AWS.
 const (
-	MaxRequest    = 6291456 // largest synchronous request body
-	MaxEvent      = 1 << 20 // largest asynchronous request body
-	MaxResponse   = 6291556 // largest buffered response body, 6 MiB + 100
+	MaxRequest    = 6291456   // largest synchronous request body
+	MaxEvent      = 1 << 20   // largest asynchronous request body
+	MaxResponse   = 6291556   // largest buffered response body, 6 MiB + 100
+	MaxStream     = 200 << 20 // largest streamed response body
 	DefaultRegion = "us-east-1"
 
 	defaultAccount     = "000000000000"
@@ -23,6 +24,8 @@ const (
 	defaultConcurrency = 1000
 	defaultScalingRate = 1000
 	defaultEventDelay  = time.Minute
+	defaultStreamRate  = 2 << 20
+	streamFree         = 6 << 20 // bytes of a streamed response that go at once
 	defaultMemoryMB    = 128
 	defaultEphemeralMB = 512
 	defaultIdleTimeout = 5 * time.Minute // AWS publishes none; environments live some minutes there
@@ -46,6 +49,7 @@ type Config struct {
 	MaxConcurrency int             // invocations at once over all functions; 1000 if zero, as in a new account
 	ScalingRate    int             // new environments of one function in 10 s; 1000 if zero
 	InitTimeout    time.Duration   // of an environment's first INIT; 10 s if zero, as on demand
+	StreamRate     int             // bytes a second of a streamed response after its first 6 MB; 2 MB if zero
 	EventDelay     time.Duration   // before a failed event is retried, twice that before the second retry; 1 min if zero. Pauses after throttles are in proportion, from 1/60 up to 5 times this
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them

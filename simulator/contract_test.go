@@ -251,7 +251,7 @@ func TestContractOfWhatIsNotServed(t *testing.T) {
 	sim := contractSimulator(t)
 	for _, tc := range []struct{ method, path string }{
 		{"GET", "/"}, {"POST", "/"}, {"PUT", "/bucket/key"}, {"GET", "/2015-03-31/functions/shard-0/invocations"},
-		{"POST", "/2021-11-15/functions/shard-0/response-streaming-invocations"}, {"DELETE", "/2015-03-31/functions/shard-0"},
+		{"GET", "/2021-11-15/functions/shard-0/response-streaming-invocations"}, {"DELETE", "/2015-03-31/functions/shard-0"},
 	} {
 		if r := wire(t, tc.method, sim.Endpoint()+tc.path, nil); r.status != 404 || r.header.Get("X-Amzn-ErrorType") != "UnknownOperationException" {
 			t.Errorf("%s %s: status %d, code %q", tc.method, tc.path, r.status, r.header.Get("X-Amzn-ErrorType"))

@@ -25,50 +25,67 @@ const maxDiscard = 64 << 20
 
 // invoke serves Invoke.
 func (s *Simulator) invoke(w http.ResponseWriter, r *http.Request, id, name string) *apiError {
+	t, failed := s.target(r, id, name)
+	if failed != nil {
+		return failed
+	}
+	switch t.mode {
+	case "DryRun":
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	case "Event":
+		return s.acceptEvent(w, t.function, t.qualifier, t.inv)
+	}
+	result, failed := s.run(t.function, t.version, t.inv)
+	if failed != nil {
+		return failed
+	}
+	writeResult(w, t.version.Number, t.inv.TraceID, result)
+	return nil
+}
+
+// target is what a request to invoke asks for.
+type target struct {
+	mode      string // the invocation type
+	function  *function
+	version   *version
+	qualifier string // as given
+	inv       *sandbox.Invocation
+}
+
+// target reads and checks a request to invoke.
+func (s *Simulator) target(r *http.Request, id, name string) (*target, *apiError) {
 	payload, failed := readPayload(r)
 	if failed != nil {
-		return failed
+		return nil, failed
 	}
-	mode := r.Header.Get("X-Amz-Invocation-Type")
-	if failed := checkHeaders(r.Header, mode); failed != nil {
-		return failed
+	t := &target{mode: r.Header.Get("X-Amz-Invocation-Type")}
+	if failed := checkHeaders(r.Header, t.mode); failed != nil {
+		return nil, failed
 	}
-	f, v, qualifier, failed := s.resolve(r, name)
-	if failed != nil {
-		return failed
+	if t.function, t.version, t.qualifier, failed = s.resolve(r, name); failed != nil {
+		return nil, failed
 	}
 	if err := jsoncheck.Check(payload); err != nil {
 		var e *jsoncheck.Error
 		if !errors.As(err, &e) {
-			return serviceError(err)
+			return nil, serviceError(err)
 		}
-		return notJSON(e.Reason, e.Line, e.Column)
+		return nil, notJSON(e.Reason, e.Line, e.Column)
 	}
-	inv := &sandbox.Invocation{RequestID: id, Payload: payload, Tail: r.Header.Get("X-Amz-Log-Type") == "Tail",
-		FunctionARN: functionARN(s.cfg.Region, s.cfg.Account, f.Name, qualifier), TraceID: r.Header.Get("X-Amzn-Trace-Id")}
-	if inv.ClientContext, failed = clientContext(r.Header.Get("X-Amz-Client-Context")); failed != nil {
-		return failed
+	t.inv = &sandbox.Invocation{RequestID: id, Payload: payload, Tail: r.Header.Get("X-Amz-Log-Type") == "Tail",
+		FunctionARN: functionARN(s.cfg.Region, s.cfg.Account, t.function.Name, t.qualifier), TraceID: r.Header.Get("X-Amzn-Trace-Id")}
+	if t.inv.ClientContext, failed = clientContext(r.Header.Get("X-Amz-Client-Context")); failed != nil {
+		return nil, failed
 	}
-	if inv.TraceID == "" {
+	if t.inv.TraceID == "" {
 		trace, err := s.ids.trace(time.Now())
 		if err != nil {
-			return serviceError(err)
+			return nil, serviceError(err)
 		}
-		inv.TraceID = trace
+		t.inv.TraceID = trace
 	}
-	if mode == "DryRun" {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	if mode == "Event" {
-		return s.acceptEvent(w, f, qualifier, inv)
-	}
-	result, failed := s.run(f, v, inv)
-	if failed != nil {
-		return failed
-	}
-	writeResult(w, v.Number, inv.TraceID, result)
-	return nil
+	return t, nil
 }
 
 // run gives the invocation of a request to an environment. Lambda finishes what

@@ -3,6 +3,7 @@
 package simulator_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,8 @@ func bootstrap(handler string) {
 		lambda.Start(func() (io.Reader, error) {
 			return io.MultiReader(strings.NewReader("half an ans"), brokenReader{}), nil
 		})
+	case "stream":
+		lambda.Start(stream)
 	case "content-type":
 		lambda.Start(func() (io.Reader, error) { return typedReader{strings.NewReader("a,b\n1,2\n")}, nil })
 	case "init-allocate":
@@ -129,6 +132,36 @@ type typedReader struct{ io.Reader }
 
 func (typedReader) ContentType() string          { return "text/csv" }
 func (typedReader) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
+
+// stream answers in parts.
+func stream(c command) (io.Reader, error) {
+	switch c.Do {
+	case "error":
+		return nil, errors.New(c.Arg)
+	case "break":
+		return io.MultiReader(strings.NewReader("half an ans"), brokenReader{}), nil
+	case "exit":
+		return io.MultiReader(strings.NewReader("half"), readerFunc(func() { os.Exit(5) })), nil
+	case "hang":
+		return io.MultiReader(strings.NewReader("half"), readerFunc(func() { time.Sleep(time.Hour) })), nil
+	case "wait": // for the file to be there
+		return typedReader{io.MultiReader(strings.NewReader("first"), readerFunc(func() {
+			for {
+				if _, err := os.Stat(c.Arg); err == nil {
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}), strings.NewReader("second"))}, nil
+	}
+	return typedReader{bytes.NewReader(bytes.Repeat([]byte{0xff, 0, '\n', 0x80}, c.Bytes/4))}, nil
+}
+
+// readerFunc is an empty reader that does something first.
+type readerFunc func()
+
+func (f readerFunc) Read([]byte) (int, error)   { f(); return 0, io.EOF }
+func (readerFunc) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
 
 // byHand speaks the Runtime API without a library, for what none does.
 func byHand(handler string) {

@@ -8,7 +8,10 @@ import (
 	"strings"
 )
 
-const functionsPath = "/2015-03-31/functions/"
+const (
+	functionsPath = "/2015-03-31/functions/"
+	streamingPath = "/2021-11-15/functions/"
+)
 
 // route finds the operation of a request. The escaped path is split before it is
 // unescaped, since a function's ARN may stand in it percent-encoded.
@@ -44,6 +47,9 @@ func (s *Simulator) enter() bool {
 func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) *apiError {
 	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), functionsPath)
 	if !ok {
+		if rest, ok = strings.CutPrefix(r.URL.EscapedPath(), streamingPath); ok {
+			return s.dispatchStreaming(w, r, id, rest)
+		}
 		if s.servesURL(r) {
 			return s.functionURL(w, r, id)
 		}
@@ -69,6 +75,16 @@ func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) 
 		return s.getConfiguration(w, r, name)
 	}
 	return unknownOperation(r)
+}
+
+// dispatchStreaming serves what lies below streamingPath.
+func (s *Simulator) dispatchStreaming(w http.ResponseWriter, r *http.Request, id, rest string) *apiError {
+	escaped, operation, _ := strings.Cut(rest, "/")
+	name, err := url.PathUnescape(escaped)
+	if err != nil || operation != "response-streaming-invocations" || r.Method != http.MethodPost {
+		return unknownOperation(r)
+	}
+	return s.invokeStream(w, r, id, name)
 }
 
 // resolve finds the version that a request names; qualifier is as given, empty

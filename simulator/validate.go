@@ -32,6 +32,7 @@ func (c Config) withDefaults() Config {
 	c.Account = cmp.Or(c.Account, defaultAccount)
 	c.MaxConcurrency = cmp.Or(c.MaxConcurrency, defaultConcurrency)
 	c.ScalingRate = cmp.Or(c.ScalingRate, defaultScalingRate)
+	c.StreamRate = cmp.Or(c.StreamRate, defaultStreamRate)
 	c.EventDelay = cmp.Or(c.EventDelay, defaultEventDelay)
 	c.InitTimeout = cmp.Or(c.InitTimeout, defaultInitTimeout)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
@@ -64,8 +65,8 @@ func (c Config) Validate() error {
 	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 || c.EventDelay < 0 {
 		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v, EventDelay %v: none may be negative", c.MaxConcurrency, c.InitTimeout, c.IdleTimeout, c.EventDelay)
 	}
-	if c.ScalingRate < 0 {
-		fault("ScalingRate %d: want at least 1", c.ScalingRate)
+	if c.ScalingRate < 0 || c.StreamRate < 0 {
+		fault("ScalingRate %d, StreamRate %d: want at least 1", c.ScalingRate, c.StreamRate)
 	}
 	seen := map[string]bool{}
 	reserved := 0

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -26,6 +27,14 @@ type Invocation struct {
 	ClientContext string // JSON in one line, or empty
 	Payload       []byte // valid JSON, handed over as it is
 	Tail          bool   // whether Result.LogTail is wanted
+
+	// Stream, when set, receives the response as it comes, in place of
+	// Result.Body, and up to StreamLimit bytes. Its Write is not called
+	// concurrently and its errors are not heard: the function is to finish even
+	// when no one listens. A process given up may call it a little after Invoke
+	// has returned.
+	Stream      io.Writer
+	StreamLimit int64
 }
 
 // Result is what became of an invocation. Body is the caller's to keep.

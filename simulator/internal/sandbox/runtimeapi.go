@@ -211,18 +211,32 @@ func (a *api) response(w http.ResponseWriter, r *http.Request, id string) {
 	if c == nil {
 		return
 	}
+	if c.inv.Stream != nil {
+		a.stream(w, r, c)
+		return
+	}
 	body, err := readBody(r, MaxResponse, a.lastSize)
 	if errors.Is(err, errTooLarge) {
-		a.settle(c, nil, "", &failure{kind: typeResponseLarge,
-			message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResponse)})
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
-			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
+		a.settleTooLarge(w, c, MaxResponse)
 		return
 	}
 	if err != nil {
 		a.unclaim(w)
 		return
 	}
+	a.complete(w, r, c, body)
+}
+
+// settleTooLarge ends a call whose response exceeds limit.
+func (a *api) settleTooLarge(w http.ResponseWriter, c *call, limit int64) {
+	a.settle(c, nil, "", &failure{kind: typeResponseLarge,
+		message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit)})
+	refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
+}
+
+// complete ends a call whose response has come in whole; the trailers may say
+// that it failed.
+func (a *api) complete(w http.ResponseWriter, r *http.Request, c *call, body []byte) {
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		// The stream broke off inside the function: what was sent is no answer.
 		f := &failure{kind: kind, message: "the function's response stream failed"}

@@ -1,0 +1,157 @@
+//go:build unix
+
+package simulator_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/shardwise/shardwise/simulator"
+)
+
+// openStream begins a streamed invocation.
+func openStream(t *testing.T, c *awslambda.Client, name string, event command) *awslambda.InvokeWithResponseStreamOutput {
+	t.Helper()
+	payload, err := json.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.InvokeWithResponseStream(context.Background(), &awslambda.InvokeWithResponseStreamInput{FunctionName: &name, Payload: payload,
+		LogType: types.LogTypeTail})
+	if err != nil {
+		t.Fatalf("stream %s: %v", name, err)
+	}
+	t.Cleanup(func() { _ = out.GetStream().Close() })
+	return out
+}
+
+// readStream reads to the end and returns what came, and the last event.
+func readStream(t *testing.T, out *awslambda.InvokeWithResponseStreamOutput) ([]byte, *types.InvokeWithResponseStreamCompleteEvent) {
+	t.Helper()
+	var body []byte
+	var complete *types.InvokeWithResponseStreamCompleteEvent
+	for event := range out.GetStream().Events() {
+		switch e := event.(type) {
+		case *types.InvokeWithResponseStreamResponseEventMemberPayloadChunk:
+			body = append(body, e.Value.Payload...)
+		case *types.InvokeWithResponseStreamResponseEventMemberInvokeComplete:
+			complete = &e.Value
+		default:
+			t.Errorf("event %T", e)
+		}
+	}
+	if err := out.GetStream().Err(); err != nil || complete == nil {
+		t.Fatalf("the stream ended with %v and without InvokeComplete: %v", err, complete == nil)
+	}
+	return body, complete
+}
+
+func TestAStreamCarriesTheFunctionsBytesBeyondTheBufferedLimit(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream"), fn(t, "echo", "echo")}, StreamRate: 1 << 30})
+	for _, size := range []int{0, 4, 1 << 20, 9 << 20} {
+		out := openStream(t, c, "f", command{Bytes: size})
+		body, complete := readStream(t, out)
+		if out.StatusCode != 200 || *out.ExecutedVersion != "$LATEST" || *out.ResponseStreamContentType != "application/vnd.amazon.eventstream" {
+			t.Errorf("status %d, version %v, content type %v", out.StatusCode, *out.ExecutedVersion, *out.ResponseStreamContentType)
+		}
+		if complete.ErrorCode != nil || complete.ErrorDetails != nil || !bytes.Equal(body, bytes.Repeat([]byte{0xff, 0, '\n', 0x80}, size/4)) {
+			t.Errorf("%d bytes: %d came, error %v %v", size, len(body), complete.ErrorCode, complete.ErrorDetails)
+		}
+		log, err := base64.StdEncoding.DecodeString(*complete.LogResult)
+		if err != nil || !strings.HasPrefix(string(log), "START RequestId: ") || !strings.Contains(string(log), "REPORT RequestId: ") {
+			t.Errorf("log %q, %v", log, err)
+		}
+	}
+	if body, complete := readStream(t, openStream(t, c, "echo", command{Do: "x"})); complete.ErrorCode != nil || !bytes.Contains(body, []byte(`"Do":"x"`)) {
+		t.Errorf("a function that does not stream: %s, %v", body, complete.ErrorCode)
+	}
+}
+
+func TestAStreamIsPassedOnWhileTheFunctionWrites(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream")}})
+	mark := filepath.Join(t.TempDir(), "mark")
+	out := openStream(t, c, "f", command{Do: "wait", Arg: mark})
+	first, ok := (<-out.GetStream().Events()).(*types.InvokeWithResponseStreamResponseEventMemberPayloadChunk)
+	if !ok || string(first.Value.Payload) != "first" {
+		t.Fatalf("first event %v", first)
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil { // only now may the function go on
+		t.Fatal(err)
+	}
+	if body, complete := readStream(t, out); string(body) != "second" || complete.ErrorCode != nil {
+		t.Errorf("then came %q, error %v", body, complete.ErrorCode)
+	}
+}
+
+func TestAStreamThatFailsEndsWithTheErrorInItsLastEvent(t *testing.T) {
+	t.Parallel()
+	f := fn(t, "f", "stream")
+	f.Timeout = 2 * time.Second
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{f}})
+	for _, tc := range []struct{ do, body, details string }{
+		{"error", "", `{"errorMessage":"x","errorType":"errorString"}`},
+		{"break", "half an ans", `{"errorMessage":"the reader broke","errorType":"errorString"}`},
+		{"exit", "half", `Error: Runtime exited with error: exit status 5"}`},
+		{"hang", "half", `Error: Task timed out after 2.00 seconds"}`},
+	} {
+		body, complete := readStream(t, openStream(t, c, "f", command{Do: tc.do, Arg: "x"}))
+		if tc.do == "exit" && len(body) == 0 {
+			tc.body = "" // what a process wrote last may go with it
+		}
+		if string(body) != tc.body || complete.ErrorCode == nil || *complete.ErrorCode != "Unhandled" || !strings.HasSuffix(*complete.ErrorDetails, tc.details) {
+			t.Errorf("%s: %q and %v %v, want %q and %s", tc.do, body, complete.ErrorCode, complete.ErrorDetails, tc.body, tc.details)
+		}
+	}
+}
+
+func TestAStreamIsRefusedLikeAnInvocation(t *testing.T) {
+	t.Parallel()
+	busy := fn(t, "busy", "stream")
+	busy.ReservedConcurrency = new(0)
+	sim, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream"), busy}})
+	var throttle *types.TooManyRequestsException
+	name := "busy"
+	if _, err := c.InvokeWithResponseStream(context.Background(), &awslambda.InvokeWithResponseStreamInput{FunctionName: &name}); !errors.As(err, &throttle) {
+		t.Errorf("a throttled stream: %v", err)
+	}
+	for _, tc := range []struct {
+		name, body, mode string
+		status           int
+	}{{"none", "", "", 404}, {"f", "{", "", 400}, {"f", "", "Event", 400}, {"f", "", "DryRun", 204}, {"f:9", "", "", 404}} {
+		r := wire(t, "POST", sim.Endpoint()+"/2021-11-15/functions/"+tc.name+"/response-streaming-invocations", strings.NewReader(tc.body),
+			"X-Amz-Invocation-Type", tc.mode)
+		if r.status != tc.status {
+			t.Errorf("%+v: status %d, %s", tc, r.status, r.body)
+		}
+	}
+}
+
+func TestAClientThatLeavesAStreamDoesNotStopTheFunction(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream")}})
+	mark := filepath.Join(t.TempDir(), "mark")
+	out := openStream(t, c, "f", command{Do: "wait", Arg: mark})
+	<-out.GetStream().Events()
+	if err := out.GetStream().Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if body, complete := readStream(t, openStream(t, c, "f", command{Bytes: 4})); len(body) != 4 || complete.ErrorCode != nil {
+		t.Errorf("the next stream: %q, %v", body, complete.ErrorCode)
+	}
+}
