@@ -40,8 +40,9 @@ func (d double) Infer(_ context.Context, in *oip.Request) (*oip.Response, error)
 		return nil, &shard.Error{Op: "check inputs", Kind: shard.BadInput, Message: fmt.Sprintf("input \"x\": found %v", x)}
 	}
 	y := tensor.New(tensor.F32, x.Shape()...)
+	dst := tensor.Of[float32](y)
 	for i, v := range tensor.Of[float32](x) {
-		tensor.Of[float32](y)[i] = 2 * v
+		dst[i] = 2 * v
 	}
 	r := &oip.Response{Model: "double", Version: "4 b", ID: in.ID, Mode: "exact", Names: in.Outputs,
 		Outputs: tensor.Named{"y": y, "half": tensor.New(tensor.F16, 1), "wide": tensor.New(tensor.U8, d.rows)}}

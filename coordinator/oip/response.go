@@ -25,7 +25,15 @@ func Encode(r *Response) ([]byte, error) {
 
 // encode writes the JSON; outputs for which binary is true have their size in place of their data.
 func encode(r *Response, binary func(name string) bool) ([]byte, error) {
-	b := append(make([]byte, 0, 512+8*r.Outputs.Bytes()), `{"model_name":`...)
+	size := 512
+	for _, name := range r.Names {
+		if t := r.Outputs[name]; binary(name) {
+			size += binarySize(t) + 256
+		} else {
+			size += 3*len(t.Bytes()) + 256 // a FP32 takes some ten characters
+		}
+	}
+	b := append(make([]byte, 0, min(size, wire.MaxReply)), `{"model_name":`...)
 	b = wire.AppendString(b, r.Model)
 	b = wire.AppendString(append(b, `,"model_version":`...), r.Version)
 	if r.ID != "" {
