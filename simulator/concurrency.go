@@ -9,12 +9,13 @@ import "sync"
 // what the account has left.
 type concurrency struct {
 	mu       sync.Mutex
-	shared   int            // invocations that functions without a reserve may yet start
-	reserved map[string]int // the same for each function with one
+	running  map[string]int // invocations of each function
+	reserved map[string]int // the limit of each function that has one
+	shared   int            // invocations that functions without a reserve may yet start; below zero after a reserve was made while they ran
 }
 
 func newConcurrency(c Config) *concurrency {
-	l := &concurrency{shared: c.MaxConcurrency, reserved: map[string]int{}}
+	l := &concurrency{shared: c.MaxConcurrency, reserved: map[string]int{}, running: map[string]int{}}
 	for _, f := range c.Functions {
 		if f.ReservedConcurrency != nil {
 			l.reserved[f.Name] = *f.ReservedConcurrency
@@ -28,17 +29,17 @@ func newConcurrency(c Config) *concurrency {
 func (l *concurrency) enter(name string) *apiError {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if left, ok := l.reserved[name]; ok {
-		if left == 0 {
+	if limit, ok := l.reserved[name]; ok {
+		if l.running[name] >= limit {
 			return throttled(reasonReserved)
 		}
-		l.reserved[name] = left - 1
-		return nil
+	} else {
+		if l.shared <= 0 {
+			return throttled(reasonAccount)
+		}
+		l.shared--
 	}
-	if l.shared <= 0 {
-		return throttled(reasonAccount)
-	}
-	l.shared--
+	l.running[name]++
 	return nil
 }
 
@@ -46,9 +47,51 @@ func (l *concurrency) enter(name string) *apiError {
 func (l *concurrency) leave(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if left, ok := l.reserved[name]; ok {
-		l.reserved[name] = left + 1
-		return
+	l.running[name]--
+	if _, ok := l.reserved[name]; !ok {
+		l.shared++
 	}
-	l.shared++
+}
+
+// limit returns what is reserved for the function; ok is false when nothing is.
+func (l *concurrency) limit(name string) (n int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok = l.reserved[name]
+	return n, ok
+}
+
+// reserve sets aside n invocations for the function. It reports false, and
+// changes nothing, when the account of that size in all has not so many left.
+func (l *concurrency) reserve(name string, n, account int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	total := n
+	for other, limit := range l.reserved {
+		if other != name {
+			total += limit
+		}
+	}
+	if total > account {
+		return false
+	}
+	l.free(name)
+	l.reserved[name] = n
+	l.shared += l.running[name] - n // its invocations no longer count among the shared ones
+	return true
+}
+
+// unreserve gives back what was set aside.
+func (l *concurrency) unreserve(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.free(name)
+}
+
+// free makes the function one of those that share; l.mu is held.
+func (l *concurrency) free(name string) {
+	if limit, ok := l.reserved[name]; ok {
+		delete(l.reserved, name)
+		l.shared += limit - l.running[name]
+	}
 }

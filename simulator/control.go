@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -36,8 +35,8 @@ type variables struct{ Variables map[string]string }
 func (s *Simulator) describe(f *function, v *version, qualifier string) configuration {
 	c := configuration{
 		FunctionName: f.Name, FunctionArn: functionARN(s.cfg.Region, s.cfg.Account, f.Name, qualifier),
-		Runtime: "provided.al2023", Handler: v.Handler, Version: v.Number, MemorySize: f.MemoryMB,
-		Timeout:     int((f.Timeout + time.Second - 1) / time.Second),
+		Runtime: "provided.al2023", Handler: v.Handler, Version: v.Number, MemorySize: v.spec.MemoryMB,
+		Timeout:     int((v.spec.Timeout + time.Second - 1) / time.Second),
 		PackageType: "Zip", Architectures: []string{architecture()}, State: "Active", LastUpdateStatus: "Successful",
 	}
 	c.EphemeralStorage.Size = f.EphemeralMB
@@ -68,8 +67,8 @@ func (s *Simulator) getFunction(w http.ResponseWriter, r *http.Request, name str
 		return failed
 	}
 	answer := map[string]any{"Configuration": s.describe(f, v, qualifier)}
-	if f.ReservedConcurrency != nil {
-		answer["Concurrency"] = map[string]int{"ReservedConcurrentExecutions": *f.ReservedConcurrency}
+	if reserved := s.reservedFor(f); len(reserved) > 0 {
+		answer["Concurrency"] = reserved
 	}
 	return writeJSON(w, answer)
 }
@@ -77,33 +76,15 @@ func (s *Simulator) getFunction(w http.ResponseWriter, r *http.Request, name str
 // listFunctions answers ListFunctions, by name, in pages of at most 50.
 func (s *Simulator) listFunctions(w http.ResponseWriter, r *http.Request) *apiError {
 	query := r.URL.Query()
-	limit := 50
-	if text := query.Get("MaxItems"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 10000 {
-			return validationError("1 validation error detected: Value '%s' at 'maxItems' failed to satisfy constraint: "+
-				"Member must have value between 1 and 10000", text)
-		}
-		limit = min(limit, n)
+	names, next, failed := paginate(query, slices.Sorted(maps.Keys(s.functions)))
+	if failed != nil {
+		return failed
 	}
-	names := slices.Sorted(maps.Keys(s.functions))
-	if marker := query.Get("Marker"); marker != "" {
-		at, found := slices.BinarySearch(names, marker)
-		if !found {
-			return invalidParameter("Invalid value for pagination token: %s", marker)
-		}
-		names = names[at:]
-	}
-	var page struct {
+	page := struct {
 		Functions  []configuration
 		NextMarker string `json:",omitempty"`
-	}
-	page.Functions = []configuration{}
-	for i, name := range names {
-		if i == limit {
-			page.NextMarker = name
-			break
-		}
+	}{Functions: []configuration{}, NextMarker: next}
+	for _, name := range names {
 		f := s.functions[name]
 		page.Functions = append(page.Functions, s.describe(f, f.lookup(latest), ""))
 		if query.Get("FunctionVersion") == "ALL" {

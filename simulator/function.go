@@ -4,8 +4,11 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +20,16 @@ import (
 
 // function is a configured function with its versions, ready to be invoked.
 type function struct {
-	Function
+	Function // as it was at the start
+
+	rate     *scaling.Rate // of new environments
+	made     atomic.Int64  // environments so far
+	updating sync.Mutex    // held while a new $LATEST is made
+
+	mu       sync.RWMutex
 	versions map[string]*version
+	retired  []*version // former $LATEST, which may yet serve invocations
+	closed   bool
 }
 
 // version is one version of a function with its environments.
@@ -36,13 +47,38 @@ func (f *function) lookup(qualifier string) *version {
 	if number, ok := f.Aliases[qualifier]; ok {
 		qualifier = number
 	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	return f.versions[qualifier]
+}
+
+// replace puts another version in the place of one with the same number, whose
+// environments end when they are idle. It reports false, and does nothing, when
+// the simulator is closing.
+func (f *function) replace(v *version) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return false
+	}
+	old := f.versions[v.Number]
+	f.versions[v.Number] = v
+	f.retired = append(f.retired, old)
+	old.pool.Retire()
+	return true
+}
+
+// close returns every version that there is or was, and allows no other.
+func (f *function) close() []*version {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	return append(slices.Collect(maps.Values(f.versions)), f.retired...)
 }
 
 // install lays out a function's versions below the simulator's directory.
 func (s *Simulator) install(cfg Config, f Function) (*function, error) {
-	fn := &function{Function: f, versions: map[string]*version{}}
-	rate := scaling.New(cfg.ScalingRate)
+	fn := &function{Function: f, versions: map[string]*version{}, rate: scaling.New(cfg.ScalingRate)}
 	for _, v := range f.published() {
 		root := filepath.Join(s.dir.Path(), "task", fmt.Sprintf("%s.%s", f.Name, strings.TrimPrefix(v.Number, "$")))
 		files := make([]tasktree.File, len(v.Files))
@@ -52,27 +88,32 @@ func (s *Simulator) install(cfg Config, f Function) (*function, error) {
 		if err := tasktree.Lay(root, files); err != nil {
 			return nil, fmt.Errorf("install function %s:%s: %w", f.Name, v.Number, err)
 		}
-		spec := &sandbox.Spec{
-			Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
-			Environ: environ(cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: cfg.InitTimeout,
-			Freeze: !cfg.NoFreeze, Unlimited: cfg.NoMemoryLimit,
-			Process: s.guard.Attr, Log: logSink(cfg.Log), Grace: sigtermGrace,
-		}
-		fn.versions[v.Number] = &version{Version: v, spec: spec, pool: pool.New(cfg.IdleTimeout, s.environments(spec, rate), s.background)}
+		fn.versions[v.Number] = s.newVersion(fn, f, v, root)
 	}
 	return fn, nil
 }
 
+// newVersion makes a version of fn that is configured as f and v say, without
+// environments yet.
+func (s *Simulator) newVersion(fn *function, f Function, v Version, root string) *version {
+	spec := &sandbox.Spec{
+		Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
+		Environ: environ(s.cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: s.cfg.InitTimeout,
+		Freeze: !s.cfg.NoFreeze, Unlimited: s.cfg.NoMemoryLimit,
+		Process: s.guard.Attr, Log: logSink(s.cfg.Log), Grace: sigtermGrace,
+	}
+	return &version{Version: v, spec: spec, pool: pool.New(s.cfg.IdleTimeout, s.environments(fn, spec), s.background)}
+}
+
 // environments returns the maker of a version's environments. It makes no more
 // than the function may get, and then returns the throttle.
-func (s *Simulator) environments(spec *sandbox.Spec, rate *scaling.Rate) func() (*sandbox.Environment, error) {
-	var made atomic.Int64
+func (s *Simulator) environments(fn *function, spec *sandbox.Spec) func() (*sandbox.Environment, error) {
 	version := strings.TrimPrefix(spec.Version, "$")
 	return func() (*sandbox.Environment, error) {
-		if !rate.Take() {
+		if !fn.rate.Take() {
 			return nil, throttled(reasonAccount)
 		}
-		n := made.Add(1)
+		n := fn.made.Add(1)
 		id, err := s.ids.hex(16)
 		if err != nil {
 			return nil, err

@@ -145,16 +145,19 @@ func stream(c command) (io.Reader, error) {
 	case "hang":
 		return io.MultiReader(strings.NewReader("half"), readerFunc(func() { time.Sleep(time.Hour) })), nil
 	case "wait": // for the file to be there
-		return typedReader{io.MultiReader(strings.NewReader("first"), readerFunc(func() {
-			for {
-				if _, err := os.Stat(c.Arg); err == nil {
-					return
-				}
-				time.Sleep(time.Millisecond)
-			}
-		}), strings.NewReader("second"))}, nil
+		return typedReader{io.MultiReader(strings.NewReader("first"), readerFunc(func() { awaitFile(c.Arg) }), strings.NewReader("second"))}, nil
 	}
 	return typedReader{bytes.NewReader(bytes.Repeat([]byte{0xff, 0, '\n', 0x80}, c.Bytes/4))}, nil
+}
+
+// awaitFile returns once there is such a file.
+func awaitFile(path string) {
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // readerFunc is an empty reader that does something first.
@@ -279,6 +282,11 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 				time.Sleep(time.Millisecond)
 			}
 		}()
+	case "wait": // for the file to be there
+		if err := os.WriteFile(c.Arg+".begun", []byte("."), 0o600); err != nil {
+			return nil, err
+		}
+		awaitFile(c.Arg)
 	case "flood":
 		for {
 			fmt.Fprintln(os.Stderr, strings.Repeat("flood ", 100))

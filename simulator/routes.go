@@ -8,11 +8,6 @@ import (
 	"strings"
 )
 
-const (
-	functionsPath = "/2015-03-31/functions/"
-	streamingPath = "/2021-11-15/functions/"
-)
-
 // route finds the operation of a request. The escaped path is split before it is
 // unescaped, since a function's ARN may stand in it percent-encoded.
 func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
@@ -43,48 +38,64 @@ func (s *Simulator) enter() bool {
 	return true
 }
 
+// call is an operation as it stands in a request: method, date of the API and
+// what follows the function's name in the path.
+type call struct{ method, date, operation string }
+
 // dispatch serves the request or returns the error to be written.
 func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) *apiError {
-	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), functionsPath)
-	if !ok {
-		if rest, ok = strings.CutPrefix(r.URL.EscapedPath(), streamingPath); ok {
-			return s.dispatchStreaming(w, r, id, rest)
-		}
-		if s.servesURL(r) {
-			return s.functionURL(w, r, id)
-		}
-		if r.URL.Path == functionsPath[:len(functionsPath)-1] && r.Method == http.MethodGet {
-			return s.listFunctions(w, r)
-		}
+	if s.servesURL(r) {
+		return s.functionURL(w, r, id)
+	}
+	date, rest, ok := strings.Cut(r.URL.EscapedPath(), "/functions")
+	if !ok || rest != "" && rest[0] != '/' {
 		return unknownOperation(r)
 	}
-	if rest == "" && r.Method == http.MethodGet {
+	if rest == "" || rest == "/" {
+		if r.Method != http.MethodGet || date != "/2015-03-31" {
+			return unknownOperation(r)
+		}
 		return s.listFunctions(w, r)
 	}
-	escaped, operation, _ := strings.Cut(rest, "/")
+	escaped, operation, _ := strings.Cut(rest[1:], "/")
 	name, err := url.PathUnescape(escaped)
 	if err != nil {
 		return validationError("1 validation error detected: Value '%s' at 'functionName' is not percent-encoded correctly", escaped)
 	}
-	switch {
-	case operation == "invocations" && r.Method == http.MethodPost:
+	c := call{r.Method, date, operation}
+	switch c {
+	case call{http.MethodPost, "/2015-03-31", "invocations"}:
 		return s.invoke(w, r, id, name)
-	case operation == "" && r.Method == http.MethodGet:
-		return s.getFunction(w, r, name)
-	case operation == "configuration" && r.Method == http.MethodGet:
-		return s.getConfiguration(w, r, name)
+	case call{http.MethodPost, "/2021-11-15", "response-streaming-invocations"}:
+		return s.invokeStream(w, r, id, name)
 	}
-	return unknownOperation(r)
+	return s.control(w, r, c, name)
 }
 
-// dispatchStreaming serves what lies below streamingPath.
-func (s *Simulator) dispatchStreaming(w http.ResponseWriter, r *http.Request, id, rest string) *apiError {
-	escaped, operation, _ := strings.Cut(rest, "/")
-	name, err := url.PathUnescape(escaped)
-	if err != nil || operation != "response-streaming-invocations" || r.Method != http.MethodPost {
-		return unknownOperation(r)
+// control serves the operations that look at a function or change it.
+func (s *Simulator) control(w http.ResponseWriter, r *http.Request, c call, name string) *apiError {
+	switch c {
+	case call{http.MethodGet, "/2015-03-31", ""}:
+		return s.getFunction(w, r, name)
+	case call{http.MethodGet, "/2015-03-31", "configuration"}:
+		return s.getConfiguration(w, r, name)
+	case call{http.MethodPut, "/2015-03-31", "configuration"}:
+		return s.updateConfiguration(w, r, name)
+	case call{http.MethodGet, "/2015-03-31", "aliases"}:
+		return s.listAliases(w, r, name)
+	case call{http.MethodGet, "/2015-03-31", "versions"}:
+		return s.listVersions(w, r, name)
+	case call{http.MethodPut, "/2017-10-31", "concurrency"}:
+		return s.putConcurrency(w, r, name)
+	case call{http.MethodDelete, "/2017-10-31", "concurrency"}:
+		return s.deleteConcurrency(w, r, name)
+	case call{http.MethodGet, "/2019-09-30", "concurrency"}:
+		return s.getConcurrency(w, r, name)
 	}
-	return s.invokeStream(w, r, id, name)
+	if alias, ok := strings.CutPrefix(c.operation, "aliases/"); ok && c.method == http.MethodGet && c.date == "/2015-03-31" {
+		return s.getAlias(w, r, name, alias)
+	}
+	return unknownOperation(r)
 }
 
 // resolve finds the version that a request names; qualifier is as given, empty

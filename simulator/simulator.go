@@ -164,7 +164,7 @@ func (s *Simulator) Close() error {
 		s.events.Stop()
 		var pools sync.WaitGroup
 		for _, f := range s.functions {
-			for _, v := range f.versions {
+			for _, v := range f.close() {
 				pools.Go(func() {
 					if err := v.pool.Close(); err != nil {
 						s.background(err)

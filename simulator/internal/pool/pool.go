@@ -33,6 +33,7 @@ type Pool[W Worker] struct {
 
 	mu      sync.Mutex
 	closed  bool
+	retired bool
 	periods uint64         // idle periods begun so far
 	idle    []idle[W]      // oldest first; the last is used next
 	all     map[W]struct{} // idle and busy
@@ -87,6 +88,10 @@ func (p *Pool[W]) Release(w W) {
 	if p.closed {
 		return // Close has it in hand
 	}
+	if p.retired {
+		p.end(w)
+		return
+	}
 	p.periods++
 	period := p.periods
 	p.idle = append(p.idle, idle[W]{w, period, time.AfterFunc(p.idleAfter, func() { p.reap(period) })})
@@ -111,6 +116,32 @@ func (p *Pool[W]) reap(period uint64) {
 		return
 	}
 	p.mu.Unlock()
+}
+
+// Retire closes the idle workers, and the others as they are released. It does
+// not wait. Acquire still works, for a caller that found the pool before.
+func (p *Pool[W]) Retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.retired = true
+	for _, e := range p.idle {
+		e.timer.Stop() // should it fire all the same, reap no longer finds the worker
+		p.end(e.w)
+	}
+	p.idle = nil
+}
+
+// end closes a worker of a pool that is not closed; p.mu is held.
+func (p *Pool[W]) end(w W) {
+	delete(p.all, w)
+	p.closing.Go(func() {
+		if err := w.Close(); err != nil {
+			p.failed(err)
+		}
+	})
 }
 
 // Size returns the number of workers, idle ones included.

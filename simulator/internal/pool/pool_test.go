@@ -113,6 +113,38 @@ func TestAWorkerIdleForTooLongIsClosedAndABusyOneIsNot(t *testing.T) {
 	})
 }
 
+func TestARetiredPoolClosesWhatIsIdleAndTheRestWhenItIsReleased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mk, _ := count()
+		p := New(time.Minute, mk, noFault(t))
+		busy, free, held := must(t, p), must(t, p), must(t, p)
+		p.Release(free)
+		p.Retire()
+		p.Retire()
+		synctest.Wait()
+		if free.closings() != 1 || busy.closings() != 0 || p.Size() != 2 {
+			t.Errorf("idle closed %d times, busy %d, size %d; want 1, 0, 2", free.closings(), busy.closings(), p.Size())
+		}
+		late := must(t, p) // its caller found the pool before
+		p.Release(busy)
+		p.Release(late)
+		synctest.Wait()
+		if busy.closings() != 1 || late.closings() != 1 || p.Size() != 1 {
+			t.Errorf("released: closed %d and %d times, size %d; want 1, 1, 1", busy.closings(), late.closings(), p.Size())
+		}
+		if err := p.Close(); err != nil || held.closings() != 1 {
+			t.Errorf("Close: %v, the last closed %d times", err, held.closings())
+		}
+		p.Retire()
+		p.Release(held)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if free.closings()+busy.closings()+late.closings()+held.closings() != 4 {
+			t.Error("a worker was closed twice")
+		}
+	})
+}
+
 func TestReapingReportsAFailedClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fault := errors.New("stuck")
