@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,39 +11,43 @@ import (
 
 // fakeProcess holds memory that grows while it is asked.
 type fakeProcess struct {
-	held   int64
-	gone   bool
-	looks  int
-	killed int
+	gone                bool
+	held, looks, killed atomic.Int64 // the meter looks from a timer's goroutine
 }
 
-func (p *fakeProcess) read() (int64, bool) { p.looks++; return p.held, !p.gone }
-func (p *fakeProcess) kill()               { p.killed++ }
+func holding(bytes int64) *fakeProcess {
+	p := &fakeProcess{}
+	p.held.Store(bytes)
+	return p
+}
+
+func (p *fakeProcess) read() (int64, bool) { p.looks.Add(1); return p.held.Load(), !p.gone }
+func (p *fakeProcess) kill()               { p.killed.Add(1) }
 
 func TestAProcessOverItsLimitIsKilledOnceAndRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &fakeProcess{held: 50 << 20}
+		p := holding(50 << 20)
 		m := newMeter(100<<20, p.read, p.kill)
 		m.resume()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if p.killed != 0 || p.looks < 10 {
-			t.Fatalf("killed %d times after %d looks, want no kill and at least 10 looks", p.killed, p.looks)
+		if p.killed.Load() != 0 || p.looks.Load() < 10 {
+			t.Fatalf("killed %d times after %d looks, want no kill and at least 10 looks", p.killed.Load(), p.looks.Load())
 		}
-		p.held = 101 << 20
+		p.held.Store(101 << 20)
 		time.Sleep(longestLook)
 		synctest.Wait()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if p.killed != 1 || !m.pause() || m.measure() != 101<<20 {
-			t.Errorf("killed %d times, over %v, most %d; want 1, true, %d", p.killed, m.pause(), m.measure(), 101<<20)
+		if p.killed.Load() != 1 || !m.pause() || m.measure() != 101<<20 {
+			t.Errorf("killed %d times, over %v, most %d; want 1, true, %d", p.killed.Load(), m.pause(), m.measure(), 101<<20)
 		}
 	})
 }
 
 func TestManyShortInvocationsAreLookedAtSeldomButSurely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &fakeProcess{held: 20 << 20}
+		p := holding(20 << 20)
 		m := newMeter(128<<20, p.read, p.kill)
 		for range 1000 {
 			m.resume()
@@ -52,10 +57,10 @@ func TestManyShortInvocationsAreLookedAtSeldomButSurely(t *testing.T) {
 			}
 			time.Sleep(time.Second) // rest does not count
 		}
-		if p.looks < 3 || p.looks > 8 {
-			t.Errorf("%d looks in 100 ms of work at 108 MB from the limit, want 3 to 8", p.looks)
+		if p.looks.Load() < 3 || p.looks.Load() > 8 {
+			t.Errorf("%d looks in 100 ms of work at 108 MB from the limit, want 3 to 8", p.looks.Load())
 		}
-		p.held = 129 << 20
+		p.held.Store(129 << 20)
 		for n := 0; ; n++ {
 			m.resume()
 			time.Sleep(100 * time.Microsecond)
@@ -66,39 +71,39 @@ func TestManyShortInvocationsAreLookedAtSeldomButSurely(t *testing.T) {
 				t.Fatal("an overrun was never found")
 			}
 		}
-		if p.killed != 1 {
-			t.Errorf("killed %d times, want once", p.killed)
+		if p.killed.Load() != 1 {
+			t.Errorf("killed %d times, want once", p.killed.Load())
 		}
 	})
 }
 
 func TestAnOverrunMeasuredAtRestEndsTheNextWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &fakeProcess{held: 200 << 20}
+		p := holding(200 << 20)
 		m := newMeter(128<<20, p.read, p.kill)
-		if m.measure() != 200<<20 || p.killed != 0 {
-			t.Errorf("at rest: most %d, killed %d times; want %d, 0", m.measure(), p.killed, 200<<20)
+		if m.measure() != 200<<20 || p.killed.Load() != 0 {
+			t.Errorf("at rest: most %d, killed %d times; want %d, 0", m.measure(), p.killed.Load(), 200<<20)
 		}
 		m.resume()
 		synctest.Wait()
-		if !m.pause() || p.killed != 1 {
-			t.Errorf("at work: killed %d times, want once", p.killed)
+		if !m.pause() || p.killed.Load() != 1 {
+			t.Errorf("at work: killed %d times, want once", p.killed.Load())
 		}
 	})
 }
 
 func TestAProcessThatEndedOrHasNoLimitIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for name, p := range map[string]*fakeProcess{"no limit": {held: 1 << 40}, "gone": {held: 1 << 40, gone: true}} {
+		for name, p := range map[string]*fakeProcess{"no limit": holding(1 << 40), "gone": holding(1 << 40)} {
 			limit := int64(0)
-			if p.gone {
+			if p.gone = name == "gone"; p.gone {
 				limit = 1
 			}
 			m := newMeter(limit, p.read, p.kill)
 			m.resume()
 			time.Sleep(time.Second)
-			if over := m.pause(); over || p.killed != 0 {
-				t.Errorf("%s: over %v, killed %d times", name, over, p.killed)
+			if over := m.pause(); over || p.killed.Load() != 0 {
+				t.Errorf("%s: over %v, killed %d times", name, over, p.killed.Load())
 			}
 		}
 	})
