@@ -55,7 +55,7 @@ type Config struct {
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them
 	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
 	NoFreeze       bool            // let processes run on between invocations; Lambda freezes them, and so does the simulator if false
-	NoMemoryLimit  bool            // let processes hold more than MemoryMB, as those with a race detector do; otherwise they are killed (on Linux)
+	MemoryLimit    bool            // kill processes that hold more than MemoryMB, as Lambda does (on Linux only)
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 
@@ -67,7 +67,7 @@ type Function struct {
 	Env     map[string]string
 	Files   []File // laid out read-only as the task root, LAMBDA_TASK_ROOT
 
-	MemoryMB    int           // 128..10240, told to the function and its limit; 128 if zero
+	MemoryMB    int           // 128..10240, told to the function; its limit under Config.MemoryLimit; 128 if zero
 	Timeout     time.Duration // at most 900 s; 3 s if zero, as on Lambda. Finer than a second is allowed here
 	EphemeralMB int           // 512..10240, told to clients; 512 if zero
 

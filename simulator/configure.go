@@ -50,12 +50,8 @@ func (s *Simulator) updateConfiguration(w http.ResponseWriter, r *http.Request, 
 	if failed != nil {
 		return failed
 	}
-	var change struct {
-		Handler             *string
-		MemorySize, Timeout *int
-		Environment         *struct{ Variables map[string]string }
-	}
-	if failed := readFields(r, &change); failed != nil {
+	var c change
+	if failed := readFields(r, &c); failed != nil {
 		return failed
 	}
 	f.updating.Lock()
@@ -63,32 +59,46 @@ func (s *Simulator) updateConfiguration(w http.ResponseWriter, r *http.Request, 
 	old := f.lookup(latest)
 	next := f.Function
 	next.Handler, next.Env, next.MemoryMB, next.Timeout = old.Handler, old.Env, old.spec.MemoryMB, old.spec.Timeout
-	if change.Handler != nil {
-		next.Handler = *change.Handler
-	}
-	if change.MemorySize != nil {
-		next.MemoryMB = *change.MemorySize
-	}
-	if change.Timeout != nil {
-		if *change.Timeout < 1 || *change.Timeout > int(maxTimeout/time.Second) {
-			return invalidParameter("Timeout %d: want 1 to %d seconds", *change.Timeout, maxTimeout/time.Second)
-		}
-		next.Timeout = time.Duration(*change.Timeout) * time.Second
-	}
-	if change.Environment != nil {
-		next.Env = change.Environment.Variables
-	}
-	if next.Handler == "" {
-		return invalidParameter("Handler must not be empty")
-	}
-	if err := errors.Join(next.faults()...); err != nil {
-		return invalidParameter("The simulator cannot apply the request: %v", err)
+	if failed := c.apply(&next); failed != nil {
+		return failed
 	}
 	v := s.newVersion(f, next, next.published()[0], old.spec.Root)
 	if !f.replace(v) {
 		panic(http.ErrAbortHandler) // the simulator is closing
 	}
 	return writeJSON(w, s.describe(f, v, ""))
+}
+
+// change is what UpdateFunctionConfiguration may change; nil leaves as it is.
+type change struct {
+	Handler             *string
+	MemorySize, Timeout *int
+	Environment         *struct{ Variables map[string]string }
+}
+
+// apply changes f, or returns why Lambda would refuse; f is then of no use.
+func (c change) apply(f *Function) *apiError {
+	if c.Handler != nil {
+		if f.Handler = *c.Handler; f.Handler == "" {
+			return invalidParameter("Handler must not be empty")
+		}
+	}
+	if c.MemorySize != nil {
+		f.MemoryMB = *c.MemorySize
+	}
+	if c.Timeout != nil {
+		if *c.Timeout < 1 || *c.Timeout > int(maxTimeout/time.Second) {
+			return invalidParameter("Timeout %d: want 1 to %d seconds", *c.Timeout, maxTimeout/time.Second)
+		}
+		f.Timeout = time.Duration(*c.Timeout) * time.Second
+	}
+	if c.Environment != nil {
+		f.Env = c.Environment.Variables
+	}
+	if err := errors.Join(f.faults()...); err != nil {
+		return invalidParameter("The simulator cannot apply the request: %v", err)
+	}
+	return nil
 }
 
 // putConcurrency serves PutFunctionConcurrency.

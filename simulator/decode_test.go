@@ -3,10 +3,13 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzParseReference checks that whatever a path names, the parts found can be
@@ -59,6 +62,36 @@ func FuzzClientContext(f *testing.F) {
 		var a, b any
 		if json.Unmarshal(sent, &a) != nil || json.Unmarshal([]byte(line), &b) != nil {
 			t.Fatalf("clientContext(%q) = %q is not JSON", encoded, line)
+		}
+	})
+}
+
+// FuzzConfigurationChange checks that whatever a client asks for, a function is
+// only ever changed into one that the simulator would have started with.
+func FuzzConfigurationChange(f *testing.F) {
+	for _, seed := range []string{"", "{}", "{}{}", "null", `{"Timeout":1}`, `{"Timeout":900}`, `{"Timeout":901}`, `{"Timeout":-9223372036854775808}`,
+		`{"MemorySize":128}`, `{"MemorySize":10241}`, `{"MemorySize":1e99}`, `{"Handler":""}`, `{"Layers":[]}`,
+		`{"Environment":null}`, `{"Environment":{"Variables":{"AB":"1"}}}`, `{"Environment":{"Variables":{"_HANDLER":"1"}}}`, `{"Environment":{"Variables":{"AB":"\u0000"}}}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := http.NewRequest(http.MethodPut, "http://localhost/", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c change
+		if readFields(r, &c) != nil {
+			return
+		}
+		fn := Config{Functions: []Function{{Name: "f", Command: []string{"/bootstrap"}}}}.withDefaults().Functions[0]
+		if failed := c.apply(&fn); failed != nil {
+			if failed.status != 400 || failed.message == "" {
+				t.Fatalf("%q failed with %+v", body, failed)
+			}
+			return
+		}
+		if err := (Config{Functions: []Function{fn}}).Validate(); err != nil || fn.Timeout < time.Second {
+			t.Fatalf("%q was applied and gave %+v: %v", body, fn, err)
 		}
 	})
 }

@@ -26,6 +26,7 @@ func TestAProcessIsFrozenBetweenInvocationsAndGoesOnWithTheNext(t *testing.T) {
 	ok(t, c, "f", command{Do: "tick", Arg: file}) // writes a byte each millisecond from now on
 	pid := pidOf(t, c, "f")
 	ok(t, c, "f", command{Do: "sleep", Arg: "30ms"})
+	time.Sleep(100 * time.Millisecond) // a thread may run on for a moment until it sees the signal
 	before := size(file)
 	if before == 0 {
 		t.Fatal("background work did not run during an invocation")

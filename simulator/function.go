@@ -99,7 +99,7 @@ func (s *Simulator) newVersion(fn *function, f Function, v Version, root string)
 	spec := &sandbox.Spec{
 		Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
 		Environ: environ(s.cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: s.cfg.InitTimeout,
-		Freeze: !s.cfg.NoFreeze, Unlimited: s.cfg.NoMemoryLimit,
+		Freeze: !s.cfg.NoFreeze, Limited: s.cfg.MemoryLimit,
 		Process: s.guard.Attr, Log: logSink(s.cfg.Log), Grace: sigtermGrace,
 	}
 	return &version{Version: v, spec: spec, pool: pool.New(s.cfg.IdleTimeout, s.environments(fn, spec), s.background)}

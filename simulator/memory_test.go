@@ -31,7 +31,7 @@ func maxMemory(t *testing.T, log string) int {
 
 func TestAProcessOverItsMemoryIsKilledAndReplaced(t *testing.T) {
 	t.Parallel()
-	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
+	_, c := start(t, simulator.Config{MemoryLimit: true, Functions: []simulator.Function{fn(t, "f", "script")}})
 	ok(t, c, "f", command{Do: "mark"})
 	before := pidOf(t, c, "f")
 	log, out := tail(t, c, "f", `{"Do":"allocate","Bytes":314572800}`)
@@ -54,7 +54,7 @@ func TestMemoryWithinTheLimitIsReported(t *testing.T) {
 	t.Parallel()
 	f := fn(t, "f", "script")
 	f.MemoryMB = 512
-	_, c := start(t, simulator.Config{Functions: []simulator.Function{f, fn(t, "mapped", "script")}})
+	_, c := start(t, simulator.Config{MemoryLimit: true, Functions: []simulator.Function{f, fn(t, "mapped", "script")}})
 	log, out := tail(t, c, "f", `{"Do":"allocate","Bytes":209715200}`)
 	if used := maxMemory(t, log); out.FunctionError != nil || used < 200 || used > 300 && !raceDetector {
 		t.Errorf("200 MB of 512: error %v, %d MB reported, want 200 to 300", out.FunctionError, used)
@@ -74,7 +74,7 @@ func TestMemoryWithinTheLimitIsReported(t *testing.T) {
 func TestMemoryDuringInitCountsToo(t *testing.T) {
 	t.Parallel()
 	var log logBook
-	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "init-allocate")}, Log: log.add})
+	_, c := start(t, simulator.Config{MemoryLimit: true, Functions: []simulator.Function{fn(t, "f", "init-allocate")}, Log: log.add})
 	out := invoke(t, c, "f", command{})
 	if out.FunctionError == nil || !strings.Contains(string(out.Payload), "signal: killed") {
 		t.Errorf("got %s", out.Payload)
@@ -84,8 +84,11 @@ func TestMemoryDuringInitCountsToo(t *testing.T) {
 	}
 }
 
-func TestTheMemoryLimitCanBeTurnedOff(t *testing.T) {
+func TestWithoutTheLimitAProcessMayHoldMoreWhichIsReported(t *testing.T) {
 	t.Parallel()
-	_, c := start(t, simulator.Config{NoMemoryLimit: true, Functions: []simulator.Function{fn(t, "f", "script")}})
-	ok(t, c, "f", command{Do: "allocate", Bytes: 200 << 20})
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
+	log, out := tail(t, c, "f", `{"Do":"allocate","Bytes":209715200}`)
+	if used := maxMemory(t, log); out.FunctionError != nil || used < 200 {
+		t.Errorf("200 MB of 128: error %v, %d MB reported, want none and 200 or more", out.FunctionError, used)
+	}
 }

@@ -24,8 +24,8 @@ type Spec struct {
 	Root    string   // the task root, working directory of the process
 	Environ []string // KEY=VALUE; AWS_LAMBDA_RUNTIME_API, TMPDIR and the log stream are added here
 
-	MemoryMB    int           // told to the process, and its limit unless Unlimited
-	Unlimited   bool          // never end a process for the memory that it holds
+	MemoryMB    int           // told to the process, and its limit if Limited
+	Limited     bool          // end a process that holds more
 	Freeze      bool          // stop the process between invocations
 	Timeout     time.Duration // of an invocation
 	InitTimeout time.Duration // of the first INIT
@@ -53,9 +53,10 @@ type Environment struct {
 	err  error
 }
 
-// memoryLimit returns the bytes that a process may hold, 0 for any number.
+// memoryLimit returns the bytes that a process should hold at most, 0 where that
+// cannot be watched.
 func (s *Spec) memoryLimit() int64 {
-	if s.Unlimited || !metered {
+	if !metered {
 		return 0
 	}
 	return int64(s.MemoryMB) << 20

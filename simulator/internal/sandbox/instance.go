@@ -66,7 +66,10 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 	}
 	a := newAPI(spec)
 	i := &instance{spec: spec, cmd: cmd, api: a, server: serve(listener, a), output: out, exited: make(chan struct{})}
-	i.meter = newMeter(spec.memoryLimit(), i.memory, i.overrun)
+	i.meter = newMeter(spec.memoryLimit(), i.memory, nil)
+	if spec.Limited {
+		i.meter.kill = i.overrun
+	}
 	go i.reap()
 	i.meter.resume()
 	return i, nil

@@ -17,12 +17,12 @@ const (
 	longestLook  = 100 * time.Millisecond
 )
 
-// meter watches the memory of one process while it works, and ends the process
+// meter watches the memory of one process while it works, and may end the process
 // when it holds more than its limit. All methods may be called concurrently.
 type meter struct {
-	limit int64                // bytes; 0 for none
+	limit int64                // bytes; 0 when memory cannot be watched
 	read  func() (int64, bool) // bytes held now; false when they cannot be told any more
-	kill  func()
+	kill  func()               // ends the process; nil to let it have what it takes
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -94,8 +94,10 @@ func (m *meter) look() {
 		return
 	}
 	if held > m.limit {
-		m.over = true
-		m.kill()
+		if m.kill != nil {
+			m.over = true
+			m.kill()
+		}
 		return
 	}
 	m.left = max(shortestLook, min(longestLook, time.Duration((m.limit-held)/fillRate)*time.Millisecond))

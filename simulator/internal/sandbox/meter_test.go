@@ -92,6 +92,19 @@ func TestAnOverrunMeasuredAtRestEndsTheNextWork(t *testing.T) {
 	})
 }
 
+func TestAProcessThatMayExceedItsLimitIsOnlyWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := holding(200 << 20)
+		m := newMeter(128<<20, p.read, nil)
+		m.resume()
+		time.Sleep(10 * time.Second)
+		p.held.Store(20 << 20)
+		if over, looks := m.pause(), p.looks.Load(); over || m.measure() != 200<<20 || looks < 90 || looks > 110 {
+			t.Errorf("over %v, most %d after %d looks in 10 s; want false, %d, about 100", over, m.measure(), looks, 200<<20)
+		}
+	})
+}
+
 func TestAProcessThatEndedOrHasNoLimitIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, p := range map[string]*fakeProcess{"no limit": holding(1 << 40), "gone": holding(1 << 40)} {
