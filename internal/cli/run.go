@@ -168,7 +168,7 @@ func (r *run) sink(outputs []manifest.Output) (sink, error) {
 	case f.json:
 		return nothing{}, nil
 	case f.output == "-" || !r.a.StdoutTerminal:
-		return newTextSink(r.a, outputs, -1), nil
+		return newTextSink(r.a, outputs, -1)
 	}
-	return newTextSink(r.a, outputs, previewRows), nil
+	return newTextSink(r.a, outputs, previewRows)
 }

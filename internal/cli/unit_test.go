@@ -81,15 +81,40 @@ func TestTextAnswersKeepEveryBit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out buffer
-	s := newTextSink(&App{Stdout: &out, Stderr: &out}, []manifest.Output{{Name: "p"}, {Name: "label"}, {Name: "i"}}, -1)
-	if err := s.write(tensor.Named{"p": prediction, "label": label, "i": index}); err != nil {
+	inf, err := tensor.FromSlice(tensor.F32, []float32{float32(math.Inf(1)), float32(math.Inf(-1))}, 2)
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := "p_0,p_1,label,i\n0.1,1e-30,\"a \"\"b\"\"\",-9007199254740993\n16777216,,\"c,d\",7\n"
-	got := strings.ReplaceAll(out.String(), "1.6777216e+07", "16777216")
-	if got != want {
-		t.Errorf("got\n%swant\n%s", got, want)
+	rows := manifest.Dim{Name: manifest.Batch}
+	outputs := []manifest.Output{
+		{Name: "p", DType: tensor.F32, Shape: []manifest.Dim{rows, {Size: 2}}},
+		{Name: "label", DType: tensor.String, Shape: []manifest.Dim{rows}},
+		{Name: "i", DType: tensor.I64, Shape: []manifest.Dim{rows}},
+		{Name: "f", DType: tensor.F32, Shape: []manifest.Dim{rows}},
+	}
+	all := "p_0,p_1,label,i,f\n0.1,1e-30,\"a \"\"b\"\"\",-9007199254740993,inf\n1.6777216e+07,,\"c,d\",7,-inf\n"
+	header, rest, _ := strings.Cut(all, "\n")
+	first, rest, _ := strings.Cut(rest, "\n")
+	for limit, want := range map[int64]string{-1: all + first + "\n" + rest, 1: header + "\n" + first + "\n", 3: all + first + "\n"} {
+		var out, said buffer
+		s, err := newTextSink(&App{Stdout: &out, Stderr: &said}, outputs, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := s.write(tensor.Named{"p": prediction, "label": label, "i": index, "f": inf, "unasked": inf}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.commit(); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("limit %d: got\n%swant\n%s", limit, out.String(), want)
+		}
+		if told := strings.Contains(said.String(), "of 4 rows"); told != (limit > 0) {
+			t.Errorf("limit %d: said %q", limit, said.String())
+		}
 	}
 }
 
