@@ -2,7 +2,7 @@
 // builds the handler that _HANDLER names, and serves the Runtime API.
 //
 // It reads _HANDLER ("coordinator" or "shard"), SHARDWISE_MODEL_DIR or LAMBDA_TASK_ROOT (the directory with
-// manifest.json), SHARDWISE_SHARD (a shard's index), and for the coordinator AWS_REGION, the AWS credentials and
+// manifest.json), SHARDWISE_SHARD (a shard's index), the function's memory, and for the coordinator AWS_REGION, the AWS credentials and
 // AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL. It holds no logic of its own and stays small: no simulator, command line,
 // plotting or batch formats. cmd/bootstrap and cmd/shardwise call Main; nothing else does.
 package bootstrap
@@ -46,6 +46,7 @@ func Main() { run(os.Getenv, shard.Engines()) }
 
 func run(getenv func(string) string, engines []engine.Engine) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
+	limitsOf(getenv).apply()
 	h, err := build(getenv, engines)
 	if err != nil {
 		if report := reportInitError(getenv("AWS_LAMBDA_RUNTIME_API"), err); report != nil {

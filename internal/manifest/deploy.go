@@ -17,8 +17,8 @@ const (
 	minEphemeralMB   = 512
 	maxEphemeralMB   = 10240
 	maxFunctionName  = 64
-	rowsInFlight     = 1024 // rows that the default memory has room for
-	coordinatorBytes = 64 << 20
+	rowsInFlight     = 1024      // rows that the default memory has room for
+	coordinatorBytes = 256 << 20 // a request and an answer of 6 MB in several forms, and four blocks of 16 MB under way
 )
 
 // Reply forms of Deployment.Reply.
