@@ -102,6 +102,9 @@ func (a *App) runPredict(cmd *cobra.Command, path string, f *predictFlags) (err 
 	if err := f.present(); err != nil { // before a long split
 		return err
 	}
+	if err := guardOutput(cmd, f, path); err != nil {
+		return err
+	}
 	t, err := a.resolve(cmd, path, &f.cut)
 	if err != nil {
 		return err
