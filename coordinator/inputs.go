@@ -14,8 +14,8 @@ import (
 type symbols map[string]int
 
 // checkInputs holds the request's tensors against the signature: the same names, dtypes that are the declared ones or
-// convertible to them by Accepts, shapes with one size per symbol, NaN only where it means missing. It returns the tensors
-// in the declared dtypes. Everything wrong is an *shard.Error of kind BadInput.
+// convertible to them by Accepts, shapes with one size per symbol, values as checkValues allows them. It returns the
+// tensors in the declared dtypes. Everything wrong is an *shard.Error of kind BadInput.
 func checkInputs(sig *manifest.Signature, in tensor.Named) (tensor.Named, symbols, error) {
 	if err := checkNames(sig, in); err != nil {
 		return nil, nil, err
@@ -31,10 +31,8 @@ func checkInputs(sig *manifest.Signature, in tensor.Named) (tensor.Named, symbol
 		if err := bound.bind(decl.Shape, t.Shape()); err != nil {
 			return nil, nil, badInput(decl.Name, "wanted shape %s, found %v: %s", dimsText(decl.Shape), t.Shape(), err)
 		}
-		if !decl.Missing {
-			if at := firstNaN(t); at >= 0 {
-				return nil, nil, badInput(decl.Name, "element %v is NaN, and the model has no notion of a missing value there; fill it in", position(t.Shape(), at))
-			}
+		if err := checkValues(decl, in[decl.Name], t); err != nil {
+			return nil, nil, err
 		}
 		out[decl.Name] = t
 	}
@@ -102,40 +100,6 @@ func dimsText(dims []manifest.Dim) string {
 		parts[i] = d.String()
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
-}
-
-// firstNaN is the index of the first NaN, or -1.
-func firstNaN(t *tensor.Tensor) int {
-	switch t.DType() {
-	case tensor.F32:
-		return nanIndex(tensor.Of[float32](t))
-	case tensor.F64:
-		return nanIndex(tensor.Of[float64](t))
-	case tensor.F16:
-		return slices.IndexFunc(tensor.Of[uint16](t), func(v uint16) bool { return v&0x7fff > 0x7c00 })
-	case tensor.BF16:
-		return slices.IndexFunc(tensor.Of[uint16](t), func(v uint16) bool { return v&0x7fff > 0x7f80 })
-	}
-	return -1
-}
-
-func nanIndex[T float32 | float64](v []T) int {
-	for i, x := range v {
-		if x != x {
-			return i
-		}
-	}
-	return -1
-}
-
-// position turns a flat index into one per dimension.
-func position(shape tensor.Shape, flat int) []int {
-	at := make([]int, len(shape))
-	for i := len(shape) - 1; i >= 0; i-- {
-		at[i] = flat % shape[i]
-		flat /= shape[i]
-	}
-	return at
 }
 
 func quoted(names []string) string {

@@ -66,7 +66,8 @@ func TestRunCallsOnlyTheStagesThatTheOutputsNeed(t *testing.T) {
 func TestRunRoundsDoublesAsTheLibraryDoes(t *testing.T) {
 	r := newRig(t, minimodel.Options{Shards: 1, Features: 1, Hidden: 1, Wide: 1}, quick())
 	v := 16777217.0000001 // between two float32: to nearest even it is 16777216
-	x, err := tensor.FromSlice(tensor.F64, []float64{v, 1e300}, 2, 1)
+	top := float64(math.MaxFloat32)
+	x, err := tensor.FromSlice(tensor.F64, []float64{v, math.Inf(1), top * (1 + 1.0/(1<<26))}, 3, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func TestRunRoundsDoublesAsTheLibraryDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	single, err := r.c.Run(context.Background(), coordinator.Request{Inputs: named(t, []float32{float32(v), float32(math.Inf(1))}, 2, 1)})
+	single, err := r.c.Run(context.Background(), coordinator.Request{Inputs: named(t, []float32{float32(v), float32(math.Inf(1)), math.MaxFloat32}, 3, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +90,11 @@ func TestRunRefusesInputsThatDoNotMatchTheSignature(t *testing.T) {
 	good := normal(t, rng, 2, r.model.Features)
 	nan := normal(t, rng, 2, r.model.Features)
 	tensor.Of[float32](nan["x"])[r.model.Features+1] = float32(math.NaN())
+	huge, err := tensor.FromSlice(tensor.F64, make([]float64, 2*r.model.Features), 2, r.model.Features)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor.Of[float64](huge)[2] = 1e300
 	ints := tensor.Named{"x": tensor.New(tensor.I32, 2, r.model.Features)}
 	for name, c := range map[string]struct {
 		req  coordinator.Request
@@ -100,7 +106,8 @@ func TestRunRefusesInputsThatDoNotMatchTheSignature(t *testing.T) {
 		"dtype":           {coordinator.Request{Inputs: ints}, `wanted dtype F32 or F64, found I32`},
 		"width":           {coordinator.Request{Inputs: normal(t, rng, 2, 5)}, `wanted shape [batch, 12], found [2, 5]`},
 		"rank":            {coordinator.Request{Inputs: tensor.Named{"x": tensor.New(tensor.F32, 12)}}, `1 dimensions instead of 2`},
-		"nan":             {coordinator.Request{Inputs: nan}, `element [1 1] is NaN`},
+		"nan":             {coordinator.Request{Inputs: nan}, `row 1, column 1 (from 0) is NaN`},
+		"too large":       {coordinator.Request{Inputs: tensor.Named{"x": huge}}, `row 0, column 2 (from 0) is 1e+300, too large for F32`},
 		"unknown output":  {coordinator.Request{Inputs: good, Outputs: []string{"margin"}}, `output "margin" is unknown`},
 		"unknown mode":    {coordinator.Request{Inputs: good, Mode: "exact"}, `numeric mode "exact" is unknown`},
 		"nil tensor":      {coordinator.Request{Inputs: tensor.Named{"x": nil}}, `is missing`},

@@ -55,7 +55,9 @@ type Dim struct {
 const Batch = "batch"
 
 // Input is one input of the model. Accepts lists further dtypes that are converted to DType on entry, as the
-// reference library does (XGBoost rounds F64 to F32).
+// reference library does (XGBoost rounds F64 to F32); a finite number that DType cannot hold is refused. Missing is for
+// tree ensembles: NaN stands for a missing value, and infinities are refused, as XGBoost does; without it NaN is refused
+// and infinities pass.
 type Input struct {
 	Name     string         `json:"name"`
 	DType    tensor.DType   `json:"dtype"`
