@@ -233,3 +233,16 @@ func TestTheSimulatorEndsWithItsContext(t *testing.T) {
 		t.Error("started under a cancelled context")
 	}
 }
+
+func TestASimulatorClosedAtOnceMissesNoGuardian(t *testing.T) {
+	t.Parallel()
+	for range 50 { // whether it is noticed depends on which goroutine runs first
+		sim, err := simulator.Start(context.Background(), simulator.Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sim.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -80,6 +80,11 @@ func Start(ctx context.Context, cfg Config) (*Simulator, error) {
 		defer stop()
 		select {
 		case <-s.guard.Lost():
+			select {
+			case <-s.closing: // by Close itself, and both were ready
+				return
+			default:
+			}
 			// Without the guardian a death of this process would leave orphans.
 			s.background(errors.New("the guardian process was ended from outside; the simulator stopped"))
 			go func() { _ = s.Close() }() // Close waits for this goroutine; its error stays with s
@@ -130,6 +135,7 @@ func (s *Simulator) serve(listener net.Listener) {
 	s.accepting.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.background(fmt.Errorf("serve %s: %w", s.endpoint, err))
+			go func() { _ = s.Close() }() // Close waits for this goroutine; its error stays with s
 		}
 	})
 }
@@ -146,6 +152,10 @@ func (s *Simulator) background(err error) {
 // Endpoint returns the base URL of the simulated AWS services, to be used as
 // AWS_ENDPOINT_URL or an SDK's BaseEndpoint.
 func (s *Simulator) Endpoint() string { return s.endpoint }
+
+// Done is closed when the simulation begins to end: by Close, by the end of Start's context, or by a fault without which it
+// cannot go on, which Close then returns.
+func (s *Simulator) Done() <-chan struct{} { return s.closing }
 
 // Close ends the simulation: it stops listening, ends every process and waits
 // for it, and removes the temporary files. Invocations still running are cut

@@ -115,6 +115,22 @@ except c.exceptions.TooManyRequestsException as e:
     assert e.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded", e.response
 assert c.get_function(FunctionName="f")["Configuration"]["Runtime"] == "provided.al2023"
 assert c.invoke(FunctionName="echo", InvocationType="DryRun")["StatusCode"] == 204
+r = c.invoke(FunctionName="echo", Payload=b"1", InvocationType="Event")
+assert r["StatusCode"] == 202 and r["Payload"].read() == b"", r
+events = list(c.invoke_with_response_stream(FunctionName="echo", Payload=b'{"a": 1}')["EventStream"])
+assert b"".join(e["PayloadChunk"]["Payload"] for e in events[:-1]) == b'{"a": 1}' and events[-1] == {"InvokeComplete": {}}, events
+assert c.update_function_configuration(FunctionName="f", MemorySize=256, Environment={"Variables": {"AB": "1"}})["MemorySize"] == 256
+assert c.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=5)["ReservedConcurrentExecutions"] == 5
+assert c.get_function_concurrency(FunctionName="f")["ReservedConcurrentExecutions"] == 5
+c.delete_function_concurrency(FunctionName="f")
+assert "ReservedConcurrentExecutions" not in c.get_function_concurrency(FunctionName="f")
+assert [a["Name"] for a in c.list_aliases(FunctionName="f")["Aliases"]] == ["live"]
+assert [v["Version"] for v in c.list_versions_by_function(FunctionName="f")["Versions"]] == ["$LATEST", "1"]
+try:
+    c.invoke(FunctionName="echo", Payload=b'"' + b"x" * (1 << 20) + b'"', InvocationType="Event")
+    sys.exit("an oversized event was accepted")
+except c.exceptions.SerializedRequestEntityTooLargeException:
+    pass
 assert [f["FunctionName"] for f in c.list_functions()["Functions"]] == ["echo", "f", "throttled"]
 print("fine")
 `
