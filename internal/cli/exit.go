@@ -44,6 +44,12 @@ type inputError struct{ err error }
 func (e *inputError) Error() string { return e.err.Error() }
 func (e *inputError) Unwrap() error { return e.err }
 
+// faultError marks a fault that no interruption explains, so that it decides the status of an interrupted command too.
+type faultError struct{ err error }
+
+func (e *faultError) Error() string { return e.err.Error() }
+func (e *faultError) Unwrap() error { return e.err }
+
 // asInput marks err, unless it is nil or already the sign of an interruption.
 func asInput(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -59,9 +65,12 @@ func ExitStatus(ctx context.Context, err error) int {
 	var input *inputError
 	var refusal *layout.RefusalError
 	var failed *shard.Error
+	var fault *faultError
 	switch {
 	case err == nil:
 		return StatusOK
+	case errors.As(err, &fault):
+		return StatusRun
 	case ctx.Err() != nil:
 		return StatusInterrupted
 	case errors.Is(err, errVerdict):

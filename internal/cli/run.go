@@ -87,6 +87,16 @@ func (r *run) predict(t *target) (err error) {
 	return sink.commit()
 }
 
+// faultsOf closes the deployment and marks what went wrong with it.
+func faultsOf(d *local.Deployment) func() error {
+	return func() error {
+		if err := d.Close(); err != nil {
+			return &faultError{err}
+		}
+		return nil
+	}
+}
+
 // serve starts the model's functions, does the work and ends them, and keeps the facts.
 func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Deployment) error) (err error) {
 	ctx := r.cmd.Context()
@@ -98,7 +108,7 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 	if err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, d.Close) }()
+	defer func() { err = firstError(err, faultsOf(d)) }()
 	r.account = newAccount(time.Now())
 	if err := work(ctx, d); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -57,19 +59,30 @@ The functions' log lines appear on standard error.`,
 			if err != nil {
 				return err
 			}
-			defer func() { err = firstError(err, d.Close) }()
+			defer func() { err = firstError(err, faultsOf(d)) }()
 			if err := a.announce(d, asJSON); err != nil {
 				return err
 			}
-			<-cmd.Context().Done()
-			a.say("stopping")
-			return nil
+			return a.await(cmd.Context(), d)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `ADDR`; port 0 takes a free one")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd
+}
+
+// await waits until the simulation is interrupted, or ends by itself, which is an error.
+func (a *App) await(ctx context.Context, d *local.Deployment) error {
+	select {
+	case <-ctx.Done():
+	case <-d.Done():
+		if ctx.Err() == nil {
+			return errors.New("the simulation ended by itself")
+		}
+	}
+	a.say("stopping")
+	return nil
 }
 
 // announce tells how to reach the functions.

@@ -98,6 +98,10 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 // Endpoint is the base URL of the simulated AWS services.
 func (d *Deployment) Endpoint() string { return d.sim.Endpoint() }
 
+// Done is closed when the deployment begins to end: by Close, by the end of Start's context, or by a fault, which Close then
+// returns.
+func (d *Deployment) Done() <-chan struct{} { return d.sim.Done() }
+
 // Close ends every process and removes what Start made. It may be called more than once.
 func (d *Deployment) Close() error {
 	d.client.Close()
