@@ -180,7 +180,9 @@ func functionName(n *graph.Node) string {
 // keep takes the node over after asking the engine, inferring its outputs.
 func (c *cleaner) keep(n *graph.Node) error {
 	c.net.graph.Nodes = append(c.net.graph.Nodes, n)
+	covered := true
 	if err := native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights); err != nil {
+		covered = false
 		reason := err.Error()
 		if _, after, ok := strings.Cut(reason, "not supported: "); ok {
 			reason = after
@@ -190,6 +192,9 @@ func (c *cleaner) keep(n *graph.Node) error {
 	out, err := c.infer(n)
 	if err != nil {
 		return &layout.RefusalError{Subject: subject(n), Reason: err.Error(), Remedy: remedyCheck}
+	}
+	if reason, remedy := c.accepts(n); covered && reason != "" {
+		c.refuse(n, reason, remedy)
 	}
 	for i, name := range n.Outputs {
 		if name == "" {

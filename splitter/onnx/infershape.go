@@ -147,6 +147,14 @@ func (c *cleaner) inferReshape(n *graph.Node, x graph.Value) ([]graph.Value, err
 		}
 		out[infer] = d
 	}
+	from, fixedFrom := fixedShape(x)
+	if to, fixed := fixedShape(graph.Value{Ranked: true, Dims: out}); fixedFrom && fixed {
+		have, errFrom := from.Elements()
+		want, errTo := to.Elements()
+		if errFrom != nil || errTo != nil || have != want {
+			return nil, fmt.Errorf("%s does not fit into %s", text(x.Dims), text(out))
+		}
+	}
 	return typed(x.DType, out), nil
 }
 
@@ -222,6 +230,9 @@ func (c *cleaner) inferSqueeze(n *graph.Node, x graph.Value) ([]graph.Value, err
 		if err != nil {
 			return nil, err
 		}
+		if at[i] && n.Op == "Unsqueeze" {
+			return nil, fmt.Errorf("it adds axis %d twice", a)
+		}
 		at[i] = true
 	}
 	var dims []graph.Dim
@@ -261,7 +272,7 @@ func inferTranspose(n *graph.Node, x graph.Value) ([]graph.Value, error) {
 		if len(perm) > 0 {
 			from = perm[i]
 		}
-		if from < 0 || from >= int64(len(dims)) {
+		if from < 0 || from >= int64(len(dims)) || len(perm) > 0 && slices.Contains(perm[:i], from) {
 			return nil, fmt.Errorf("perm %v does not fit %s", perm, text(x.Dims))
 		}
 		dims[i] = x.Dims[from]

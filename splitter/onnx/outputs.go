@@ -38,6 +38,9 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 		if !ok {
 			return &layout.RefusalError{Subject: "output " + v.Name, Reason: "no node computes it", Remedy: remedyCheck}
 		}
+		if v.DType != tensor.Invalid && known.DType != tensor.Invalid && v.DType != known.DType {
+			return &layout.RefusalError{Subject: "output " + v.Name, Reason: fmt.Sprintf("the file declares it as %s, its nodes compute %s", v.DType, known.DType), Remedy: remedyCheck}
+		}
 		c.net.graph.Outputs = append(c.net.graph.Outputs, known)
 	}
 	c.legalNames()
@@ -199,11 +202,7 @@ func (n *net) rowMixing(node *graph.Node) string {
 	rank := len(n.values[node.Inputs[0]].Dims)
 	switch node.Op {
 	case "Softmax", "LogSoftmax":
-		def := int64(-1)
-		if n.graph.Opsets[""] < 13 {
-			def = 1
-		}
-		if a, err := axis(node.Int("axis", def), rank); err != nil || a <= at {
+		if a, err := axis(node.Int("axis", softmaxAxis(n.graph.Opsets[""])), rank); err != nil || a <= at {
 			return "normalises over rows"
 		}
 	case "Normalizer", "Scaler", "Binarizer":
