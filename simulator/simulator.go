@@ -131,9 +131,10 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 }
 
 func (s *Simulator) serve(listener net.Listener) {
-	s.server = &http.Server{Handler: http.HandlerFunc(s.route), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: http.HandlerFunc(s.route), ReadHeaderTimeout: time.Minute}
+	s.server = server
 	s.accepting.Go(func() {
-		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.background(fmt.Errorf("serve %s: %w", s.endpoint, err))
 			go func() { _ = s.Close() }() // Close waits for this goroutine; its error stays with s
 		}
