@@ -81,7 +81,7 @@ func (a *arraySource) match(names []string, byPosition bool) ([]int, error) {
 		if len(names) == 1 && len(a.s.fields) == 1 {
 			return []int{0}, nil
 		}
-		return nil, fmt.Errorf("arrays have names: by position needs one array and a model with one input, found %d and %d",
+		return nil, fmt.Errorf("arrays have names: --by-position needs one array and a model with one input, found %d and %d",
 			len(names), len(a.s.fields))
 	}
 	want := make([]string, len(a.s.fields))

@@ -51,10 +51,13 @@ func (b *builder) set(row, at int, text []byte) error {
 	}
 	size := b.f.dtype.Size()
 	isMissing, err := element(b.data[i*size:(i+1)*size], b.f.dtype, text)
-	if err == nil && isMissing && !b.f.missing {
-		err = fmt.Errorf("the value is missing, which %q does not allow", b.f.name)
+	if err != nil {
+		return b.f.explain(at, err)
 	}
-	return err
+	if isMissing && !b.f.missing {
+		return fmt.Errorf("the value is missing, which %q does not allow", b.f.name)
+	}
+	return nil
 }
 
 // finish makes the tensor and empties the builder.

@@ -37,6 +37,10 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 			return nil, err
 		}
 	}
+	if err := notCSV(buf); err != nil {
+		return nil, err
+	}
+	separator := separatorHint(buf)
 	c := &csvSource{csv: csv.NewReader(buf), line: 1}
 	c.csv.ReuseRecord = true
 	c.csv.FieldsPerRecord = -1
@@ -45,11 +49,11 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 		return nil, errors.New("it is empty: wanted a row of column names")
 	}
 	if err != nil {
-		return nil, err
+		return nil, hinted(err, separator)
 	}
 	header := bytesOf(first)
 	if c.columns, err = s.match(header, opt.ByPosition); err != nil {
-		return nil, err
+		return nil, hinted(err, separator)
 	}
 	isHeader, err := hasHeader(header, c.columns, s, opt)
 	if err != nil {
@@ -61,6 +65,14 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 	c.csv.FieldsPerRecord = len(header)
 	c.builders, c.names = s.builders(c.columns)
 	return c, nil
+}
+
+// hinted adds a hint to an error; a hint of "" is none.
+func hinted(err error, hint string) error {
+	if hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w%s", err, hint)
 }
 
 // bytesOf copies a record whose memory the next read reuses.

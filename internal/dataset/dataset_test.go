@@ -345,7 +345,7 @@ func TestErrorsNamePlaceAndRemedy(t *testing.T) {
 		"json ragged":        {"x.json", `{"features":[[1,2],[3]]}`, sig, Options{}, "row 2 at depth 1 has shape [1], those before it [2]"},
 		"json column length": {"x.json", `{"age":[1,2],"sex":[1]}`, sig, Options{}, "rows, another"},
 		"json both":          {"x.json", `{"age":[1],"features":[[1,2]]}`, sig, Options{}, "stand there twice"},
-		"json positions":     {"x.jsonl", `[1,2]`, sig, Options{}, "or reading by position"},
+		"json positions":     {"x.jsonl", `[1,2]`, sig, Options{}, "use --by-position"},
 		"protocol datatype":  {"x.json", `{"inputs":[{"name":"features","shape":[1,2],"datatype":"INT64","data":[1,2]}]}`, sig, Options{}, "datatype is INT64, wanted FP32"},
 		"protocol shape":     {"x.json", `{"inputs":[{"name":"features","shape":[1,3],"datatype":"FP32","data":[1,2]}]}`, sig, Options{}, "does not fit its 2 values"},
 		"protocol name":      {"x.json", `{"inputs":[{"name":"feature","shape":[1,2],"datatype":"FP32","data":[1,2]}]}`, sig, Options{}, `is "features" meant?`},

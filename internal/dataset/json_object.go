@@ -23,7 +23,7 @@ func newJSON(in io.Reader, s *schema, opt Options) (source, error) {
 		return nil, scan.fail("wanted an array of rows or an object of arrays, found %s", scan.describe())
 	}
 	if opt.ByPosition {
-		return nil, errors.New("an object's arrays have names: by position, give an array of rows")
+		return nil, errors.New("an object's arrays have names: --by-position wants an array of rows")
 	}
 	o := &jsonObject{scan: scan, s: s, columns: map[string]column{}, values: make([]values, len(s.fields)), counts: map[string]int{}}
 	// Inputs without fixed columns can still come as whole arrays.
@@ -152,7 +152,7 @@ func (o *jsonObject) store(v *values, n, at int) error {
 	}
 	text, err := scalar(o.scan, v.b.f.dtype)
 	if err != nil {
-		return err
+		return v.b.f.explain(at, err)
 	}
 	return v.b.set(n, at, text)
 }
@@ -164,7 +164,7 @@ func (o *jsonObject) field(i int) error {
 		return errors.New("its values stand there twice")
 	}
 	flat := *f
-	flat.row, flat.width = nil, 1
+	flat.row, flat.width, flat.categorical = nil, 1, nil
 	v.whole, v.b = true, builder{f: &flat}
 	if _, err := o.scan.next(); err != nil {
 		return err
@@ -274,7 +274,7 @@ func (o *jsonObject) memory() (source, error) {
 		}
 	}
 	if len(absent) > 0 && !o.s.subset {
-		return nil, fmt.Errorf("%s %s missing", o.s.kind, quoteList(absent))
+		return nil, errors.New(quoteList(o.s.kind, absent) + " missing")
 	}
 	return m, m.check()
 }
@@ -303,7 +303,7 @@ func (o *jsonObject) tensor(i int, v *values) (*tensor.Tensor, error) {
 		}
 	}
 	if len(absent) > 0 {
-		return nil, fmt.Errorf("column %s missing", quoteList(absent))
+		return nil, errors.New(quoteList("column", absent) + " missing")
 	}
 	return v.b.finish()
 }

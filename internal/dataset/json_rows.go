@@ -165,7 +165,7 @@ func (r *jsonRows) read() error {
 	case kind == '[' && r.byPosition:
 		err = r.positions()
 	case kind == '[':
-		err = errors.New("it is an array: wanted an object, or reading by position")
+		err = r.arrayRow()
 	default:
 		err = fmt.Errorf("wanted an object, found %s", r.scan.describe())
 	}
@@ -178,9 +178,17 @@ func (r *jsonRows) read() error {
 	return nil
 }
 
+// arrayRow says what to do with rows that are arrays.
+func (r *jsonRows) arrayRow() error {
+	if r.s.subset {
+		return errors.New("it is an array of values, wanted an object with the names of outputs")
+	}
+	return errors.New("it is an array of values, wanted an object with the names of columns; use --by-position when the values are in the model's order")
+}
+
 func (r *jsonRows) object() error {
 	if r.byPosition {
-		return errors.New("it is an object: wanted an array when reading by position")
+		return errors.New("it is an object with names, --by-position wants an array of values; leave --by-position out")
 	}
 	for first := true; ; first = false {
 		more, err := r.scan.more('}', first)
@@ -241,6 +249,8 @@ func (r *jsonRows) cell(col int) error {
 	text, err := scalar(r.scan, b.f.dtype)
 	if err == nil {
 		err = b.set(b.rows-1, c.at, text)
+	} else {
+		err = b.f.explain(c.at, err)
 	}
 	if err != nil {
 		return fmt.Errorf("column %q: %w", clip(c.name), err)
@@ -368,7 +378,7 @@ func (r *jsonRows) complete() error {
 		}
 	}
 	if len(absent) > 0 {
-		return fmt.Errorf("column %s missing: null stands for a missing value", quoteList(absent))
+		return fmt.Errorf("%s missing: null stands for a missing value", quoteList("column", absent))
 	}
 	return nil
 }

@@ -40,22 +40,28 @@ func matchNames(what string, found, want []string, subset bool) ([]int, error) {
 	if len(unknown) == 0 && len(absent) == 0 {
 		return to, nil
 	}
-	var parts []string
-	if len(unknown) > 0 {
-		candidates := absent
-		if subset {
-			candidates = want
-		}
-		parts = append(parts, fmt.Sprintf("%s %s not the model's%s", what, quoteList(unknown), suggestion(unknown[0], candidates)))
-	}
-	if len(absent) > 0 {
-		parts = append(parts, fmt.Sprintf("%s %s missing", what, quoteList(absent)))
-	}
-	return nil, fmt.Errorf("%s", strings.Join(parts, "; "))
+	m := mismatch{what, found, want, unknown, absent, subset}
+	return nil, fmt.Errorf("%s", m.String()+m.hint())
 }
 
-// quoteList writes names with "is" or "are".
-func quoteList(names []string) string {
+// String names what is unknown and what is missing.
+func (m *mismatch) String() string {
+	var parts []string
+	if len(m.unknown) > 0 {
+		candidates := m.absent
+		if m.subset {
+			candidates = m.want
+		}
+		parts = append(parts, quoteList(m.what, m.unknown)+" not the model's"+suggestion(m.unknown[0], candidates))
+	}
+	if len(m.absent) > 0 {
+		parts = append(parts, quoteList(m.what, m.absent)+" missing")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// quoteList writes names with what they are the names of in front, and with "is" or "are" behind.
+func quoteList(what string, names []string) string {
 	q := make([]string, 0, listed)
 	for _, n := range names[:min(len(names), listed)] {
 		q = append(q, strconv.Quote(clip(n)))
@@ -65,9 +71,9 @@ func quoteList(names []string) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	if len(names) == 1 {
-		return text + " is"
+		return what + " " + text + " is"
 	}
-	return text + " are"
+	return what + "s " + text + " are"
 }
 
 func clip(s string) string {

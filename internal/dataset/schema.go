@@ -10,15 +10,16 @@ import (
 
 // field is one array of a data set: an input, or an output in a file of expected values.
 type field struct {
-	name     string
-	dtype    tensor.DType
-	accepts  map[tensor.DType]bool
-	dims     []manifest.Dim
-	features []string
-	missing  bool
-	rows     bool         // the first dimension is the batch
-	row      tensor.Shape // dimensions after the batch, nil unless all are fixed
-	width    int          // elements of one row, -1 unless all its dimensions are fixed
+	name        string
+	dtype       tensor.DType
+	accepts     map[tensor.DType]bool
+	dims        []manifest.Dim
+	features    []string
+	categorical []bool // by feature
+	missing     bool
+	rows        bool         // the first dimension is the batch
+	row         tensor.Shape // dimensions after the batch, nil unless all are fixed
+	width       int          // elements of one row, -1 unless all its dimensions are fixed
 }
 
 // schema is what a file may hold. With subset, fields may be absent.
@@ -38,6 +39,7 @@ func inputSchema(sig manifest.Signature) (*schema, error) {
 		}
 		for j := range in.Features {
 			f.features = append(f.features, in.Features[j].Name)
+			f.categorical = append(f.categorical, in.Features[j].Kind == "categorical")
 		}
 		if err := s.add(f); err != nil {
 			return nil, err
