@@ -17,10 +17,12 @@
 //	internal/tensor    values and their wire frame         internal/shardfile  mapped, checksummed weights files
 //	internal/graph     the model graph                     internal/onnx       ONNX on the wire
 //	internal/forest    tree ensembles                      internal/engine     operators that run a graph
+//	internal/kernel    dense products                      internal/unshard    whole tensors put together from shards
 //	internal/dataset   CSV, JSON, npy, npz, safetensors    internal/local      a model directory as running processes
+//	internal/cli       the commands                        internal/bootstrap  what a function's process does at its start
 //	tests/             house rules, end to end, parity with the reference libraries
 //
-// The life of a request: the coordinator's handler decodes it (coordinator/front end), Run checks it against the
+// The life of a request: the coordinator's handler decodes it (coordinator/oip, coordinator/httpapi), Run checks it against the
 // manifest's signature and walks the plan's steps; for a stage it scatters the inputs, fans out through one Invoker and
 // folds each reply into a merger of package aggregate as it arrives; local steps run on the coordinator's own engine; the
 // wanted values are the answer. A shard's handler checks that the request is meant for it, runs its program on mapped

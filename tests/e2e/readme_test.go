@@ -103,13 +103,15 @@ func (r *tour) simulate(block string) (endpoint string, stop func()) {
 
 func TestTheReadmesTourRuns(t *testing.T) {
 	r := newTour(t)
-	var simulation, client string
+	var simulation, client, web string
 	for _, block := range blocks(t, "sh") {
 		switch {
 		case strings.Contains(block, "./shardwise simulate"):
 			simulation = block
 		case strings.Contains(block, "aws lambda"):
 			client = block
+		case strings.Contains(block, "curl "):
+			web = block
 		case strings.Contains(block, "./shardwise"):
 			r.run("sh", "-c", "set -e\n"+regexp.MustCompile(`(?m)^go build .*$`).ReplaceAllString(block, ""))
 		}
@@ -117,12 +119,13 @@ func TestTheReadmesTourRuns(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(r.dir, "answers.npz")); err != nil {
 		t.Errorf("the tour's predict wrote nothing: %v", err)
 	}
-	if simulation == "" || client == "" {
-		t.Fatal("the README shows no simulation, or no client of it")
+	if simulation == "" || client == "" || web == "" {
+		t.Fatal("the README shows no simulation, or not both kinds of client of it")
 	}
 	t.Run("clients", func(t *testing.T) {
 		tool(t, "aws", "--version")
 		tool(t, "python3", "-c", "import boto3")
+		tool(t, "curl", "--version")
 		endpoint, stop := r.simulate(simulation)
 		defer stop()
 		here := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
@@ -131,6 +134,9 @@ func TestTheReadmesTourRuns(t *testing.T) {
 		id := regexp.MustCompile(`"id":"[^"]*"`)
 		if want := id.ReplaceAllString(strings.TrimSpace(shown[len(shown)-1]), ""); !strings.Contains(id.ReplaceAllString(answer, ""), want) {
 			t.Errorf("the README shows another answer than this:\n%s", answer)
+		}
+		if printed := r.run("sh", "-c", "set -e\n"+here.ReplaceAllString(web, endpoint)); !strings.Contains(printed, "154.097") || !strings.Contains(printed, `"inputs"`) {
+			t.Errorf("the README's curl lines print %s", printed)
 		}
 		r.env = append(r.env, "AWS_ENDPOINT_URL="+endpoint, "AWS_ACCESS_KEY_ID=any", "AWS_SECRET_ACCESS_KEY=any", "AWS_DEFAULT_REGION=us-east-1")
 		if printed := r.run("python3", "-c", blocks(t, "python")[0]); !strings.Contains(printed, "154.097") {
