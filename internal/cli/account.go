@@ -67,6 +67,14 @@ func (l *lane) enter(s callSpan) {
 	}
 }
 
+func (l *lane) fail(outcome string) {
+	l.failed++
+	if l.outcomes == nil {
+		l.outcomes = map[string]int{}
+	}
+	l.outcomes[outcome]++
+}
+
 // add enters an answer.
 func (c *account) add(k local.Chunk) {
 	r := &k.Report
@@ -78,6 +86,11 @@ func (c *account) add(k local.Chunk) {
 	c.omitted += r.Omitted
 	if k.End.After(c.end) {
 		c.end = k.End
+	}
+	for _, f := range k.Failures {
+		c.coordinator.enter(callSpan{start: f.Start.Sub(c.start), end: f.End.Sub(c.start), failed: true})
+		c.coordinator.fail(f.Kind.String())
+		c.coordinator.retries++
 	}
 	c.coordinator.enter(callSpan{start: k.Start.Sub(c.start), end: k.End.Sub(c.start), work: k.End.Sub(r.Start)})
 	base := r.Start.Sub(c.start)
@@ -99,11 +112,7 @@ func (c *account) attempt(base time.Duration, a *coordinator.Attempt) {
 	l.requestBytes += int64(a.RequestBytes)
 	l.replyBytes += int64(a.ReplyBytes)
 	if failed {
-		l.failed++
-		if l.outcomes == nil {
-			l.outcomes = map[string]int{}
-		}
-		l.outcomes[a.Outcome]++
+		l.fail(a.Outcome)
 	}
 	if a.Attempt > 1 {
 		l.retries++

@@ -15,13 +15,14 @@ type runFacts struct {
 	Outputs      []string        `json:"outputs"`
 	Rows         int64           `json:"rows"`
 	Output       string          `json:"output,omitempty"`
-	Seconds      float64         `json:"seconds"`       // the whole command
-	ServeSeconds float64         `json:"serve_seconds"` // from the first request to the last answer
-	Requests     int             `json:"requests"`      // to the coordinator
-	Blocks       int             `json:"blocks"`        // of rows, over all requests
-	Calls        int             `json:"calls"`         // of shards
-	ColdStarts   int             `json:"cold_starts"`   // of shards
-	Retries      int             `json:"retries"`
+	Seconds      float64         `json:"seconds"`             // the whole command
+	ServeSeconds float64         `json:"serve_seconds"`       // from the first request to the last answer
+	Requests     int             `json:"requests"`            // to the coordinator
+	Blocks       int             `json:"blocks"`              // of rows, over all requests
+	Calls        int             `json:"calls"`               // of shards
+	ColdStarts   int             `json:"cold_starts"`         // of shards
+	Retries      int             `json:"retries"`             // of shards, by the coordinator
+	Repeated     int             `json:"coordinator_retries"` // of the coordinator, after it broke or was not reached
 	Processes    int             `json:"processes"`
 	Bytes        byteFacts       `json:"bytes"`
 	Functions    []functionFacts `json:"functions"`
@@ -80,6 +81,7 @@ func (c *comparison) within() bool {
 // fill takes over what the account and the deployment know. began is when the command began.
 func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted = c.mode, c.rows, c.requests, c.blocks, c.omitted
+	f.Repeated = c.coordinator.retries
 	f.Seconds, f.ServeSeconds = time.Since(began).Seconds(), c.elapsed().Seconds()
 	f.Bytes.CoordinatorRequests, f.Bytes.CoordinatorReplies = c.requestBytes, c.replyBytes
 	for _, k := range c.ordered() {

@@ -121,6 +121,9 @@ func (f *runFacts) totals() []string {
 		fmt.Sprintf("%s to the coordinator and %s back; %s to the shards and %s back",
 			size(f.Bytes.CoordinatorRequests), size(f.Bytes.CoordinatorReplies), size(f.Bytes.ShardRequests), size(f.Bytes.ShardReplies)),
 	}
+	if f.Repeated > 0 {
+		lines = append(lines, fmt.Sprintf("the coordinator was asked again after it broke or was not reached: %s", retries(f.Repeated)))
+	}
 	if f.Omitted > 0 {
 		lines = append(lines, fmt.Sprintf("%s more are not in these numbers: a report lists the first ones only", count(int64(f.Omitted), "call")))
 	}

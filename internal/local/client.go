@@ -24,17 +24,19 @@ type Request struct {
 }
 
 // Answer is the coordinator's answer for some rows: outputs by name, the report of who did what when, the payloads'
-// sizes in bytes, and when the client asked and was answered.
+// sizes in bytes, when the client asked and was answered, and the attempts that failed before.
 type Answer struct {
 	Outputs      tensor.Named
 	Report       coordinator.Report
 	RequestBytes int
 	ReplyBytes   int
 	Start, End   time.Time
+	Failures     []Failure
 }
 
-// Predict asks the coordinator once, for all the rows of in, which must fit into one request. The outputs have been
-// checked: all that were asked for, of the dtypes of the signature, one row for each of in's. Failures are *shard.Error.
+// Predict asks the coordinator for all the rows of in, which must fit into one request, and asks again, a few times, while it
+// is not reached or breaks. The outputs have been checked: all that were asked for, of the dtypes of the signature, one row
+// for each of in's. Errors hold a *shard.Error.
 func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*Answer, error) {
 	body, err := wire.EncodeBody(in)
 	if err != nil {
@@ -43,21 +45,20 @@ func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*
 	rows := rowsOf(d.Manifest, in)
 	w := wire.Request{Kind: wire.KindPredict, Fingerprint: d.Fingerprint, RequestID: uuid.NewString(), Attempt: 1,
 		Rows: max(rows, 0), Outputs: r.Outputs, Mode: r.Mode, Reply: d.Model.Deployment.Reply}
-	payload, err := wire.AppendRequest(nil, &w, body)
-	if err != nil {
-		return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Cause: err}
-	}
-	a := &Answer{RequestBytes: len(payload), Start: time.Now()}
+	a := &Answer{}
 	target := coordinator.Target{Function: d.Model.Deployment.Coordinator.Name, Qualifier: manifest.LiveAlias}
-	reply, err := d.client.Invoke(ctx, target, payload)
-	a.End, a.ReplyBytes = time.Now(), len(reply.Body)
+	reply, err := d.invoke(ctx, target, a, func(attempt int) ([]byte, error) {
+		w.Attempt = attempt
+		payload, err := wire.AppendRequest(nil, &w, body)
+		if err != nil {
+			return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Cause: err}
+		}
+		return payload, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if reply.FunctionError != "" {
-		return nil, fmt.Errorf("coordinator %s: %w", target, shard.ParseFunctionError(reply.Body))
-	}
-	return a, d.read(a, reply.Body, &w, rows)
+	return a, d.read(a, reply, &w, rows)
 }
 
 // read decodes the answer and refuses one that is not what was asked for.

@@ -20,6 +20,9 @@ import (
 
 // TestMain makes the test binary its own bootstrap.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == dying {
+		dieDuringAnInvocation()
+	}
 	if bootstrap.IsBootstrap() {
 		bootstrap.Main()
 		return
