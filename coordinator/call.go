@@ -74,9 +74,20 @@ func (c *call) left(ctx context.Context) (time.Duration, bool) {
 	return d.Sub(c.run.policy.Now()), ok
 }
 
+// limit is the time for attempt n: the policy's or the function's, and no more than the policy's share of what is left for
+// the request while another attempt may follow.
+func (c *call) limit(ctx context.Context, n int) time.Duration {
+	p := &c.run.policy
+	limit := c.run.c.attemptTimeout(c.request.Shard)
+	if left, ok := c.left(ctx); ok && n < p.Attempts && !c.run.retries.spent() {
+		limit = min(limit, time.Duration(float64(left)*p.AttemptShare))
+	}
+	return limit
+}
+
 // attempt invokes the function once and checks that the answer is the one asked for.
 func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.run.c.attemptTimeout(c.request.Shard))
+	ctx, cancel := context.WithTimeout(ctx, c.limit(ctx, n))
 	defer cancel()
 	r := c.request
 	r.Attempt = n

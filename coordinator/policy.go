@@ -13,8 +13,15 @@ import (
 type Policy struct {
 	// Deadline bounds a request that names none; 0 is the coordinator function's own timeout.
 	Deadline time.Duration
-	// AttemptTimeout bounds one invocation of a shard; 0 is its function's timeout and what its start may take.
+	// AttemptTimeout bounds one invocation of a shard; 0 is its function's timeout and what its start may take. It holds
+	// beside AttemptShare: whichever ends first.
 	AttemptTimeout time.Duration
+	// AttemptShare, above 0 and at most 1, bounds an attempt that another may follow to that part of the time left for the
+	// request, so that a shard that hangs is asked again before the deadline; 0 is one half. It cuts off a shard that is
+	// merely slow, too: one that may need more than half of the deadline wants a longer deadline, or a share nearer 1.
+	// 1 lets one attempt take all the time there is, and a hung shard is then asked again only when AttemptTimeout, or
+	// its function's timeout, ends well before the deadline. The last attempt always has all that is left.
+	AttemptShare float64
 	// Reserve is kept back from the deadline of the caller's context for putting the answer together and sending it.
 	Reserve time.Duration
 	// Attempts is how often one shard is asked in all, the first time included.
@@ -38,7 +45,7 @@ type Policy struct {
 // spare: the service's own word on a timeout says more than ours.
 const startTime = 11 * time.Second
 
-// Defaults fills what is zero and not taken from the deployment: reserve 100 ms, 4 attempts, 8 retries + 1 per call,
+// Defaults fills what is zero and not taken from the deployment: share 1/2, reserve 100 ms, 4 attempts, 8 retries + 1 per call,
 // delays from 25 ms to 1 s, 4 blocks, 1,000 in flight (Lambda's default account concurrency), the machine's clock and
 // random numbers.
 func (p Policy) Defaults() Policy {
@@ -58,6 +65,9 @@ func (p Policy) Defaults() Policy {
 	setInt(&p.Attempts, 4)
 	setInt(&p.Blocks, 4)
 	setInt(&p.InFlight, 1000)
+	if p.AttemptShare == 0 {
+		p.AttemptShare = 0.5
+	}
 	if p.Retries == 0 && p.RetryRatio == 0 {
 		p.Retries, p.RetryRatio = 8, 1
 	}
@@ -87,6 +97,9 @@ func (p Policy) Validate() error {
 		if !f.ok {
 			faults = append(faults, fmt.Errorf("policy: %s is negative; leave it 0 for the default", f.name))
 		}
+	}
+	if !(p.AttemptShare >= 0 && p.AttemptShare <= 1) {
+		faults = append(faults, fmt.Errorf("policy: wanted an attempt share from 0 (the default) to 1, found %v", p.AttemptShare))
 	}
 	return errors.Join(faults...)
 }
@@ -120,6 +133,9 @@ func newBudget(p *Policy, calls int) *budget {
 	b.left.Store(int64(p.Retries) + int64(p.RetryRatio*float64(calls)))
 	return b
 }
+
+// spent reports whether no retry is left.
+func (b *budget) spent() bool { return b.left.Load() <= 0 }
 
 // take reports whether one more retry is allowed, and spends it.
 func (b *budget) take() bool { return b.left.Add(-1) >= 0 }
