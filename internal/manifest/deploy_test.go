@@ -21,8 +21,8 @@ func TestDefaultDeployment(t *testing.T) {
 	if d.Coordinator.Name != "digits-coordinator" || d.Shards[1].Name != "digits-shard-001" || d.Reply != ReplyBase64 {
 		t.Errorf("deployment %+v", d)
 	}
-	if got := []int{d.Shards[0].MemoryMB, d.Shards[1].MemoryMB, d.Coordinator.MemoryMB}; got[0] != 256 || got[1] != 10240 || got[2] != 128 {
-		t.Errorf("memory of %v MB, want 256 (248 rounded up), 10240 (Lambda's most), 128 (its least)", got)
+	if got := []int{d.Shards[0].MemoryMB, d.Shards[1].MemoryMB, d.Coordinator.MemoryMB}; got[0] != 256 || got[1] != 10240 || got[2] != 320 {
+		t.Errorf("memory of %v MB, want 256 (248 rounded up), 10240 (Lambda's most), 320 (the coordinator's own 256 and room)", got)
 	}
 	if d.Shards[0].TimeoutSeconds != 30 {
 		t.Errorf("timeout %d s", d.Shards[0].TimeoutSeconds)
