@@ -29,6 +29,10 @@ func TestWrongCommandLinesTeach(t *testing.T) {
 	model := examplePath("digits-xgboost", "model.json")
 	for _, c := range []struct{ args, want string }{
 		{"frobnicate", `unknown command "frobnicate"`},
+		{"spilt", `unknown command "spilt" (is split meant?)`},
+		{"help spilt", `unknown command "spilt" (is split meant?)`},
+		{"help split parts", `unknown command "parts"`},
+		{"predict --inptu x.csv", "unknown flag: --inptu (is --input meant?)"},
 		{"predict --frobnicate", "unknown flag: --frobnicate"},
 		{"inspect", "the model file or directory is missing"},
 		{"inspect a b", "one argument is wanted"},
@@ -67,5 +71,17 @@ func TestVersionNamesTheFormats(t *testing.T) {
 	r = runCommand(t, "version", "--json").want(t, StatusOK)
 	if !strings.Contains(r.stdout, `"manifest": "shardwise/1"`) {
 		t.Errorf("version --json prints %q", r.stdout)
+	}
+}
+
+func TestHelpOfACommandIsItsHelp(t *testing.T) {
+	for _, name := range []string{"split", "predict", "help"} {
+		a, b := runCommand(t, "help", name).want(t, StatusOK), runCommand(t, name, "--help").want(t, StatusOK)
+		if a.stdout != b.stdout || !strings.Contains(a.stdout, "--help") {
+			t.Errorf("help %s prints\n%s%s --help prints\n%s", name, a.stdout, name, b.stdout)
+		}
+	}
+	if all := runCommand(t, "help").want(t, StatusOK); all.stdout != runCommand(t, "--help").stdout {
+		t.Errorf("help prints\n%s", all.stdout)
 	}
 }

@@ -26,15 +26,17 @@ needed.
   shardwise split model.json -o parts --shards 4
   shardwise verify parts --input rows.csv
   shardwise predict parts --input rows.csv --output answers.csv`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SuggestionsMinimumDistance: likeness,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		Args:                       knownCommand,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetOut(a.Stdout)
 	cmd.SetErr(a.Stderr)
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{err, c.CommandPath()} })
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpCommand(help())
 	cmd.AddCommand(a.inspect(), a.split(), a.verify(), a.predict(), a.simulate(), a.version())
 	for _, c := range append(cmd.Commands(), cmd) {
 		c.Args = explained(c.Args)
