@@ -76,8 +76,8 @@ const (
 	formEvent
 )
 
-// formOf tells the form of a payload by the first key that only one of them has. What is none of them is left to the
-// protocol's decoder to refuse.
+// formOf tells the form of a payload by the first key that only one of them has; outputs and body say nothing, since two
+// of them have it, nor does a key that none has. What is none of them is left to the protocol's decoder to refuse.
 func formOf(payload []byte) form {
 	is := formOIP
 	stop := errors.New("decided")
@@ -86,8 +86,6 @@ func formOf(payload []byte) form {
 		switch string(key) {
 		case "id", "inputs", "parameters":
 			return stop
-		case "outputs", "body": // two of them have it
-			return s.Skip()
 		case "routeKey", "rawPath", "rawQueryString", "cookies", "headers", "queryStringParameters", "requestContext", "pathParameters",
 			"isBase64Encoded", "stageVariables":
 			is = formEvent
@@ -97,9 +95,14 @@ func formOf(payload []byte) form {
 				is = formEvent
 				return stop
 			}
+			is = formEnvelope
+			return stop
+		case "kind", "fingerprint", "request", "attempt", "step", "shard", "row", "rows", "budget_ms", "mode", "wire_dtype", "trace",
+			"reply", "ref":
+			is = formEnvelope
+			return stop
 		}
-		is = formEnvelope
-		return stop
+		return s.Skip()
 	}); err != nil && err != stop {
 		return formOIP
 	}
@@ -109,13 +112,23 @@ func formOf(payload []byte) form {
 func (h *Handler) oip(ctx context.Context, payload []byte) ([]byte, error) {
 	in, err := oip.Decode(payload)
 	if err != nil {
-		return nil, err
+		return nil, h.explain(payload, err)
 	}
 	r, err := model{h.c}.Infer(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	return oip.Encode(r)
+}
+
+// explain adds to err, the refusal of a payload that may be of another form altogether, what this function takes.
+func (h *Handler) explain(payload []byte, err error) error {
+	var key *oip.KeyError
+	if !errors.As(err, &key) && jsonscan.New(payload).Peek() == '{' {
+		return err
+	}
+	return &shard.Error{Op: "request", Kind: shard.KindOf(err), Cause: err,
+		Message: "wanted an infer request of the open inference protocol, such as " + h.c.example() + ", or an event of a function URL or HTTP API, or the envelope of package shard/wire"}
 }
 
 func (h *Handler) envelope(ctx context.Context, payload []byte) ([]byte, error) {

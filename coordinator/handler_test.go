@@ -140,6 +140,13 @@ func TestHandlerReportsErrorsTyped(t *testing.T) {
 	}{
 		"nothing":       {nil, shard.BadRequest, "infer request"},
 		"empty object":  {[]byte(`{}`), shard.BadRequest, `key "inputs" is missing`},
+		"no object":     {[]byte(`[1,2]`), shard.BadRequest, `such as {"inputs":[{"name":"x","shape":[1,12],"datatype":"FP32","data":[0,0,0,0,0,0,0,0,...]}]}`},
+		"instances":     {[]byte(`{"instances":[[1,2]]}`), shard.BadRequest, `request: wanted an infer request of the open inference protocol, such as {"inputs":[{"name":"x"`},
+		"its key":       {[]byte(`{"instances":[[1,2]]}`), shard.BadRequest, `malformed infer request: unknown key "instances"; known are id, inputs, outputs, parameters`},
+		"model name":    {[]byte(`{"model_name":"m","inputs":[]}`), shard.BadRequest, `unknown key "model_name"; known are id, inputs`},
+		"NaN first":     {[]byte(`{"data":[NaN]}`), shard.BadRequest, `unknown key "data"`},
+		"unknown, kind": {[]byte(`{"x":1,"kind":"describe","version":1}`), shard.BadRequest, `malformed request: unknown key "x"`},
+		"empty, wanted": {[]byte(`{}`), shard.BadRequest, `wanted an infer request`},
 		"half":          {[]byte(`{"inputs":[`), shard.BadRequest, "malformed"},
 		"no such input": {[]byte(`{"inputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[1]}]}`), shard.BadInput, `input "x": is missing`},
 		"parameter":     {[]byte(`{"inputs":[],"parameters":{"degraded":true}}`), shard.Unsupported, `parameter "degraded"`},

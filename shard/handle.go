@@ -28,7 +28,7 @@ func (s *Server) Handle(ctx context.Context, payload []byte) (reply []byte, err 
 	}()
 	r, err := wire.DecodeRequest(payload)
 	if err != nil {
-		return nil, s.fail(op, KindOf(err), "", err)
+		return nil, s.fail(op, KindOf(err), outsider(err), err)
 	}
 	op = r.Kind
 	if err := s.check(r); err != nil {
@@ -53,6 +53,15 @@ func (s *Server) Handle(ctx context.Context, payload []byte) (reply []byte, err 
 		return nil, s.fail(op, s.requestKind(ctx, err), "", err)
 	}
 	return reply, nil
+}
+
+// outsider tells who sends what no coordinator would where to turn.
+func outsider(err error) string {
+	var format *wire.FormatError
+	if errors.As(err, &format) {
+		return "this function is one shard of a model and takes a coordinator's requests only; applications call the coordinator function"
+	}
+	return ""
 }
 
 // requestKind is KindOf, but an error that the end of ctx brought about counts as the end of ctx.

@@ -142,6 +142,10 @@ func TestServerRefuses(t *testing.T) {
 	if _, err := s.Handle(context.Background(), []byte("{")); shard.KindOf(err) != shard.BadRequest {
 		t.Errorf("half a request: %v", err)
 	}
+	_, err := s.Handle(context.Background(), []byte("{}"))
+	if shard.KindOf(err) != shard.BadRequest || !strings.Contains(err.Error(), "shard 1/3: this function is one shard of a model") || !strings.Contains(err.Error(), "applications call the coordinator function") {
+		t.Errorf("an application's request: found %v", err)
+	}
 	broken := []byte(`{"version":1,"kind":"infer","fingerprint":"` + m.Fingerprint + `","request":"r","attempt":1,"step":"wide","shard":1,"reply":"raw","body":"AAAA"}`)
 	if _, err := s.Handle(context.Background(), broken); shard.KindOf(err) != shard.BadRequest {
 		t.Errorf("a body that is no frame: %v", err)

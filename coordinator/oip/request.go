@@ -37,6 +37,21 @@ type decoder struct {
 	tail     []byte // binary data that no input has taken yet
 }
 
+// KeyError says that an object has keys other than an infer request's, so that it may be something else altogether. It
+// stands in the chain of a *wire.FormatError.
+type KeyError struct {
+	Key     string
+	Missing bool // false: the key is unknown
+}
+
+// Error names the key.
+func (e *KeyError) Error() string {
+	if e.Missing {
+		return fmt.Sprintf("key %q is missing", clip(e.Key))
+	}
+	return fmt.Sprintf("unknown key %q; known are id, inputs, outputs, parameters", clip(e.Key))
+}
+
 // Decode reads an infer request. Errors are *wire.FormatError, or *wire.UnsupportedError for what the protocol has and
 // this package does not.
 func Decode(payload []byte) (*Request, error) {
@@ -53,7 +68,7 @@ func (d *decoder) decode() (*Request, error) {
 		err = d.s.End()
 	}
 	if err == nil && !d.seen["inputs"] {
-		err = fmt.Errorf(`key "inputs" is missing`)
+		err = &KeyError{Key: "inputs", Missing: true}
 	}
 	if err == nil && len(d.tail) > 0 {
 		err = fmt.Errorf("%d bytes of binary data belong to no input", len(d.tail))
@@ -82,7 +97,7 @@ func (d *decoder) field(key []byte) (err error) {
 	case "parameters":
 		err = d.parameters()
 	default:
-		return fmt.Errorf("unknown key %q; known are id, inputs, outputs, parameters", clip(name))
+		return &KeyError{Key: name}
 	}
 	d.seen[name] = true
 	return err
