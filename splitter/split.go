@@ -25,6 +25,9 @@ func Split(ctx context.Context, path, out string, o layout.Options, progress Pro
 	if err := checkOptions(o); err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open model: %w", err)
+	}
 	if err := checkTarget(out); err != nil {
 		return nil, err
 	}
@@ -60,6 +63,9 @@ func checkOptions(o layout.Options) error {
 }
 
 func checkTarget(out string) error {
+	if info, err := os.Stat(out); err == nil && !info.IsDir() {
+		return &layout.RefusalError{Subject: out, Reason: "exists and is no directory", Remedy: "choose another directory or remove the file"}
+	}
 	entries, err := os.ReadDir(out)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -119,20 +125,28 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 			return nil, fmt.Errorf("split: write %s: %w", f.Path, err)
 		}
 	}
-	if err := writeContracts(m, stage); err != nil {
+	if err := writeContracts(m, stage, maxManifest); err != nil {
 		return nil, err
 	}
 	return m, commit(stage, out)
 }
 
-// writeContracts validates the finished manifest and writes it and the default deployment.
-func writeContracts(m *manifest.Manifest, dir string) error {
+// maxManifest is the size in bytes up to which readers take a manifest.
+const maxManifest = 64 << 20
+
+// writeContracts validates the finished manifest and writes it and the default deployment. A manifest of more than limit
+// bytes, which nobody could read, is refused.
+func writeContracts(m *manifest.Manifest, dir string, limit int) error {
 	if err := m.Validate(); err != nil {
 		return fmt.Errorf("split: the manifest it made is not valid, which is a bug: %w", err)
 	}
 	canonical, err := manifest.Canonical(m)
 	if err != nil {
 		return fmt.Errorf("split: %w", err)
+	}
+	if len(canonical) > limit {
+		return &layout.RefusalError{Subject: "the model", Reason: fmt.Sprintf("its manifest has %d bytes in %d shards, at most %d can be read", len(canonical), len(m.Shards), limit),
+			Remedy: "split it into fewer shards, or give its features shorter names"}
 	}
 	if err := writeFile(filepath.Join(dir, manifest.FileName), canonical); err != nil {
 		return err

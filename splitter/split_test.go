@@ -180,3 +180,22 @@ func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitTellsOfTheModelBeforeTheTarget(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := splitter.Split(t.Context(), "absent.json", file, layout.Options{Shards: 2}, nil)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "absent.json") {
+		t.Errorf("no model, and a file as target: error %v, wanted one that names the model", err)
+	}
+	_, err = splitter.Split(t.Context(), examples()[1], file, layout.Options{Shards: 2}, nil)
+	var refusal *layout.RefusalError
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "no directory") {
+		t.Errorf("a file as target: error %v, wanted a refusal", err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != "precious" {
+		t.Errorf("the file holds %q, error %v", data, err)
+	}
+}

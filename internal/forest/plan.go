@@ -72,13 +72,5 @@ func distinct(tests []Test) []Test {
 // Nodes is the number of nodes of all trees.
 func (p *Plan) Nodes() int { return int(p.Starts[len(p.Starts)-1]) }
 
-// Words is the number of words of a node.
-func (p *Plan) Words() int {
-	if p.Wide {
-		return 2
-	}
-	return 1
-}
-
 // CategoryWords is the number of words that a category set takes in the packed layout: its length, then its bits.
 func CategoryWords(set []uint32) int { return len(set) + 1 }

@@ -21,7 +21,8 @@ type Ensemble struct {
 	Outputs  int       // K: margins per row
 	Init     []float32 // margin before the first tree, per output, already transformed from base_score
 	Trees    []TreeInfo
-	Notes    []Note // further facts for people, in display order
+	Notes    []Note   // further facts for people, in display order
+	Remarks  []string // sentences that a user of the model should read, in display order
 }
 
 // Note is a named fact about a model file.

@@ -56,6 +56,7 @@ type Info struct {
 	Parameters int64            // numbers of learned values
 	Bytes      int64            // weights in memory
 	Facts      []Fact           // what a user of the format wants to know, in display order
+	Notes      []string         // sentences to print with the facts and after a split, in order: what surprises people
 	Operators  map[string]int   // ONNX: operator -> nodes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes

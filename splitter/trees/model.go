@@ -3,7 +3,10 @@ package trees
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/shardwise/shardwise/internal/forest"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -33,7 +36,8 @@ func (m *model) Info() layout.Info {
 		nodes, leaves, depth = nodes+t.Nodes, leaves+t.Leaves, max(depth, t.Depth)
 		parameters += int64(t.Nodes-t.Leaves) + int64(t.Leaves*len(t.Outputs))
 	}
-	info := layout.Info{Format: e.Format, Library: library(e), Parameters: parameters, Bytes: m.bytes(0, len(e.Trees)), MaxShards: len(e.Trees)}
+	info := layout.Info{Format: e.Format, Library: library(e), Parameters: parameters, Bytes: m.bytes(0, len(e.Trees)), MaxShards: len(e.Trees),
+		Notes: slices.Clone(e.Remarks)}
 	if p, err := m.prediction(); err == nil {
 		info.Signature = m.signature(p, sumErrors(e), e.Outputs)
 	}
@@ -51,7 +55,6 @@ func (m *model) Info() layout.Info {
 	for _, n := range e.Notes {
 		add(n.Name, "%s", n.Value)
 	}
-	add("shards", "1 to %d", len(e.Trees))
 	return info
 }
 
@@ -97,8 +100,15 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
+	if shards := len(bounds) - 1; shards*m.e.Outputs > maxSums {
+		return nil, &layout.RefusalError{Subject: "the ensemble", Reason: fmt.Sprintf("in %d shards with %d outputs each it needs a manifest that nobody could read", shards, m.e.Outputs),
+			Remedy: fmt.Sprintf("split it into at most %d shards", max(1, maxSums/m.e.Outputs))}
+	}
 	return m.lay(bounds, o)
 }
+
+// maxSums bounds the shards times the outputs: the manifest bounds the sum of every shard's leaves for every output.
+const maxSums = 1 << 20
 
 // refuse says what no plan can be made of.
 func (m *model) refuse() error {
@@ -115,9 +125,16 @@ func (m *model) refuse() error {
 				Remedy: "give every feature a name of its own before saving the model"}
 		}
 		seen[f.Name] = true
+		if len(f.Name) > maxFeatureName || !utf8.ValidString(f.Name) || strings.ContainsFunc(f.Name, unicode.IsControl) {
+			return &layout.RefusalError{Subject: fmt.Sprintf("feature %d (%.80q)", i, f.Name), Reason: fmt.Sprintf("its name has %d bytes; a name has 1 to %d of UTF-8 without control characters", len(f.Name), maxFeatureName),
+				Remedy: "rename the feature before saving the model"}
+		}
 	}
 	return nil
 }
+
+// maxFeatureName is the manifest's limit on names, in bytes.
+const maxFeatureName = 256
 
 // features are the named input columns: f0, f1 ... when the file has no names.
 func (m *model) features() []manifest.Feature {

@@ -10,23 +10,23 @@ import (
 
 // document is what one pass over a model file keeps.
 type document struct {
-	version    []int32
-	attributes map[string]string
-	names      []string
-	types      []string
-	param      map[string]string // learner_model_param
-	objective  map[string]string // "name" and the parameters, flattened
-	booster    string
-	treeParam  map[string]string // gbtree_model_param
-	treeInfo   []int32
-	drop       []float32
-	dictionary int // features with a dictionary of categories
-	linear     bool
-	records    []record
-	infos      []forest.TreeInfo
-	trees      treeReader
-	scratch    forest.Tree
-	last       []forest.Test // of the tree before, to share equal lists
+	version      []int32
+	attributes   map[string]string
+	names        []string
+	types        []string
+	param        map[string]string // learner_model_param
+	objective    map[string]string // "name" and the parameters, flattened
+	booster      string
+	treeParam    map[string]string // gbtree_model_param
+	treeInfo     []int32
+	drop         []float32
+	dictionaries []int // features with a dictionary of categories
+	linear       bool
+	records      []record
+	infos        []forest.TreeInfo
+	trees        treeReader
+	scratch      forest.Tree
+	last         []forest.Test // of the tree before, to share equal lists
 	// reread starts a decoder at a tree that stands at [start, end).
 	reread func(start, end int64) *decoder
 }
@@ -103,11 +103,11 @@ func (m *document) model(d *decoder) error {
 	})
 }
 
-// categories counts the features that bring a dictionary of categories.
+// categories lists the features that bring a dictionary of categories.
 func (m *document) categories(d *decoder) error {
 	return d.members(map[string]func() error{
 		"enc": func() error {
-			return d.array(func(int) error {
+			return d.array(func(i int) error {
 				if d.t.kind != objectStart {
 					return d.skip()
 				}
@@ -117,7 +117,7 @@ func (m *document) categories(d *decoder) error {
 					return d.skip()
 				})
 				if values {
-					m.dictionary++
+					m.dictionaries = append(m.dictionaries, i)
 				}
 				return err
 			})

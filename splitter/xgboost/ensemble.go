@@ -2,6 +2,7 @@ package xgboost
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
-// maxOutputs bounds the number of margins per row: XGBoost's own code counts them in 32 bits, and nobody has a million classes.
-const maxOutputs = 1 << 20
+// maxOutputs bounds the number of margins per row: manifests list bounds for each of them, and memory goes with it.
+const maxOutputs = 1 << 14
 
 // ensemble puts what the pass has found together and checks that it agrees.
 func (m *document) ensemble() (*forest.Ensemble, error) {
@@ -29,7 +30,11 @@ func (m *document) ensemble() (*forest.Ensemble, error) {
 	if err != nil {
 		return nil, err
 	}
-	if classes > 1 && targets > 1 || classes > maxOutputs || targets > maxOutputs {
+	if most := max(classes, targets); most > maxOutputs {
+		return nil, &layout.RefusalError{Subject: "learner.learner_model_param", Reason: fmt.Sprintf("num_class or num_target is %d, at most %d outputs per row are supported", most, maxOutputs),
+			Remedy: "train several models of fewer classes or targets each"}
+	}
+	if classes > 1 && targets > 1 {
 		return nil, field("learner.learner_model_param", "num_class %d and num_target %d do not go together", classes, targets)
 	}
 	e.Outputs = max(1, classes, targets)
@@ -43,13 +48,14 @@ func (m *document) ensemble() (*forest.Ensemble, error) {
 		return nil, &layout.RefusalError{Subject: "objective " + e.Objective, Reason: "is not known, so neither its base score nor its predictions can be computed",
 			Remedy: "train with one of XGBoost's own objectives"}
 	}
+	scores := slices.Clone(e.Init)
 	if err := margins(e.Objective, e.Init); err != nil {
 		return nil, field("learner.learner_model_param.base_score", "%v", err)
 	}
 	if err := m.assign(e); err != nil {
 		return nil, err
 	}
-	m.notes(e)
+	m.notes(e, scores)
 	return e, nil
 }
 
@@ -179,8 +185,8 @@ func (m *document) assign(e *forest.Ensemble) error {
 	return nil
 }
 
-// notes are facts that surprise people.
-func (m *document) notes(e *forest.Ensemble) {
+// notes are facts that surprise people. The base score is one where it is not the first margin itself.
+func (m *document) notes(e *forest.Ensemble, scores []float32) {
 	note := func(name, format string, args ...any) {
 		e.Notes = append(e.Notes, forest.Note{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
@@ -189,14 +195,47 @@ func (m *document) notes(e *forest.Ensemble) {
 		booster = "dart (weighted trees)"
 	}
 	note("booster", "%s", booster)
-	note("base score", "%s", m.param["base_score"])
+	if !slices.Equal(scores, e.Init) {
+		note("base score", "%s", m.param["base_score"])
+	}
 	if p := m.treeParam["num_parallel_tree"]; p != "" && p != "1" && p != "0" {
 		note("parallel trees", "%s per round", p)
 	}
 	if b, ok := m.attributes["best_iteration"]; ok {
-		note("best iteration", "%.20s, recorded by early stopping; all trees are used, as Booster.predict does", b)
+		note("best iteration", "%.20s, recorded by early stopping", b)
+		m.remarkEarlyStopping(e, b)
 	}
-	if m.dictionary > 0 {
-		note("category dictionaries", "%d features; inputs are the codes, not the original values", m.dictionary)
+	if n := m.dictionariesOfCategories(); n > 0 {
+		note("category dictionaries", "%d categorical features; inputs are the codes, not the original values", n)
 	}
+}
+
+// remarkEarlyStopping says that the library's two ways to predict differ, when the file holds rounds behind the best one.
+func (m *document) remarkEarlyStopping(e *forest.Ensemble, best string) {
+	rounds := 0
+	for _, group := range m.treeInfo { // every round has as many trees for the first output as run in parallel
+		if group == 0 {
+			rounds++
+		}
+	}
+	if parallel, err := strconv.Atoi(m.treeParam["num_parallel_tree"]); err == nil && parallel > 1 {
+		rounds /= parallel
+	}
+	b, err := strconv.Atoi(best)
+	if err != nil || b < 0 || b >= rounds-1 {
+		return
+	}
+	e.Remarks = append(e.Remarks, fmt.Sprintf("trained with early stopping: the file holds %d rounds, best_iteration is %d; Booster.predict uses all trees, as is done here; "+
+		"scikit-learn's wrapper stops after round %d: save model[:%d] to predict with those", rounds, b, b+1, b+1))
+}
+
+// dictionariesOfCategories counts the categorical features that bring a dictionary.
+func (m *document) dictionariesOfCategories() int {
+	n := 0
+	for _, i := range m.dictionaries {
+		if i >= len(m.types) || featureKind(m.types[i]) == "categorical" {
+			n++
+		}
+	}
+	return n
 }
