@@ -14,9 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shardwise/shardwise/internal/workdir"
 	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
-	"github.com/shardwise/shardwise/simulator/internal/workdir"
 )
 
 // Simulator is a running simulation. Its methods may be called concurrently.
@@ -104,7 +104,7 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 	if _, err := workdir.Sweep(dir); err != nil {
 		s.background(err)
 	}
-	if s.dir, err = workdir.New(dir); err != nil {
+	if s.dir, err = workdir.New(dir, "sim"); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"task", "scratch"} {

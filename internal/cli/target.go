@@ -10,6 +10,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/workdir"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -71,18 +72,25 @@ func (a *App) resolve(cmd *cobra.Command, path string, cut *cutFlags) (*target, 
 
 // temporary splits a model file into a temporary folder.
 func (a *App) temporary(ctx context.Context, path string, o layout.Options) (_ *target, err error) {
-	dir, err := os.MkdirTemp(a.TempDir, "shardwise-model-")
+	parent := a.TempDir
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	// What a run that was killed has left is cleared away; what cannot be is told and changes nothing.
+	if _, err := workdir.Sweep(parent); err != nil {
+		a.say("%s", err)
+	}
+	dir, err := workdir.New(parent, "model")
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
-	remove := func() error { return os.RemoveAll(dir) }
 	kept := false
 	defer func() { // after a panic as well
 		if !kept {
-			err = firstError(err, remove)
+			err = firstError(err, dir.Close)
 		}
 	}()
-	parts := filepath.Join(dir, "parts")
+	parts := filepath.Join(dir.Path(), "parts")
 	facts, err := a.cut(ctx, path, parts, o)
 	if err != nil {
 		return nil, err
@@ -92,7 +100,7 @@ func (a *App) temporary(ctx context.Context, path string, o layout.Options) (_ *
 		return nil, err
 	}
 	kept = true
-	return &target{model: m, facts: facts, close: remove}, nil
+	return &target{model: m, facts: facts, close: dir.Close}, nil
 }
 
 // outputsOf checks names of outputs and gives them in full; none named means the default ones.

@@ -110,7 +110,7 @@ func (s *spools) open() error {
 }
 
 func (p *spool) open(dir string) (err error) {
-	if p.file, err = os.CreateTemp(dir, ".spool.*.part"); err == nil {
+	if p.file, err = createSpool(dir); err == nil {
 		p.buf = bufio.NewWriterSize(p.file, 1<<16)
 	}
 	return err
@@ -172,14 +172,13 @@ func (s *spools) abort() {
 	s.spools = nil
 }
 
-// remove deletes the temporary file; it held only copies.
+// remove gives the temporary file's space back; it held only copies.
 func (p *spool) remove() {
 	if p.offsets != nil {
 		p.offsets.remove()
 	}
 	if p.file != nil {
 		_ = p.file.Close()
-		_ = os.Remove(p.file.Name())
 	}
 }
 

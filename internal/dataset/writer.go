@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
@@ -74,17 +73,6 @@ func Create(path string, format Format, outputs []manifest.Output) (_ *Writer, e
 		w.sink = &safetensorsSink{spools: newSpools(filepath.Dir(path), w.outputs), out: w.buf}
 	}
 	return w, nil
-}
-
-// createPart makes the temporary file beside path. Its permissions are those of any new file, which os.CreateTemp's are not.
-func createPart(path string) (*os.File, error) {
-	for {
-		name := fmt.Sprintf(".%s.%08x.part", filepath.Base(path), rand.Uint32())
-		f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, os.ErrExist) {
-			return f, err
-		}
-	}
 }
 
 func outputColumns(outputs []manifest.Output, format Format) ([]outputColumn, error) {
@@ -234,9 +222,13 @@ func (w *Writer) Close() error {
 		return w.fail(err)
 	}
 	w.err = fmt.Errorf("write %s: it is closed", w.path)
-	if err := errors.Join(w.temp.Close(), os.Rename(w.temp.Name(), w.path)); err != nil {
+	// Renamed while it is open, and so locked, so that no other writer takes it for a dead one's.
+	if err := os.Rename(w.temp.Name(), w.path); err != nil {
 		_ = os.Remove(w.temp.Name())
-		return fmt.Errorf("write %s: %w", w.path, err)
+		return fmt.Errorf("write %s: %w", w.path, errors.Join(err, w.temp.Close()))
+	}
+	if err := w.temp.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, errors.Join(err, os.Remove(w.path)))
 	}
 	return nil
 }

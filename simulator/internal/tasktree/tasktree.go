@@ -17,6 +17,8 @@ import (
 	"path"
 	"path/filepath"
 	"syscall"
+
+	"github.com/shardwise/shardwise/internal/workdir"
 )
 
 // File is one entry of a tree: Name is its slash-separated path below the root,
@@ -108,20 +110,4 @@ func lay(target, source string) error {
 
 // Remove deletes root and all below it, read-only directories included. A root
 // that does not exist is no error.
-func Remove(root string) error {
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil && d == nil {
-			return err
-		}
-		if d.IsDir() {
-			// Before its entries are listed, so that this also mends what a
-			// function did to the modes of its own scratch directories.
-			return os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make %s removable: %w", root, err)
-	}
-	return os.RemoveAll(root)
-}
+func Remove(root string) error { return workdir.Remove(root) }

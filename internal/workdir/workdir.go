@@ -1,10 +1,11 @@
 //go:build unix
 
-// Package workdir gives a simulator its own temporary directory and clears away
-// those of simulators that died without doing so. A directory is owned through
+// Package workdir gives a process temporary directories of its own and clears away
+// those of processes that died without doing so. A directory is owned through
 // an flock on a file beside it: the kernel drops the lock with the last holder,
 // so a lock that can be had means that the owner is gone, and no process id that
-// might meanwhile belong to another has to be trusted. Only the simulator uses it.
+// might meanwhile belong to another has to be trusted. The simulator, the command
+// line and the writers of data files use it; it is no general file package.
 package workdir
 
 import (
@@ -19,12 +20,10 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/shardwise/shardwise/simulator/internal/tasktree"
 )
 
 const (
-	prefix = "shardwise-sim-"
+	prefix = "shardwise-"
 	suffix = ".lock"
 )
 
@@ -37,10 +36,10 @@ type Dir struct {
 	err  error
 }
 
-// New creates an owned directory below parent.
-func New(parent string) (*Dir, error) {
+// New creates an owned directory below parent. kind, of lower case letters, becomes part of its name: what it is for.
+func New(parent, kind string) (*Dir, error) {
 	for range 100 {
-		base := filepath.Join(parent, prefix+strings.ToLower(rand.Text()[:12]))
+		base := filepath.Join(parent, prefix+kind+"-"+strings.ToLower(rand.Text()[:12]))
 		lock, err := os.OpenFile(base+suffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -48,7 +47,7 @@ func New(parent string) (*Dir, error) {
 		if err != nil {
 			return nil, fmt.Errorf("create work directory: %w", err)
 		}
-		held, err := take(lock)
+		held, err := Take(lock)
 		if err == nil && held {
 			err = os.Mkdir(base, 0o700)
 			if err == nil {
@@ -58,15 +57,15 @@ func New(parent string) (*Dir, error) {
 		if err = errors.Join(err, lock.Close()); err != nil {
 			return nil, errors.Join(fmt.Errorf("create work directory: %w", err), os.Remove(base+suffix))
 		}
-		// A sweeping simulator took the new lock for a dead one's; try another name.
+		// A sweeping process took the new lock for a dead one's; try another name.
 	}
 	return nil, fmt.Errorf("create work directory below %s: a hundred names were taken", parent)
 }
 
-// take locks f without waiting. It reports false when another holds the lock or
+// Take locks f without waiting, until f is closed. It reports false when another holds the lock or
 // when the name no longer leads to the file, which a sweep may have removed
 // between opening and locking.
-func take(f *os.File) (bool, error) {
+func Take(f *os.File) (bool, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return false, nil
@@ -94,7 +93,7 @@ func (d *Dir) Path() string { return d.path }
 // idempotent.
 func (d *Dir) Close() error {
 	d.once.Do(func() {
-		err := tasktree.Remove(d.path)
+		err := Remove(d.path)
 		if err == nil {
 			err = os.Remove(d.lock.Name())
 		}
@@ -105,9 +104,29 @@ func (d *Dir) Close() error {
 	return d.err
 }
 
-// Sweep removes the directories below parent that were left by simulators of
+// Remove deletes root and all below it, read-only directories included. A root
+// that does not exist is no error.
+func Remove(root string) error {
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil && d == nil {
+			return err
+		}
+		if d.IsDir() {
+			// Before its entries are listed, so that this also mends what others
+			// did to the modes of their directories.
+			return os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make %s removable: %w", root, err)
+	}
+	return os.RemoveAll(root)
+}
+
+// Sweep removes the directories below parent that were left by processes of
 // this user that no longer run, and returns their paths. What belongs to another
-// user, to a running simulator, or is not named as New names it stays untouched.
+// user, to a running process, or is not named as New names it stays untouched.
 func Sweep(parent string) ([]string, error) {
 	locks, err := filepath.Glob(filepath.Join(parent, prefix+"*"+suffix))
 	if err != nil {
@@ -145,9 +164,9 @@ func sweep(name string) (removed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	held, err := take(lock)
+	held, err := Take(lock)
 	if err == nil && held {
-		if err = tasktree.Remove(strings.TrimSuffix(name, suffix)); err == nil {
+		if err = Remove(strings.TrimSuffix(name, suffix)); err == nil {
 			err = os.Remove(name)
 			removed = err == nil
 		}

@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if parent := os.Getenv("WORKDIR_TEST_PARENT"); parent != "" {
-		d, err := New(parent)
+		d, err := New(parent, "test")
 		if err != nil {
 			fmt.Println("error:", err)
 			os.Exit(1)
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func TestSweepRemovesOnlyWhatTheDeadLeft(t *testing.T) {
 	parent := t.TempDir()
-	mine, err := New(parent)
+	mine, err := New(parent, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestNewAndSweepAtOnceNeverTakeALiveDirectory(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 30 {
-				d, err := New(parent)
+				d, err := New(parent, "test")
 				if err != nil {
 					t.Error(err)
 					return
