@@ -83,7 +83,10 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 	stage := step.Stage
 	rows, perRow := math.MaxInt, 0
 	for p, s := range stage.Shards {
-		request, reply, names := c.messages(x, stage, p)
+		request, reply, names, err := c.messages(x, stage, p)
+		if err != nil {
+			return 0, err
+		}
 		overhead := messageOverhead(names...)
 		n := min(request.rows(wire.MaxRequest, overhead, true), reply.rows(wire.MaxReply, overhead, c.deployment.Reply != wire.ReplyRaw))
 		if n == 0 {
@@ -104,7 +107,7 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 }
 
 // messages are the sizes of the request to and the reply of the shard at position p, and the names of their tensors.
-func (c *Coordinator) messages(x *extents, stage *manifest.Stage, p int) (request, reply tally, names []string) {
+func (c *Coordinator) messages(x *extents, stage *manifest.Stage, p int) (request, reply tally, names []string, err error) {
 	for i := range stage.Inputs {
 		request.add(x.input(stage, &stage.Inputs[i], p))
 		names = append(names, stage.Inputs[i].Name)
@@ -115,12 +118,16 @@ func (c *Coordinator) messages(x *extents, stage *manifest.Stage, p int) (reques
 			component := &stage.Outputs[i].Components[j]
 			if !seen[component.Name] {
 				seen[component.Name] = true
-				reply.add(x.component(stage, &stage.Outputs[i], component, p))
+				e, err := x.component(stage, &stage.Outputs[i], component, p)
+				if err != nil {
+					return request, reply, nil, err
+				}
+				reply.add(e)
 				names = append(names, component.Name)
 			}
 		}
 	}
-	return request, reply, names
+	return request, reply, names, nil
 }
 
 // memoryRows is how many rows a shard's function has memory for, by the splitter's estimate; at least one.
@@ -133,16 +140,16 @@ func (c *Coordinator) memoryRows(s int) int {
 	return int(max(min(free/m.PerRow, math.MaxInt32), 1))
 }
 
-// tableColumns is the number of elements of a merge table.
-func (c *Coordinator) tableColumns(name string) int {
+// tableColumns is the number of elements of a merge table; 0 when the merge has none.
+func (c *Coordinator) tableColumns(name string) (int, error) {
 	if name == "" {
-		return 0
+		return 0, nil
 	}
 	t, err := c.local.Weight(name)
 	if err != nil {
-		return 0
+		return 0, &shard.Error{Op: "plan blocks", Kind: shard.OpenKind(err), Message: fmt.Sprintf("merge table %q", name), Cause: err}
 	}
-	return t.Len()
+	return t.Len(), nil
 }
 
 // span is one block of rows, [lo, hi).

@@ -57,11 +57,11 @@ func (e extent) with(dim, size int) extent {
 // extents are the sizes of a plan's values.
 type extents struct {
 	manifest *manifest.Manifest
-	columns  func(table string) int // length of a merge table, 0 when unknown
+	columns  func(table string) (int, error) // length of a merge table, 0 when the merge has none
 	values   map[string]extent
 }
 
-func newExtents(m *manifest.Manifest, columns func(string) int) *extents {
+func newExtents(m *manifest.Manifest, columns func(string) (int, error)) *extents {
 	x := &extents{manifest: m, columns: columns, values: map[string]extent{}}
 	for _, in := range m.Signature.Inputs {
 		x.values[in.Name] = extent{dtype: in.DType, dims: in.Shape, known: true}
@@ -82,7 +82,7 @@ func (x *extents) input(stage *manifest.Stage, in *manifest.StageInput, p int) e
 }
 
 // component is the size of one component of the partial that the shard at position p returns.
-func (x *extents) component(stage *manifest.Stage, out *manifest.StageOutput, c *manifest.Component, p int) extent {
+func (x *extents) component(stage *manifest.Stage, out *manifest.StageOutput, c *manifest.Component, p int) (extent, error) {
 	e := extent{dtype: c.DType, dims: c.Shape, known: true}
 	for i, d := range c.Shape {
 		if d.Name == "" || d.Name == manifest.Batch && i == 0 {
@@ -92,31 +92,38 @@ func (x *extents) component(stage *manifest.Stage, out *manifest.StageOutput, c 
 		case i == out.Merge.Dim && len(out.Merge.Bounds) == len(stage.Shards)+1:
 			e = e.with(i, out.Merge.Bounds[p+1]-out.Merge.Bounds[p])
 		case out.Merge.Kind == manifest.MergeOrderedSum && i == len(c.Shape)-1:
-			e = e.with(i, x.leafColumns(stage, out, p))
+			n, err := x.leafColumns(stage, out, p)
+			if err != nil {
+				return extent{}, err
+			}
+			e = e.with(i, n)
 		}
 	}
-	return e
+	return e, nil
 }
 
 // leafColumns is the number of leaf columns of a tree shard: its share of the table's columns, which every tree has as
 // many of.
-func (x *extents) leafColumns(stage *manifest.Stage, out *manifest.StageOutput, p int) int {
+func (x *extents) leafColumns(stage *manifest.Stage, out *manifest.StageOutput, p int) (int, error) {
 	trees, mine := 0, 0
 	for q, s := range stage.Shards {
 		t := x.manifest.Shards[s].Trees
 		if t == nil {
-			return 0
+			return 0, nil
 		}
 		trees += t.Count
 		if q == p {
 			mine = t.Count
 		}
 	}
-	total := x.columns(out.Merge.Table)
+	total, err := x.columns(out.Merge.Table)
+	if err != nil {
+		return 0, err
+	}
 	if total == 0 {
 		total = trees * max(len(out.Merge.Init), 1)
 	}
-	return (total*mine + trees - 1) / max(trees, 1)
+	return (total*mine + trees - 1) / max(trees, 1), nil
 }
 
 // merged notes the size of a stage's value.

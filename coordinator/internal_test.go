@@ -7,12 +7,14 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/assets"
 )
 
 func TestCutCoversAllRowsEvenly(t *testing.T) {
@@ -92,9 +94,13 @@ func TestExtentOfLeafColumnsComesFromTheTable(t *testing.T) {
 		Inputs: []manifest.StageInput{{Name: "f", Value: "features", Scatter: manifest.Scatter{Kind: manifest.ScatterSelect}}},
 	}
 	for _, c := range []struct{ table, first, second int }{{8, 3, 5}, {16, 6, 10}, {0, 6, 10}} {
-		x := newExtents(m, func(string) int { return c.table })
+		x := newExtents(m, func(string) (int, error) { return c.table, nil })
 		for p, columns := range []int{c.first, c.second} {
-			perRow, fixed, ok := x.component(stage, &out, &out.Components[0], p).bytes()
+			e, err := x.component(stage, &out, &out.Components[0], p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			perRow, fixed, ok := e.bytes()
 			if !ok || fixed != 0 || perRow != 4*columns {
 				t.Errorf("table of %d: shard %d takes %d bytes a row, known %v", c.table, p, perRow, ok)
 			}
@@ -106,6 +112,22 @@ func TestExtentOfLeafColumnsComesFromTheTable(t *testing.T) {
 		if got := x.values["margin"]; !reflect.DeepEqual(got.dims, []manifest.Dim{{Name: "batch"}, {Size: 2}}) {
 			t.Errorf("margin is %+v", got)
 		}
+	}
+}
+
+func TestAMergeTableThatCannotBeReadIsAnError(t *testing.T) {
+	local, err := assets.Open(t.TempDir(), nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &manifest.Manifest{Shards: []manifest.Shard{{Trees: &manifest.Trees{Count: 3}}}}
+	c := &Coordinator{manifest: m, local: local, deployment: &manifest.Deployment{Shards: []manifest.Function{{MemoryMB: 128}}}}
+	_, err = c.blockRows([]manifest.Step{{Name: "trees", Stage: &manifest.Stage{Shards: []int{0}, Outputs: []manifest.StageOutput{{
+		Value: "margin", Merge: manifest.Merge{Kind: manifest.MergeOrderedSum, DType: tensor.F32, Table: "tree_outputs"},
+		Components: []manifest.Component{{Role: "value", Name: "leaf_values", DType: tensor.F32, Shape: []manifest.Dim{{Name: "batch"}, {Name: "trees"}}}},
+	}}}}})
+	if shard.KindOf(err) != shard.Config || !strings.Contains(err.Error(), `merge table "tree_outputs"`) {
+		t.Fatalf("found %v", err)
 	}
 }
 
