@@ -69,7 +69,7 @@ func (f *predictFlags) registerShared(cmd *cobra.Command) {
 	fl.StringVar(&f.mode, "mode", "auto", "numeric `MODE`: auto, exact or sum")
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
 	fl.BoolVar(&f.logs, "logs", false, "show the functions' log lines on standard error")
-	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output")
+	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output; its rows, columns and shards count from 0")
 }
 
 // check refuses flags that cannot go together.
@@ -77,6 +77,8 @@ func (f *predictFlags) check(cmd *cobra.Command) error {
 	switch {
 	case f.input == "":
 		return usage(cmd, "say what to predict: --input FILE")
+	case cmd.Flags().Changed("outputs") && len(f.outputs) == 0:
+		return usage(cmd, "--outputs names no output; leave it out for the model's default ones, or name some with commas")
 	case f.json && f.output == "-":
 		return usage(cmd, "--json and --output - both want standard output; give --output FILE")
 	}

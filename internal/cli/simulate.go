@@ -42,6 +42,9 @@ The functions' log lines appear on standard error.`,
   shardwise simulate parts --addr 127.0.0.1:9001 --quiet`,
 		Args: oneArgument("the model directory"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := checkAddr(cmd, addr); err != nil {
+				return err
+			}
 			if isDir, err := isDirectory(args[0]); err != nil {
 				return err
 			} else if !isDir {
@@ -66,7 +69,7 @@ The functions' log lines appear on standard error.`,
 			return a.await(cmd.Context(), d)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `ADDR`; port 0 takes a free one")
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `HOST:PORT`; port 0 takes a free one")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd
@@ -87,14 +90,21 @@ func (a *App) await(ctx context.Context, d *local.Deployment) error {
 
 // announce tells how to reach the functions.
 func (a *App) announce(d *local.Deployment, asJSON bool) error {
+	endpoint, err := reachable(d.Endpoint())
+	if err != nil {
+		return err
+	}
+	if err := a.warnOfNetwork(d.Endpoint()); err != nil {
+		return err
+	}
 	f := simulateFacts{
-		Endpoint: d.Endpoint(), Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
+		Endpoint: endpoint, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
 		Aliases: []string{manifest.LiveAlias, manifest.Alias(d.Fingerprint)}, Fingerprint: d.Fingerprint,
 	}
 	for _, s := range d.Model.Deployment.Shards {
 		f.Shards = append(f.Shards, s.Name)
 	}
-	f.Example = example(d)
+	f.Example = example(d, endpoint)
 	if asJSON {
 		return a.printJSON(f)
 	}
@@ -111,7 +121,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 }
 
 // example is a complete invocation of the coordinator by the AWS CLI, version 1 or 2: one row of zeros.
-func example(d *local.Deployment) string {
+func example(d *local.Deployment, endpoint string) string {
 	var inputs []string
 	for _, in := range d.Manifest.Signature.Inputs {
 		n, shape := 1, make([]string, len(in.Shape))
@@ -135,7 +145,7 @@ func example(d *local.Deployment) string {
   echo '{"inputs":[%s]}' > question.json
   aws lambda invoke --function-name %s --qualifier %s --payload fileb://question.json answer.json
   cat answer.json`,
-		d.Endpoint(), simulator.DefaultRegion, strings.Join(inputs, ","), d.Model.Deployment.Coordinator.Name, manifest.LiveAlias)
+		endpoint, simulator.DefaultRegion, strings.Join(inputs, ","), d.Model.Deployment.Coordinator.Name, manifest.LiveAlias)
 }
 
 // logLines shows functions' log lines on standard error, each with its function.

@@ -99,8 +99,8 @@ layers. Models larger than memory are read and written as streams.`,
   shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7`,
 		Args: oneArgument("the model file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if out == "" {
-				return usage(cmd, "say where to: -o DIR")
+			if err := checkPaths(cmd, args[0], out); err != nil {
+				return err
 			}
 			o, err := cut.options(cmd, 0)
 			if err != nil {
@@ -125,6 +125,20 @@ layers. Models larger than memory are read and written as streams.`,
 	cut.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// checkPaths looks at the model first, then at where the directory is to be.
+func checkPaths(cmd *cobra.Command, model, out string) error {
+	if _, err := os.Stat(model); err != nil {
+		return asInput(fmt.Errorf("open model: %w", err))
+	}
+	if out == "" {
+		return usage(cmd, "say where to: -o DIR")
+	}
+	if info, err := os.Stat(out); err == nil && !info.IsDir() {
+		return usage(cmd, "-o %s is a file; name a directory that does not exist yet, or an empty one", out)
+	}
+	return nil
 }
 
 // cut splits a model file and tells how it went.
