@@ -2,11 +2,10 @@ package shard
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -37,10 +36,7 @@ type Server struct {
 
 // Open opens shard index of the model directory dir: the manifest is validated, weights are mapped and their headers and
 // sizes checked, programs compiled. Weight bytes are not read yet. The error is an *Error.
-func Open(dir string, index int) (*Server, error) { return OpenWith(dir, index, Options{}) }
-
-// OpenWith is Open with options.
-func OpenWith(dir string, index int, o Options) (*Server, error) {
+func Open(dir string, index int, o Options) (*Server, error) {
 	if o.Engines == nil {
 		o.Engines = Engines()
 	}
@@ -70,18 +66,15 @@ func OpenWith(dir string, index int, o Options) (*Server, error) {
 // ReadManifest reads and validates the manifest of a model directory and returns it with its fingerprint.
 // The error is an *Error of kind Config.
 func ReadManifest(dir string) (*manifest.Manifest, string, error) {
-	path := filepath.Join(dir, manifest.FileName)
-	data, err := os.ReadFile(path)
+	m, fingerprint, err := manifest.Read(filepath.Join(dir, manifest.FileName))
 	if err != nil {
-		return nil, "", &Error{Op: "open", Kind: Config, Message: "wanted a model directory with " + manifest.FileName, Cause: err}
+		message := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			message = "wanted a model directory with " + manifest.FileName
+		}
+		return nil, "", &Error{Op: "open", Kind: Config, Message: message, Cause: err}
 	}
-	m, err := manifest.Decode(data)
-	if err != nil {
-		return nil, "", &Error{Op: "open", Kind: Config, Message: "manifest " + path, Cause: err}
-	}
-	// Decode accepts the canonical form only, so the file's hash is the fingerprint.
-	sum := sha256.Sum256(data)
-	return m, hex.EncodeToString(sum[:]), nil
+	return m, fingerprint, nil
 }
 
 // Fingerprint is the model's.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/shardtest/minimodel"
@@ -32,7 +33,7 @@ func write(t testing.TB, o minimodel.Options) *minimodel.Model {
 func open(t testing.TB, m *minimodel.Model, index int, e *minimodel.Engine) *shard.Server {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s, err := shard.OpenWith(m.Dir, index, shard.Options{Engines: []engine.Engine{e}, Log: log})
+	s, err := shard.Open(m.Dir, index, shard.Options{Engines: []engine.Engine{e}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func TestServerTurnsAPanicIntoAnInternalErrorWithItsStackInTheLog(t *testing.T) 
 	m := write(t, minimodel.Options{})
 	var log bytes.Buffer
 	e := &minimodel.Engine{Before: func(context.Context, string) error { panic("out of cheese") }}
-	s, err := shard.OpenWith(m.Dir, 0, shard.Options{Engines: []engine.Engine{e}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s, err := shard.Open(m.Dir, 0, shard.Options{Engines: []engine.Engine{e}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +262,12 @@ func TestOpenRefuses(t *testing.T) {
 		kind    shard.Kind
 		text    string
 	}{
-		"no manifest":       {remove("manifest.json"), 1, "", shard.Config, "wanted a model directory with manifest.json"},
+		"no manifest": {remove("manifest.json"), 1, "", shard.Config, "wanted a model directory with manifest.json"},
+		"huge manifest": {func(t *testing.T, dir string) {
+			if err := os.Truncate(filepath.Join(dir, "manifest.json"), manifest.MaxBytes+1); err != nil {
+				t.Fatal(err)
+			}
+		}, 1, "", shard.Config, "manifest.json has 67108865 bytes, at most 67108864 are read"},
 		"half a manifest":   {damage("manifest.json", half), 1, "", shard.Config, "manifest"},
 		"index":             {func(*testing.T, string) {}, 3, "", shard.Config, "wanted a shard index from 0 to 2, found 3"},
 		"no weights":        {remove("shard-001.safetensors"), 1, "", shard.Config, "no such file"},
@@ -277,7 +283,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := write(t, minimodel.Options{Engine: c.engine})
 			c.prepare(t, m.Dir)
-			_, err := shard.OpenWith(m.Dir, c.index, shard.Options{Engines: []engine.Engine{&minimodel.Engine{}}})
+			_, err := shard.Open(m.Dir, c.index, shard.Options{Engines: []engine.Engine{&minimodel.Engine{}}})
 			if shard.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("wanted %v with %q, found %v: %v", c.kind, c.text, shard.KindOf(err), err)
 			}

@@ -86,7 +86,7 @@ func TestManifestNamesEveryFileWithItsHash(t *testing.T) {
 	for _, model := range examples() {
 		out := filepath.Join(t.TempDir(), "out")
 		split(t, model, out, layout.Options{Shards: 2})
-		m, err := manifest.Read(filepath.Join(out, manifest.FileName))
+		m, _, err := manifest.Read(filepath.Join(out, manifest.FileName))
 		if err != nil {
 			t.Fatal(err)
 		}

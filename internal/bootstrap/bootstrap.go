@@ -85,7 +85,7 @@ func openShard(getenv func(string) string, dir string, engines []engine.Engine) 
 	if err != nil {
 		return nil, config("wanted a shard index in " + EnvShard + ", found " + strconv.Quote(getenv(EnvShard)))
 	}
-	return shard.OpenWith(dir, index, shard.Options{Engines: engines})
+	return shard.Open(dir, index, shard.Options{Engines: engines})
 }
 
 // openCoordinator builds the Lambda client from the variables that Lambda sets, without the SDK's chain of files and

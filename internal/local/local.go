@@ -2,8 +2,6 @@ package local
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -50,24 +48,18 @@ type Deployment struct {
 // Load reads and validates the contracts of a model directory. Its other files are not looked at; see CheckFiles.
 func Load(dir string) (*Model, error) {
 	path := filepath.Join(dir, manifest.FileName)
-	data, err := os.ReadFile(path)
+	m, fingerprint, err := manifest.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no %s; name a directory that split wrote, or a model file: %w", dir, manifest.FileName, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
-	}
-	m, err := manifest.Decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	d, err := manifest.ReadDeployment(filepath.Join(dir, manifest.DeploymentFileName), m)
 	if err != nil {
 		return nil, err
 	}
-	// Decode accepts the canonical form only, whose hash is the fingerprint.
-	sum := sha256.Sum256(data)
-	return &Model{Dir: dir, Manifest: m, Deployment: d, Fingerprint: hex.EncodeToString(sum[:])}, nil
+	return &Model{Dir: dir, Manifest: m, Deployment: d, Fingerprint: fingerprint}, nil
 }
 
 // Start begins to serve the model's functions. No process runs before a function is invoked. Ending ctx closes the

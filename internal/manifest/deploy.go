@@ -71,8 +71,8 @@ func ReadDeployment(path string, m *Manifest) (*Deployment, error) {
 // DecodeDeployment decodes a deployment without validating it. Errors: *SyntaxError, *FormatError, and untyped ones
 // for members that the format does not have.
 func DecodeDeployment(data []byte) (*Deployment, error) {
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), MaxBytes)
 	}
 	if _, err := canonicalise(data); err != nil {
 		return nil, err

@@ -12,8 +12,9 @@ import (
 	"reflect"
 )
 
-// maxBytes bounds manifests and deployments: room for a hundred thousand features in each of 64 shards.
-const maxBytes = 64 << 20
+// MaxBytes bounds manifests and deployments: room for a hundred thousand features in each of 64 shards. Longer documents
+// are not read, so a writer must not write them.
+const MaxBytes = 64 << 20
 
 // FormatError says that a document is of another format than this version reads.
 type FormatError struct{ Want, Found string }
@@ -23,17 +24,19 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("format is %.80q, this version reads %q; split the model again, or use the version that wrote it", e.Found, e.Want)
 }
 
-// Read reads and validates the manifest file at path: see Decode.
-func Read(path string) (*Manifest, error) {
+// Read reads and validates the manifest file at path, of at most MaxBytes, and returns it with its fingerprint: see Decode.
+func Read(path string) (*Manifest, string, error) {
 	data, err := readBounded(path)
 	if err != nil {
-		return nil, fmt.Errorf("read manifest: %w", err)
+		return nil, "", fmt.Errorf("read manifest: %w", err)
 	}
 	m, err := Decode(data)
 	if err != nil {
-		return nil, fmt.Errorf("read manifest %s: %w", path, err)
+		return nil, "", fmt.Errorf("read manifest %s: %w", path, err)
 	}
-	return m, nil
+	// Decode accepts the canonical form only, so the file's hash is the fingerprint.
+	sum := sha256.Sum256(data)
+	return m, hex.EncodeToString(sum[:]), nil
 }
 
 // Decode reads and validates a manifest. The bytes must be its canonical form and nothing else, so that the
@@ -41,8 +44,8 @@ func Read(path string) (*Manifest, error) {
 // unknown name in requires), *InvalidError (all faults that Validate finds), and untyped ones for members that the
 // format does not have and for bytes that are not canonical.
 func Decode(data []byte) (*Manifest, error) {
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), maxBytes)
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("the document has %d bytes, at most %d are read", len(data), MaxBytes)
 	}
 	m := new(Manifest)
 	if err := decodeExactly(data, m); err != nil {
@@ -118,10 +121,10 @@ func readBounded(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), maxBytes)
+	if info.Size() > MaxBytes {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), MaxBytes)
 	}
-	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+	return io.ReadAll(io.LimitReader(f, MaxBytes+1))
 }
 
 // decodeExactly decodes one JSON text and refuses members that the type does not have.

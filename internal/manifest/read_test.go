@@ -34,9 +34,12 @@ func TestReadReturnsWhatCanonicalWrote(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Read(path)
+			got, fingerprint, err := Read(path)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if want, err := Fingerprint(m); err != nil || fingerprint != want {
+				t.Errorf("fingerprint %s, want %s: %v", fingerprint, want, err)
 			}
 			if !bytes.Equal(encode(t, got), data) {
 				t.Error("the manifest that was read encodes in another way")
@@ -155,7 +158,7 @@ func TestDecodeNamesWhatItDoesNotKnow(t *testing.T) {
 
 func TestReadNamesTheFile(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "absent.json")
-	if _, err := Read(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, _, err := Read(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("error %v, want os.ErrNotExist naming the path", err)
 	}
 }
