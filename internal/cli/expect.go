@@ -94,7 +94,7 @@ func (e *expectation) batch(out, want tensor.Named, row int) (int, error) {
 
 // finish checks that the file has no further rows and gives the verdicts.
 func (e *expectation) finish(mode string) (comparison, error) {
-	c := comparison{With: e.path, Mode: mode}
+	c := comparison{With: e.path, File: true, Mode: mode}
 	if _, err := e.reader.Next(1); err == nil {
 		return c, asInput(fmt.Errorf("%s goes on after row %d, where the input ends; give as many expected rows as input rows", e.path, e.rows))
 	} else if !errors.Is(err, io.EOF) {

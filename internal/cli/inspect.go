@@ -71,7 +71,13 @@ func (a *App) inspectDirectory(dir string, asJSON bool) error {
 func (a *App) printLines(lines []string) error {
 	var text []byte
 	for _, l := range lines {
-		text = append(append(text, l...), '\n')
+		folded := []string{l}
+		if a.StdoutTerminal { // programs read whole lines
+			folded = fold(l, a.Width)
+		}
+		for _, part := range folded {
+			text = append(append(text, part...), '\n')
+		}
 	}
 	return a.print(text)
 }

@@ -68,7 +68,7 @@ func TestPredictFailsWhenAValueIsBeyondTheRule(t *testing.T) {
 	expect := writeFile(t, "expected.csv", strings.Join(lines, "\n")+"\n")
 	r := runCommand(t, "predict", examplePath("breast-cancer-xgboost", "model.json"), "--shards", "2",
 		"--input", examplePath("breast-cancer-xgboost", "input.csv"), "--expect", expect).want(t, StatusVerdict)
-	for _, want := range []string{"BEYOND THE RULE", "margin: farthest off in row 7, column 0", "the reference has 0.5"} {
+	for _, want := range []string{"BEYOND THE RULE", "margin: farthest off in row 7, column 1 (from 1)", "the reference has 0.5"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("standard error lacks %q:\n%s", want, r.stderr)
 		}

@@ -65,6 +65,7 @@ type laneFacts struct {
 // comparison is a comparison with one reference.
 type comparison struct {
 	With    string           `json:"with"`
+	File    bool             `json:"-"` // With is a file of expected values
 	Mode    string           `json:"mode"`
 	Results []compare.Result `json:"results"`
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shardwise/shardwise/internal/cli/compare"
 	"github.com/shardwise/shardwise/internal/cli/waterfall"
 )
 
@@ -16,16 +15,18 @@ const maxLanes = 20
 // summarize tells people of a run: what was served, the picture, and the comparisons.
 func (a *App) summarize(f *runFacts, c *account) {
 	a.say("")
-	a.say("%s", f.Model.headline())
+	a.sayWrapped(f.Model.headline())
 	a.say("")
 	a.say("%s", a.paint(bold, "who did what when"))
 	for _, line := range a.picture(f, c) {
 		a.say("%s", line)
 	}
-	a.say("%s", a.paint(dimmed, "  "+waterfall.Legend))
+	for _, line := range waterfall.Legend(a.Width) {
+		a.say("%s", a.paint(dimmed, line))
+	}
 	a.say("")
 	for _, line := range f.totals() {
-		a.say("%s", line)
+		a.sayWrapped(line)
 	}
 	for i := range f.Comparisons {
 		a.verdict(&f.Comparisons[i])
@@ -36,6 +37,9 @@ func (a *App) summarize(f *runFacts, c *account) {
 		a.say("\n%s", a.paint(green, "ok: every compared value keeps the model's numeric rule"))
 	default:
 		a.say("\n%s", a.paint(red, "NOT ok: values lie beyond the model's numeric rule"))
+		if text := f.advice(); text != "" {
+			a.sayWrapped(text)
+		}
 	}
 }
 
@@ -62,7 +66,11 @@ func (a *App) picture(f *runFacts, c *account) []string {
 		lanes = append(lanes, waterfall.Lane{Label: label, Spans: spans(l.calls)})
 		notes = append(notes, note(l))
 	}
-	for i, text := range columns(notes, "") {
+	label := 0
+	for _, l := range lanes {
+		label = max(label, len([]rune(l.Label)))
+	}
+	for i, text := range fittingNotes(notes, waterfall.Room(label, a.Width)) {
 		lanes[i].Note = text
 	}
 	lines := waterfall.Lines(lanes, c.elapsed(), a.Width)
@@ -96,6 +104,40 @@ func note(l *lane) []string {
 		parts[3] = fmt.Sprintf("%d failed (%s)", l.failed, strings.Join(kinds(l.outcomes), ", "))
 	}
 	return parts
+}
+
+// fittingNotes lays out notes in at most room columns as long as that goes: the time of computing is left out first, then the
+// cold starts, then the kinds of failures.
+func fittingNotes(notes [][]string, room int) []string {
+	lines := columns(notes, "")
+	for _, drop := range []int{1, 2, 3} {
+		if widest(lines) <= room {
+			break
+		}
+		for _, n := range notes {
+			if drop < 3 {
+				n[drop] = ""
+			} else {
+				n[drop], _, _ = strings.Cut(n[drop], " (")
+			}
+		}
+		lines = columns(filled(notes), "")
+	}
+	return lines
+}
+
+// filled leaves out the columns that have nothing in any row.
+func filled(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for c := range rows[0] {
+		if !slices.ContainsFunc(rows, func(r []string) bool { return r[c] != "" }) {
+			continue
+		}
+		for i, r := range rows {
+			out[i] = append(out[i], r[c])
+		}
+	}
+	return out
 }
 
 func kinds(outcomes map[string]int) []string {
@@ -141,54 +183,3 @@ func retries(n int) string {
 }
 
 func seconds(s float64) string { return waterfall.Duration(time.Duration(s * float64(time.Second))) }
-
-// verdict tells people of one comparison.
-func (a *App) verdict(c *comparison) {
-	a.say("")
-	a.say("%s", a.paint(bold, "compared with "+c.With+" (mode "+c.Mode+")"))
-	rows := [][]string{{"output", "rows", "columns", "equal bits", "largest difference", "rule", "verdict"}}
-	for _, r := range c.Results {
-		rows = append(rows, []string{r.Output, grouped(r.Rows), grouped(int64(r.Columns)), share(r.BitEqual, r.Values), difference(r), r.Rule, verdictText(r.Within)})
-	}
-	for i, line := range columns(rows, "  ") {
-		switch {
-		case i == 0:
-			line = a.paint(dimmed, line)
-		case c.Results[i-1].Within:
-			line = strings.TrimSuffix(line, verdictText(true)) + a.paint(green, verdictText(true))
-		default:
-			line = strings.TrimSuffix(line, verdictText(false)) + a.paint(red, verdictText(false))
-		}
-		a.say("%s", line)
-	}
-	for _, r := range c.Results {
-		if !r.Within && r.Worst != nil {
-			a.say("  %s: farthest off in row %s, column %d: found %s, the reference has %s",
-				r.Output, grouped(r.Worst.Row+1), r.Worst.Column, r.Worst.Got, r.Worst.Want)
-		}
-	}
-}
-
-func verdictText(within bool) string {
-	if within {
-		return "ok"
-	}
-	return "BEYOND THE RULE"
-}
-
-func share(part, whole int64) string {
-	if part == whole {
-		return "all " + grouped(whole)
-	}
-	return grouped(part) + " of " + grouped(whole)
-}
-
-func difference(r compare.Result) string {
-	switch {
-	case r.Unlike > 0:
-		return fmt.Sprintf("%s with NaN, infinity or text on one side only", count(r.Unlike, "value"))
-	case r.BitEqual == r.Values:
-		return "none"
-	}
-	return fmt.Sprintf("%s ULP, %.2g absolute, %.2g relative", grouped(int64(min(r.MaxULP, 1<<62))), r.MaxAbs, r.MaxRel)
-}

@@ -29,11 +29,32 @@ const (
 	markFailed = '×'
 )
 
-// Legend explains the marks.
-const Legend = "█ inside the function   ░ on the way, or starting its process   × failed attempt"
+// Legend explains the marks, in lines of at most width columns where that goes.
+func Legend(width int) []string {
+	lines := []string{" "}
+	for _, item := range []string{"█ inside the function", "░ on the way, or starting its process", "× failed attempt"} {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == " ":
+			*last += " " + item
+		case utf8.RuneCountInString(*last)+3+utf8.RuneCountInString(item) > width:
+			lines = append(lines, "  "+item)
+		default:
+			*last += "   " + item
+		}
+	}
+	return lines
+}
 
-// Lines draws the lanes over the time from 0 to total in width columns, or more when notes take over half of it. Labels
-// longer than a third of the width are cut.
+// labelRoom is how many columns labels may take: longer ones are cut.
+func labelRoom(longest, width int) int { return min(longest, max(width/3, 8)) }
+
+// Room is how many columns the notes of a chart may take: a bar of less than a quarter of the width tells nothing. longest is
+// the length of the longest label. Longer notes are cut.
+func Room(longest, width int) int { return max(width-labelRoom(longest, width)-width/4-6, 0) }
+
+// Lines draws the lanes over the time from 0 to total in width columns. Labels longer than a third of the width are cut, and
+// notes that leave the bars less than a quarter.
 // The first line is the axis.
 func Lines(lanes []Lane, total time.Duration, width int) []string {
 	label, note := 0, 0
@@ -41,13 +62,13 @@ func Lines(lanes []Lane, total time.Duration, width int) []string {
 		label = max(label, utf8.RuneCountInString(l.Label))
 		note = max(note, utf8.RuneCountInString(l.Note))
 	}
-	label = min(label, max(width/3, 8))
-	// A bar of less than a quarter tells nothing; then the remarks run over the edge.
+	note = min(note, Room(label, width))
+	label = labelRoom(label, width)
 	bar := max(width-label-note-6, width/4)
 	lines := make([]string, 0, len(lanes)+1)
 	lines = append(lines, axis(label, bar, total))
 	for _, l := range lanes {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s", pad(l.Label, label), l.bar(total, bar), l.Note), " "))
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s", pad(l.Label, label), l.bar(total, bar), pad(l.Note, note)), " "))
 	}
 	return lines
 }

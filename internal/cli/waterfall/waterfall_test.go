@@ -44,7 +44,13 @@ func TestTheShortestCallIsVisible(t *testing.T) {
 
 func TestLinesKeepToTheWidth(t *testing.T) {
 	lane := waterfall.Lane{Label: strings.Repeat("long", 20), Note: "12.3 ms", Spans: []waterfall.Span{{End: ms}}}
-	for _, width := range []int{40, 80, 120} {
+	for _, width := range []int{40, 80, 100, 120} {
+		lane.Note = strings.Repeat("12.3 ms ", width/10)
+		for _, l := range waterfall.Legend(width) {
+			if n := utf8.RuneCountInString(l); n > width {
+				t.Errorf("width %d: legend of %d columns: %q", width, n, l)
+			}
+		}
 		for _, l := range waterfall.Lines([]waterfall.Lane{lane}, ms, width) {
 			if n := utf8.RuneCountInString(l); n > width {
 				t.Errorf("width %d: line of %d columns: %q", width, n, l)
