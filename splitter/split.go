@@ -132,7 +132,7 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 }
 
 // maxManifest is the size in bytes up to which readers take a manifest.
-const maxManifest = 64 << 20
+const maxManifest = manifest.MaxBytes
 
 // writeContracts validates the finished manifest and writes it and the default deployment. A manifest of more than limit
 // bytes, which nobody could read, is refused.
