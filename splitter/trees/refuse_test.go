@@ -46,3 +46,20 @@ func TestInfoHandsRemarksOnAndTellsTheShardsOnce(t *testing.T) {
 		t.Errorf("info is %+v", info)
 	}
 }
+
+// An addition errs by no more than the leaf: a large base score does not make the promise of mode sum grow with the trees.
+func TestSumModePromisesNoMoreThanTheLeavesCanLose(t *testing.T) {
+	for _, n := range []int{1, 100} {
+		s := newStumps(n, 3)
+		s.e.Init = []float32{1 << 30}
+		l, err := lay(t, s, layout.Options{Shards: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := l.Manifest.Signature.Outputs[1].Rules["sum"].Abs
+		// In float32 every leaf of 1 is lost, and the sum itself is rounded to a multiple of 128.
+		if least, most := float64(n), float64(n)+129; got < least || got > most {
+			t.Errorf("%d leaves of 1 on a base of 2^30: the margin may be off by %v, wanted %v to %v", n, got, least, most)
+		}
+	}
+}
