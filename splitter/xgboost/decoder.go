@@ -138,6 +138,9 @@ func (d *decoder) ints(dst *[]int32) error {
 			return d.fail("entry %d: %d does not fit 32 bits", len(*dst), v)
 		default:
 			*dst = append(*dst, int32(v))
+			if j, ok := d.s.(*jsonStream); ok {
+				*dst = j.moreInts(*dst)
+			}
 		}
 	}
 }
@@ -156,6 +159,9 @@ func (d *decoder) floats(dst *[]float32) error {
 			return nil
 		case floatToken:
 			*dst = append(*dst, d.t.float)
+			if j, ok := d.s.(*jsonStream); ok {
+				*dst = j.moreFloats(*dst)
+			}
 		case intToken:
 			*dst = append(*dst, float32(d.t.int))
 		default:
