@@ -101,7 +101,7 @@ func plainFloat(buf []byte, i int) (v float32, end int, ok bool) {
 // tens reads an exponent of one or two digits at buf[i].
 func tens(buf []byte, i int) (power, end int, ok bool) {
 	negative := i < len(buf) && buf[i] == '-'
-	if negative {
+	if negative || i < len(buf) && buf[i] == '+' {
 		i++
 	}
 	start := i

@@ -50,7 +50,9 @@ func TestRunsOfNumbersAreReadLikeSingleOnes(t *testing.T) {
 		text := [...]string{strconv.FormatFloat(float64(v), 'E', -1, 32), strconv.FormatFloat(float64(v), 'E', 7, 64), strconv.FormatFloat(float64(v), 'e', 9, 64),
 			strconv.FormatFloat(middle, 'E', 14, 64), strconv.FormatFloat(middle, 'E', -1, 64), strconv.FormatFloat(middle, 'E', 13, 64),
 			fmt.Sprintf("%dE%d", rng.IntN(10), rng.IntN(60)-30), fmt.Sprintf("-0.%dE-%d", rng.IntN(3), 1+rng.IntN(9)), strconv.Itoa(rng.IntN(100))}[rng.IntN(9)]
-		text = strings.NewReplacer("E+0", "E", "E-0", "E-", "E+", "E").Replace(text)
+		if rng.IntN(2) == 0 { // as XGBoost writes them
+			text = strings.NewReplacer("E+0", "E", "E-0", "E-", "E+", "E").Replace(text)
+		}
 		exact, err := strconv.ParseFloat(text, 32)
 		if err != nil && exact == 0 {
 			t.Fatalf("%s: %v", text, err)
