@@ -83,7 +83,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	status := ExitStatus(ctx, err)
-	if err != nil && !errors.Is(err, errVerdict) && !errors.Is(err, syscall.EPIPE) {
+	if err != nil && !errors.Is(err, errVerdict) && status != StatusReaderGone {
 		a.complain(err, status)
 	}
 	return status

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/splitter/layout"
@@ -16,6 +17,7 @@ const (
 	StatusInput       = 2   // the command line, the model, the directory or the data is wrong
 	StatusRun         = 3   // the run itself failed
 	StatusInterrupted = 130 // SIGINT or SIGTERM
+	StatusReaderGone  = 141 // standard output was closed before all was written: 128 + SIGPIPE, as other tools end
 )
 
 // exitHelp stands in the root command's help.
@@ -24,10 +26,25 @@ const exitHelp = `Exit status:
   1    a comparison ran and lies beyond the manifest's numeric rule
   2    the command line, the model, the directory or the data is wrong
   3    the run failed: a process crashed, time ran out, the disk was full ...
-  130  interrupted`
+  130  interrupted
+  141  standard output was closed early, as by head; nothing is said`
 
 // errVerdict says that a comparison failed; the report has already said how.
 var errVerdict = errors.New("the values lie beyond the manifest's rule")
+
+// readerGoneError says that standard output's reader has closed it.
+type readerGoneError struct{ err error }
+
+func (e *readerGoneError) Error() string { return e.err.Error() }
+func (e *readerGoneError) Unwrap() error { return e.err }
+
+// stdoutError marks an error of writing to standard output, if it is one of its reader.
+func stdoutError(err error) error {
+	if errors.Is(err, syscall.EPIPE) {
+		return &readerGoneError{err}
+	}
+	return err
+}
 
 // usageError is a command line that cannot be obeyed. help is the command whose help explains it.
 type usageError struct {
@@ -66,11 +83,14 @@ func ExitStatus(ctx context.Context, err error) int {
 	var refusal *layout.RefusalError
 	var failed *shard.Error
 	var fault *faultError
+	var gone *readerGoneError
 	switch {
 	case err == nil:
 		return StatusOK
 	case errors.As(err, &fault):
 		return StatusRun
+	case errors.As(err, &gone):
+		return StatusReaderGone
 	case ctx.Err() != nil:
 		return StatusInterrupted
 	case errors.Is(err, errVerdict):

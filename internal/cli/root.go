@@ -89,7 +89,7 @@ func (a *App) printJSON(v any) error {
 // print writes to standard output.
 func (a *App) print(data []byte) error {
 	if _, err := a.Stdout.Write(data); err != nil {
-		return fmt.Errorf("write to standard output: %w", err)
+		return stdoutError(fmt.Errorf("write to standard output: %w", err))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (s *textSink) write(out tensor.Named) error {
 	if !shown {
 		return nil
 	}
-	return s.csv.Write(wanted)
+	return stdoutError(s.csv.Write(wanted))
 }
 
 func (s *textSink) commit() error {
