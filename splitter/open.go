@@ -86,7 +86,7 @@ func foreign() []struct{ prefix, format, remedy string } {
 		{"\x80\x03", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},
 		{"\x80\x04", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},
 		{"\x80\x05", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},
-		{"PK\x03\x04", "a zip file (PyTorch checkpoint or Keras model)", "export the model to ONNX, with torch.onnx.export or tf2onnx"},
+		{"PK\x03\x04", "a zip file (a PyTorch checkpoint, a Keras model or an Office file)", "export the model to ONNX, with torch.onnx.export or tf2onnx"},
 		{"\x89HDF", "an HDF5 file (Keras)", "convert the model to ONNX with tf2onnx"},
 		{"binf", "an XGBoost binary model", "load it in XGBoost and save it with save_model(\"model.json\")"},
 		{"bs64", "an XGBoost binary model", "load it in XGBoost and save it with save_model(\"model.json\")"},

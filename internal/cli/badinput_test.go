@@ -100,7 +100,7 @@ func TestBrokenModelsAreRefusedClearly(t *testing.T) {
 		{"text", "model.json", "hello", []string{"no known format"}},
 		{"json of something else", "model.json", `{"a": 1}`, []string{"model.json"}},
 		{"pickle", "model.pkl", "\x80\x04\x95abc", []string{"pickle", "save_model"}},
-		{"torch checkpoint", "model.pt", "PK\x03\x04....", []string{"torch.onnx.export"}},
+		{"torch checkpoint", "model.pt", "PK\x03\x04....", []string{"PyTorch", "Office file", "torch.onnx.export"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := writeFile(t, c.file, c.data)

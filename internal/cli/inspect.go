@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/splitter"
+	"github.com/shardwise/shardwise/splitter/layout"
 )
 
 func (a *App) inspect() *cobra.Command {
@@ -39,7 +42,7 @@ and its functions. Nothing is executed.`,
 func (a *App) inspectModel(path string, asJSON bool) (err error) {
 	m, err := splitter.Open(path)
 	if err != nil {
-		return asInput(fmt.Errorf("%s: %w", path, err))
+		return modelError(path, err)
 	}
 	defer func() { err = firstError(err, m.Close) }()
 	f := modelFactsOf(m.Info())
@@ -47,6 +50,15 @@ func (a *App) inspectModel(path string, asJSON bool) (err error) {
 		return a.printJSON(f)
 	}
 	return a.printLines(f.lines())
+}
+
+// modelError marks an error as the model file's and names the file, unless a refusal begins with its name already.
+func modelError(path string, err error) error {
+	var refusal *layout.RefusalError
+	if errors.As(err, &refusal) && (refusal.Subject == path || refusal.Subject == filepath.Base(path)) {
+		return asInput(err)
+	}
+	return asInput(fmt.Errorf("%s: %w", path, err))
 }
 
 // inspectDirectory shows a directory that split wrote.

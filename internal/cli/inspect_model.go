@@ -41,6 +41,12 @@ func modelFactsOf(i layout.Info) *modelFacts {
 	for _, x := range i.Facts {
 		f.Facts = append(f.Facts, factPair(x))
 	}
+	if f.Signature.Inputs == nil { // a model that is not understood: [] in JSON, not null
+		f.Signature.Inputs = []manifest.Input{}
+	}
+	if f.Signature.Outputs == nil {
+		f.Signature.Outputs = []manifest.Output{}
+	}
 	for _, t := range i.Largest {
 		f.Largest = append(f.Largest, largest{t.Name, t.DType.String(), t.Shape})
 	}
@@ -55,15 +61,21 @@ func (f *modelFacts) lines() []string {
 	}
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%s, %s in memory", count(f.Parameters, "learned value"), size(f.Bytes))},
-		[]string{"can be cut into", fmt.Sprintf("up to %s", count(int64(f.MaxShards), "shard"))})
+		[]string{"can be cut into", f.cuts()})
+	explained := false
 	for _, x := range f.Facts {
-		rows = append(rows, []string{x.Name, cut(x.Value, maxFact)})
+		explained = explained || x.Name == notCovered
+		text := x.Value
+		if x.Name != notCovered { // reasons are read to the end
+			text = cut(text, maxFact)
+		}
+		rows = append(rows, []string{x.Name, text})
 	}
 	if len(f.Operators) > 0 {
 		rows = append(rows, []string{"operators", tally(f.Operators)})
 	}
-	if len(f.Opaque) > 0 {
-		rows = append(rows, []string{"not covered", strings.Join(f.Opaque, ", ")})
+	if len(f.Opaque) > 0 && !explained {
+		rows = append(rows, []string{notCovered, strings.Join(f.Opaque, ", ")})
 	}
 	lines := columns(rows, "")
 	lines = append(lines, signatureLines(f.Signature)...)
@@ -76,6 +88,20 @@ func (f *modelFacts) lines() []string {
 		lines = append(lines, columns(table, "  ")...)
 	}
 	return lines
+}
+
+// notCovered is the fact that says why a model cannot be split.
+const notCovered = "not covered"
+
+// cuts says into how many shards the model can be cut.
+func (f *modelFacts) cuts() string {
+	switch f.MaxShards {
+	case 0:
+		return "no shards: it cannot be split"
+	case 1:
+		return "1 shard only"
+	}
+	return "1 to " + count(int64(f.MaxShards), "shard")
 }
 
 // maxFact is how much of a fact people see; --json has it all.
@@ -107,7 +133,10 @@ const maxFeatures = 6
 
 // signatureLines shows inputs and outputs.
 func signatureLines(s manifest.Signature) []string {
-	lines := []string{"inputs"}
+	var lines []string
+	if len(s.Inputs) > 0 {
+		lines = append(lines, "inputs")
+	}
 	var rows [][]string
 	for _, in := range s.Inputs {
 		row := []string{in.Name, in.DType.String() + shapeText(in.Shape)}
@@ -124,7 +153,9 @@ func signatureLines(s manifest.Signature) []string {
 		rows = append(rows, append(row, strings.Join(notes, "; ")))
 	}
 	lines = append(lines, columns(rows, "  ")...)
-	lines = append(lines, "outputs")
+	if len(s.Outputs) > 0 {
+		lines = append(lines, "outputs")
+	}
 	rows = nil
 	for _, o := range s.Outputs {
 		note := "on request"

@@ -166,7 +166,7 @@ func splitError(ctx context.Context, model string, err error) error {
 	if ctx.Err() != nil || errors.As(err, &path) || errors.As(err, &link) {
 		return err
 	}
-	return asInput(fmt.Errorf("%s: %w", model, err))
+	return modelError(model, err)
 }
 
 // factsOf tells what a manifest holds.

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/shardwise/shardwise/splitter/layout"
+)
+
+func TestInspectOfAModelThatCannotBeSplitSaysWhy(t *testing.T) {
+	reason := "node forest (TreeEnsembleClassifier) is not covered; " + strings.Repeat("a long remedy ", 10) + "end"
+	f := modelFactsOf(layout.Info{Format: "onnx", Opaque: []string{"node forest"}, Facts: []layout.Fact{{Name: "not covered", Value: reason}}})
+	text := strings.Join(f.lines(), "\n")
+	if strings.Count(text, "\nnot covered ") != 1 || !strings.Contains(text, reason) {
+		t.Errorf("the reason does not stand there once:\n%s", text)
+	}
+	if !strings.Contains(text, "it cannot be split") || strings.Contains(text, "inputs") || strings.Contains(text, "outputs") {
+		t.Errorf("the facts are not those of a model that cannot be split:\n%s", text)
+	}
+	doc, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(doc), "null") {
+		t.Errorf("null in %s", doc)
+	}
+}
+
+func TestModelErrorsNameTheFileOnce(t *testing.T) {
+	path := writeFile(t, "wine.pkl", "\x80\x04\x95abc")
+	for _, args := range [][]string{{"inspect", path}, {"split", path, "-o", t.TempDir() + "/parts", "--shards", "2"}} {
+		r := runCommand(t, args...).want(t, StatusInput)
+		if strings.Count(r.stderr, "wine.pkl:")+strings.Count(r.stderr, "wine.pkl is") != 1 {
+			t.Errorf("the file's name does not stand there once:\n%s", r.stderr)
+		}
+	}
+}
