@@ -59,11 +59,10 @@ func (s *stage) bad(format string, args ...any) error {
 }
 
 // rule is one kind of merge. Accept checks everything about p before it changes anything; the merger has checked
-// position and roles. Held is the number of contributions and accumulators that it keeps.
+// position and roles.
 type rule interface {
 	accept(i int, p Partial) error
 	result() (*tensor.Tensor, error)
-	held() int
 }
 
 func newRule(s stage, t Tables) (rule, error) {

@@ -33,8 +33,6 @@ type concat struct {
 	out   *tensor.Tensor // set from the first part on when places are known
 }
 
-func (r *concat) held() int { return r.kept }
-
 func (r *concat) accept(i int, p Partial) error {
 	t := p[manifest.RoleValue]
 	if err := r.wantDType(i, manifest.RoleValue, t, r.DType); err != nil {

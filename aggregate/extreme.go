@@ -19,8 +19,6 @@ type extreme struct {
 	out  *tensor.Tensor // in the component's dtype, halves as F32
 }
 
-func (r *extreme) held() int { return 0 }
-
 func (r *extreme) accept(i int, p Partial) error {
 	t := p[manifest.RoleValue]
 	if t.DType() == tensor.String || t.DType() == tensor.Bool {

@@ -30,8 +30,6 @@ type weightedMean struct {
 // weighted is a contribution (value not yet multiplied) or an accumulator (sum of products).
 type weighted struct{ value, weight []float64 }
 
-func (r *weightedMean) held() int { return r.tree.kept }
-
 func (r *weightedMean) accept(i int, p Partial) error {
 	value, weight := p[manifest.RoleValue], p[manifest.RoleWeight]
 	if err := r.checkPair(i, &r.value, &r.weight, value, weight, manifest.RoleValue, manifest.RoleWeight); err != nil {

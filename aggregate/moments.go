@@ -36,8 +36,6 @@ type moments struct {
 // momentState holds count per leading index, mean and m2 per element. Contributions are copied into one at once.
 type momentState struct{ count, mean, m2 []float64 }
 
-func (r *moments) held() int { return r.tree.kept }
-
 func (r *moments) accept(i int, p Partial) error {
 	count, mean, m2 := p[manifest.RoleCount], p[manifest.RoleMean], p[manifest.RoleM2]
 	if err := r.checkPair(i, &r.mean, &r.count, mean, count, manifest.RoleMean, manifest.RoleCount); err != nil {

@@ -241,7 +241,7 @@ func TestContributionsAreFoldedAsSoonAsTheyMayBe(t *testing.T) {
 			if err := g.Add(i, p); err != nil {
 				t.Fatal(err)
 			}
-			most = max(most, g.(*merger).rule.held())
+			most = max(most, held(g))
 		}
 		if most > 3 {
 			t.Errorf("%s: %d contributions and accumulators were kept, want at most 3 (the levels of the tree)", s.name, most)
@@ -273,8 +273,8 @@ func TestWaitingContributionsAreFoldedWithTheirPredecessor(t *testing.T) {
 			if i == 0 {
 				want = 1
 			}
-			if held := g.(*merger).rule.held(); held != want {
-				t.Fatalf("%s: after positions %d to %d came, %d are kept, want %d", s.name, n-1, i, held, want)
+			if kept := held(g); kept != want {
+				t.Fatalf("%s: after positions %d to %d came, %d are kept, want %d", s.name, n-1, i, kept, want)
 			}
 		}
 	}

@@ -79,8 +79,6 @@ type ordered[A float32 | float64] struct {
 	sums    []A // [rows, outputs]
 }
 
-func (r *ordered[A]) held() int { return len(r.waiting) }
-
 func (r *ordered[A]) accept(i int, p Partial) error {
 	t := p[manifest.RoleValue]
 	if err := r.wantDType(i, manifest.RoleValue, t, r.Acc); err != nil {

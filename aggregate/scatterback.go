@@ -21,8 +21,6 @@ type scatterBack struct {
 	out            *tensor.Tensor
 }
 
-func (r *scatterBack) held() int { return r.kept }
-
 func (r *scatterBack) accept(i int, p Partial) error {
 	value, index := p[manifest.RoleValue], p[manifest.RoleIndex]
 	if err := r.wantDType(i, manifest.RoleValue, value, r.DType); err != nil {

@@ -37,8 +37,6 @@ type softmax struct {
 // expSum stands for sumexp*exp(max), element by element.
 type expSum struct{ max, sumexp []float64 }
 
-func (r *softmax) held() int { return r.tree.kept + r.kept }
-
 func (r *softmax) accept(i int, p Partial) error {
 	top, sum := p[manifest.RoleMax], p[manifest.RoleSumExp]
 	if err := r.checkPair(i, &r.max, &r.sumexp, top, sum, manifest.RoleMax, manifest.RoleSumExp); err != nil {

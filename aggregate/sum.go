@@ -63,8 +63,6 @@ type addend[A accumulator] struct {
 	own  []A
 }
 
-func (r *sum[A]) held() int { return r.tree.kept }
-
 func (r *sum[A]) accept(i int, p Partial) error {
 	t := p[manifest.RoleValue]
 	if err := r.wantDType(i, manifest.RoleValue, t, r.Acc); err != nil {

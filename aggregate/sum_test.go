@@ -134,7 +134,7 @@ func TestSumWidensItsComponents(t *testing.T) {
 }
 
 func TestIntegerSumsAreExactOrAnError(t *testing.T) {
-	m := sumMerge(tensor.I64, tensor.I64, manifest.HexI64(-5))
+	m := sumMerge(tensor.I64, tensor.I64, "fffffffffffffffb")
 	got := inOrder(t, m, 16, nil, []Partial{value(i64s(t, []int64{math.MaxInt64}, 1)), value(i64s(t, []int64{3}, 1))}, nil)
 	if v := tensor.Of[int64](got)[0]; v != math.MaxInt64-2 {
 		t.Errorf("sum %d, want %d", v, int64(math.MaxInt64-2))

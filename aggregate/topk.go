@@ -36,8 +36,6 @@ type topk struct {
 	total  int // candidates along Dim
 }
 
-func (r *topk) held() int { return 0 }
-
 func (r *topk) accept(i int, p Partial) error {
 	value, index := p[manifest.RoleValue], p[manifest.RoleIndex]
 	if r.Merge.Result == "value" {

@@ -20,8 +20,6 @@ type vote struct {
 	counts []int64
 }
 
-func (r *vote) held() int { return 0 }
-
 func (r *vote) accept(i int, p Partial) error {
 	t := p[manifest.RoleCount]
 	if err := r.wantDType(i, manifest.RoleCount, t, tensor.I64); err != nil {

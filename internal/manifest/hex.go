@@ -25,10 +25,7 @@ func ParseHexF64(s string) (float64, error) {
 	return math.Float64frombits(bits), err
 }
 
-// HexI64 writes an int64 as the 16 lower-case hex digits of its two's complement.
-func HexI64(v int64) string { return fmt.Sprintf("%016x", uint64(v)) }
-
-// ParseHexI64 is the inverse of HexI64. Anything but 16 lower-case hex digits is an error.
+// ParseHexI64 reads an int64 from the 16 lower-case hex digits of its two's complement. Anything else is an error.
 func ParseHexI64(s string) (int64, error) {
 	bits, err := parseHex(s, 16)
 	return int64(bits), err

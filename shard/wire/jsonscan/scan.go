@@ -43,9 +43,6 @@ func (s *Scanner) Offset() int { return s.pos }
 // Rest is the part of the buffer that has not been read.
 func (s *Scanner) Rest() []byte { return s.data[s.pos:] }
 
-// Advance moves n bytes on, for callers that scanned Rest themselves. n must not exceed len(Rest()).
-func (s *Scanner) Advance(n int) { s.pos += n }
-
 // Fail makes a SyntaxError at the present offset.
 func (s *Scanner) Fail(want string) error {
 	return &SyntaxError{Offset: s.pos, Want: want, Found: s.found()}
