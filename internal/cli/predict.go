@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/dataset"
 )
 
 // predictFlags are the flags of predict; verify and the readers share some.
@@ -85,13 +87,16 @@ func (f *predictFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// present checks that the files to read are there.
+// present checks that the files to read are there and of a known format.
 func (f *predictFlags) present() error {
 	for _, path := range []string{f.input, f.expect} {
 		if path == "" {
 			continue
 		}
 		if _, err := os.Stat(path); err != nil {
+			return asInput(err)
+		}
+		if _, err := dataset.FormatOf(path); err != nil {
 			return asInput(err)
 		}
 	}
