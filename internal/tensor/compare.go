@@ -49,6 +49,9 @@ func (d Difference) String() string {
 
 // Diff compares got with the reference want, which must have the same dtype and shape. Strings are compared for
 // equality: ULP, absolute and relative distances stay 0, and an unequal one is beyond every tolerance.
+//
+// The tests of readers, importers and operators use it, of any dtype and to the ULP; what verify reports to people, by row
+// and column, is internal/cli/compare's.
 func Diff(got, want *Tensor, tol Tolerance) (Difference, error) {
 	if got.dtype != want.dtype || !got.shape.Equal(want.shape) {
 		return Difference{}, fmt.Errorf("compare: found %v where the reference is %v", got, want)
