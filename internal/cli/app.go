@@ -31,6 +31,8 @@ type App struct {
 	TempDir string
 	// Version is what the version command prints.
 	Version string
+
+	documented bool // the document of --json has been printed
 }
 
 // defaultWidth is the width of summaries that do not go to a terminal; maxWidth keeps bars readable on wide ones.
@@ -81,10 +83,14 @@ func Main(args []string) int {
 func (a *App) Run(ctx context.Context, args []string) int {
 	cmd := a.root()
 	cmd.SetArgs(args)
-	err := cmd.ExecuteContext(ctx)
+	a.documented = false
+	ran, err := cmd.ExecuteContextC(ctx)
 	status := ExitStatus(ctx, err)
 	if err != nil && !errors.Is(err, errVerdict) && status != StatusReaderGone {
 		a.complain(err, status)
+		if failed := a.documentError(ran, err, status); failed != nil {
+			a.complain(failed, StatusRun)
+		}
 	}
 	return status
 }

@@ -27,7 +27,8 @@ const exitHelp = `Exit status:
   2    the command line, the model, the directory or the data is wrong
   3    the run failed: a process crashed, time ran out, the disk was full ...
   130  interrupted
-  141  standard output was closed early, as by head; nothing is said`
+  141  standard output was closed early, as by head; nothing is said
+With --json a command that fails prints {"error": {"status", "kind", "message"}}.`
 
 // errVerdict says that a comparison failed; the report has already said how.
 var errVerdict = errors.New("the values lie beyond the manifest's rule")

@@ -83,6 +83,7 @@ func (a *App) printJSON(v any) error {
 	if err != nil {
 		return fmt.Errorf("write json: %w", err)
 	}
+	a.documented = true
 	return a.print(append(data, '\n'))
 }
 
