@@ -78,7 +78,11 @@ func TestASlowShardIsCutOffByItsShareOfTheTimeOnly(t *testing.T) {
 		"the whole time":         {coordinator.Policy{AttemptShare: 1}, 29 * time.Second, shard.Other},
 		"the only attempt":       {once, 29 * time.Second, shard.Other},
 		"no retries in the pool": {coordinator.Policy{RetryRatio: 1e-9}, 29 * time.Second, shard.Other},
+		"the deployment's own":   {coordinator.Policy{Deadline: 90 * time.Second}, 30 * time.Second, shard.Other},
 	} {
+		if c.policy.Deadline == 0 {
+			c.policy.Deadline = 30 * time.Second
+		}
 		synctest.Test(t, func(t *testing.T) {
 			r.cluster.Delay(2, c.delay)
 			opened := openCoordinator(t, r.model, r.cluster, c.policy)

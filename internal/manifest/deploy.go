@@ -13,7 +13,8 @@ const (
 	maxMemoryMB      = 10240
 	memoryStepMB     = 64
 	maxTimeout       = 900
-	defaultTimeout   = 30
+	shardTimeout     = 30
+	coordTimeout     = 90 // room for a whole attempt of 30 s and a cold start, and for another one after it
 	minEphemeralMB   = 512
 	maxEphemeralMB   = 10240
 	maxFunctionName  = 64
@@ -29,7 +30,8 @@ const (
 
 // DefaultDeployment is the deployment that the splitter writes: functions NAME-coordinator and NAME-shard-000 up, with
 // memory for the weights, the fixed overhead and 1024 rows in flight, rounded up to 64 MB and kept within Lambda's
-// limits, and a timeout of 30 s.
+// limits. A shard has 30 s, and the coordinator 90 s: a shard that hangs is asked again while there is time, and one
+// that is slow but healthy has its whole timeout.
 func DefaultDeployment(m *Manifest) *Deployment {
 	d := &Deployment{Format: DeploymentFormat, Model: m.Name, Reply: ReplyBase64, Shards: make([]Function, len(m.Shards))}
 	local := Memory{Fixed: coordinatorBytes}
@@ -37,9 +39,9 @@ func DefaultDeployment(m *Manifest) *Deployment {
 		local = m.Local.Memory
 		local.Fixed = max(local.Fixed, coordinatorBytes)
 	}
-	d.Coordinator = Function{Name: m.Name + "-coordinator", MemoryMB: memoryMB(local), TimeoutSeconds: defaultTimeout}
+	d.Coordinator = Function{Name: m.Name + "-coordinator", MemoryMB: memoryMB(local), TimeoutSeconds: coordTimeout}
 	for i, s := range m.Shards {
-		d.Shards[i] = Function{Name: fmt.Sprintf("%s-shard-%03d", m.Name, i), MemoryMB: memoryMB(s.Memory), TimeoutSeconds: defaultTimeout}
+		d.Shards[i] = Function{Name: fmt.Sprintf("%s-shard-%03d", m.Name, i), MemoryMB: memoryMB(s.Memory), TimeoutSeconds: shardTimeout}
 	}
 	return d
 }
