@@ -42,9 +42,9 @@ func openStream(t *testing.T, c *awslambda.Client, name string, event command) *
 	return out
 }
 
-// stream opens and reads a stream to its end. The SDK now and then closes its own connection while it reads (smithy-go
+// wholeStream opens and reads a stream to its end. The SDK now and then closes its own connection while it reads (smithy-go
 // 1.28); such a stream, which the server could not have ended so, is asked for again, at most three times.
-func stream(t *testing.T, c *awslambda.Client, name string, event command) (*awslambda.InvokeWithResponseStreamOutput, []byte, *types.InvokeWithResponseStreamCompleteEvent) {
+func wholeStream(t *testing.T, c *awslambda.Client, name string, event command) (*awslambda.InvokeWithResponseStreamOutput, []byte, *types.InvokeWithResponseStreamCompleteEvent) {
 	t.Helper()
 	for attempt := 1; ; attempt++ {
 		out := openStream(t, c, name, event)
@@ -78,7 +78,7 @@ func TestAStreamCarriesTheFunctionsBytesBeyondTheBufferedLimit(t *testing.T) {
 	t.Parallel()
 	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream"), fn(t, "echo", "echo")}, StreamRate: 1 << 30})
 	for _, size := range []int{0, 4, 1 << 20, 9 << 20} {
-		out, body, complete := stream(t, c, "f", command{Bytes: size})
+		out, body, complete := wholeStream(t, c, "f", command{Bytes: size})
 		if out.StatusCode != 200 || *out.ExecutedVersion != "$LATEST" || *out.ResponseStreamContentType != "application/vnd.amazon.eventstream" {
 			t.Errorf("status %d, version %v, content type %v", out.StatusCode, *out.ExecutedVersion, *out.ResponseStreamContentType)
 		}
@@ -90,7 +90,7 @@ func TestAStreamCarriesTheFunctionsBytesBeyondTheBufferedLimit(t *testing.T) {
 			t.Errorf("log %q, %v", log, err)
 		}
 	}
-	if _, body, complete := stream(t, c, "echo", command{Do: "x"}); complete.ErrorCode != nil || !bytes.Contains(body, []byte(`"Do":"x"`)) {
+	if _, body, complete := wholeStream(t, c, "echo", command{Do: "x"}); complete.ErrorCode != nil || !bytes.Contains(body, []byte(`"Do":"x"`)) {
 		t.Errorf("a function that does not stream: %s, %v", body, complete.ErrorCode)
 	}
 }
@@ -123,7 +123,7 @@ func TestAStreamThatFailsEndsWithTheErrorInItsLastEvent(t *testing.T) {
 		{"exit", "half", `Error: Runtime exited with error: exit status 5"}`},
 		{"hang", "half", `Error: Task timed out after 2.00 seconds"}`},
 	} {
-		_, body, complete := stream(t, c, "f", command{Do: tc.do, Arg: "x"})
+		_, body, complete := wholeStream(t, c, "f", command{Do: tc.do, Arg: "x"})
 		if tc.do == "exit" && len(body) == 0 {
 			tc.body = "" // what a process wrote last may go with it
 		}
@@ -167,7 +167,7 @@ func TestAClientThatLeavesAStreamDoesNotStopTheFunction(t *testing.T) {
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, body, complete := stream(t, c, "f", command{Bytes: 4}); len(body) != 4 || complete.ErrorCode != nil {
+	if _, body, complete := wholeStream(t, c, "f", command{Bytes: 4}); len(body) != 4 || complete.ErrorCode != nil {
 		t.Errorf("the next stream: %q, %v", body, complete.ErrorCode)
 	}
 }
