@@ -83,6 +83,9 @@ func batchNorm(s *engine.Site) (engine.Kernel, error) {
 		if x.Rank() < 2 {
 			return fmt.Errorf("input is %v, wanted at least 2 dimensions", x)
 		}
+		if x.DType() != tensor.F32 && x.DType() != tensor.F64 {
+			return fmt.Errorf("input is %v, wanted F32 or F64", x)
+		}
 		for i, p := range c.In[1:5] {
 			if p.DType() != x.DType() || p.Rank() != 1 || p.Dim(0) != x.Dim(1) {
 				return fmt.Errorf("input %d is %v, wanted %s[%d]", i+1, p, x.DType(), x.Dim(1))
