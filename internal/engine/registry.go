@@ -34,6 +34,14 @@ type Operator struct {
 	// Since and Until bound the opset versions that this definition covers; Until 0 means no upper bound.
 	Since, Until int64
 	Build        func(s *Site) (Kernel, error)
+	// In are the dtypes that the kernel runs, by input position; the last set holds for the inputs behind it too. A position
+	// with the empty set, and every position of a nil In, takes any dtype. A node whose input is known to be of another
+	// dtype is refused when its graph is imported, not when it runs.
+	In []Types
+	// Half lets the engine run the kernel on F16 and BF16 too: every input of such a type is converted to F32 (exactly)
+	// before Run, and every F32 output is rounded once to that type after it. Wherever In lists F32, F16 and BF16 then
+	// count as listed. Operators that only move elements do without: they list the types in In.
+	Half bool
 }
 
 // Key names an operator; Domain "" is ai.onnx.
