@@ -1,4 +1,4 @@
-package dense
+package parts
 
 import (
 	stdbytes "bytes"
@@ -26,34 +26,41 @@ func TestPartsAreTheSlicesTheyClaimToBe(t *testing.T) {
 		}
 		w := &graph.Weight{Name: "w", DType: tensor.F32, Shape: shape, Data: data}
 		for dim := range max(len(shape), 1) {
-			p := whole(w)
+			p := Whole(w)
 			if len(shape) > 0 {
-				lo := rng.IntN(shape[dim])
-				p = part{w: w, dim: dim, lo: lo, hi: lo + 1 + rng.IntN(shape[dim]-lo)}
+				outer := 1
+				for _, o := range []int{2, 3, 19} {
+					if shape[dim]%o == 0 && rng.IntN(2) == 0 {
+						outer = o
+					}
+				}
+				extent := shape[dim] / outer
+				lo := rng.IntN(extent)
+				p = Part{W: w, Dim: dim, Outer: outer, Lo: lo, Hi: lo + 1 + rng.IntN(extent-lo)}
 			}
 			var got stdbytes.Buffer
 			if err := p.copyTo(t.Context(), &got, stdbytes.NewReader(data)); err != nil {
 				t.Fatal(err)
 			}
 			if want := indexed(data, p); !stdbytes.Equal(got.Bytes(), want) {
-				t.Errorf("%v along %d, %d to %d: %d bytes differ from the %d wanted", shape, dim, p.lo, p.hi, got.Len(), len(want))
+				t.Errorf("%v along %d, %d to %d: %d bytes differ from the %d wanted", shape, dim, p.Lo, p.Hi, got.Len(), len(want))
 			}
 		}
 	}
 }
 
 // indexed picks a part element by element.
-func indexed(data []byte, p part) []byte {
-	if len(p.w.Shape) == 0 {
+func indexed(data []byte, p Part) []byte {
+	if len(p.W.Shape) == 0 {
 		return data
 	}
 	var out []byte
 	for i := range len(data) / 4 {
 		at := i
-		for d := len(p.w.Shape) - 1; d > p.dim; d-- {
-			at /= p.w.Shape[d]
+		for d := len(p.W.Shape) - 1; d > p.Dim; d-- {
+			at /= p.W.Shape[d]
 		}
-		if c := at % p.w.Shape[p.dim]; c >= p.lo && c < p.hi {
+		if c := at % p.W.Shape[p.Dim] % (p.W.Shape[p.Dim] / max(p.Outer, 1)); c >= p.Lo && c < p.Hi {
 			out = append(out, data[4*i:4*i+4]...)
 		}
 	}
@@ -62,7 +69,7 @@ func indexed(data []byte, p part) []byte {
 
 func TestATruncatedWeightIsAnError(t *testing.T) {
 	w := &graph.Weight{Name: "w", DType: tensor.F32, Shape: tensor.Shape{10, 10}}
-	p := part{w: w, dim: 1, lo: 2, hi: 5}
+	p := Part{W: w, Dim: 1, Lo: 2, Hi: 5}
 	if err := p.copyTo(t.Context(), &stdbytes.Buffer{}, stdbytes.NewReader(make([]byte, 399))); err == nil {
 		t.Error("no error although the last byte is missing")
 	}
