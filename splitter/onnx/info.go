@@ -11,8 +11,9 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/partition"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // rowsSymbol stands for the rows of a model that mixes them: its batches are never cut.
@@ -60,7 +61,7 @@ func (n *net) signature() (manifest.Signature, error) {
 			return s, &layout.RefusalError{Subject: "output " + v.Name, Reason: "its type or rank could not be inferred", Remedy: "run onnx.shape_inference on the model and make its shapes explicit"}
 		}
 		s.Outputs = append(s.Outputs, manifest.Output{Name: v.Name, DType: v.DType, Shape: n.dims(v.Dims), Default: true,
-			Rules: map[string]manifest.Rule{dense.Mode: dense.Rule(v.DType)}})
+			Rules: map[string]manifest.Rule{partition.Mode: partition.Rule(v.DType)}})
 	}
 	return s, nil
 }
@@ -110,7 +111,7 @@ func (m *model) describe() layout.Info {
 		info.Signature = s
 	}
 	if in, err := m.input(); err == nil && len(m.net.refused) == 0 {
-		info.MaxShards = dense.MaxShards(in)
+		info.MaxShards = plan.MaxShards(in)
 	}
 	return info
 }

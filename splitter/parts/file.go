@@ -94,7 +94,7 @@ func (f *File) Add(p Part) string {
 // Use makes a part a weight of the program and returns its value name. Small constants that are not cut stand in the
 // program itself; the others get their place when the file is complete.
 func (f *File) Use(g *graph.Graph, p Part) string {
-	if inline(p.W) && len(p.Shape()) == len(p.W.Shape) && p.Shape().Equal(p.W.Shape) {
+	if Inline(p.W) && len(p.Shape()) == len(p.W.Shape) && p.Shape().Equal(p.W.Shape) {
 		g.Weights[p.W.Name] = p.W
 		return p.W.Name
 	}
@@ -103,7 +103,8 @@ func (f *File) Use(g *graph.Graph, p Part) string {
 	return name
 }
 
-func inline(w *graph.Weight) bool {
+// Inline reports whether a weight stands in programs themselves rather than in a weights file, when it is not cut.
+func Inline(w *graph.Weight) bool {
 	return w.DType == tensor.String || w.Data != nil && len(w.Data) <= inlineBytes
 }
 

@@ -16,15 +16,28 @@ type Graph struct {
 	Producer  map[string]int         // value -> node
 	Consumers map[string][]int       // value -> nodes, ascending
 	Output    map[string]bool        // the graph's outputs
+	// Worth is the size from which a weight is worth placing; smaller ones, biases and scales, go where their nodes go.
+	Worth int64
 
 	rules     map[string]ruler
 	nodes     []*rule
 	ancestors []bits
 }
 
+const (
+	// worthBytes and worthShare bound Worth: in a large model what is below a page, in a small one a share of all.
+	worthBytes = 4 << 10
+	worthShare = 100
+)
+
 // New prepares the graph. Nodes stand in topological order; values holds the type of each value as far as it is known.
 func New(g *graph.Graph, values map[string]graph.Value) *Graph {
 	v := &Graph{Graph: g, Values: values, Producer: map[string]int{}, Consumers: map[string][]int{}, Output: map[string]bool{}, rules: rules()}
+	total := int64(0)
+	for _, w := range g.Weights {
+		total += Bytes(w)
+	}
+	v.Worth = min(total/worthShare, worthBytes)
 	for _, o := range g.Outputs {
 		v.Output[o.Name] = true
 	}

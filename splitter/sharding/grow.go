@@ -5,9 +5,6 @@ import (
 	"slices"
 )
 
-// smallBytes is the size up to which a weight is no reason to compute backward what could be sliced instead.
-const smallBytes = 1024
-
 // grower is a region while it grows.
 type grower struct {
 	g     *Graph
@@ -276,7 +273,7 @@ func (s *grower) heavy(i int) bool {
 		if w == nil {
 			continue
 		}
-		if _, found, _ := r.place(r.in[in], b); found && Bytes(w) > smallBytes {
+		if _, found, _ := r.place(r.in[in], b); found && Bytes(w) >= s.g.Worth {
 			return true
 		}
 	}
