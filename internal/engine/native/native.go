@@ -17,6 +17,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/classic"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/index"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
@@ -37,7 +38,7 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
+	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
