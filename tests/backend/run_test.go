@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/shardwise/shardwise/internal/engine"
@@ -39,21 +40,13 @@ type result struct {
 const maxRun = 20 * time.Second
 
 // runCase runs all data sets of the case in dir on the engine. It never panics.
-func runCase(e engine.Engine, dir string) (r result) {
+func runCase(e engine.Engine, h *header, dir string) (r result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r = result{state: failed, reason: fmt.Sprintf("panic: %v\n%s", p, debug.Stack())}
 		}
 	}()
-	data, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
-	if err != nil {
-		return ended(err)
-	}
-	h, err := readHeader(data)
-	if err != nil {
-		return ended(err)
-	}
-	for _, k := range append(h.inputs, h.outputs...) {
+	for _, k := range slices.Concat(h.inputs, h.outputs) {
 		if why := uncovered(k); why != "" {
 			return result{state: refused, reason: why}
 		}
