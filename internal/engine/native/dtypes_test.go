@@ -126,6 +126,9 @@ func (r *trial) fit(t *testing.T) bool {
 func TestOperatorsTakeTheDTypesThatTheyDeclare(t *testing.T) {
 	given := samples()
 	for key, definitions := range newNative().table {
+		if slices.Contains([]string{"If", "Loop", "Scan"}, key.Op) {
+			continue // they run graphs; package control tests them
+		}
 		if key.Op == "TreeEnsemble" {
 			continue // its tables are checked with their contents; package trees tests each dtype
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/classic"
+	"github.com/shardwise/shardwise/internal/engine/control"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
@@ -38,7 +39,7 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
+	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
