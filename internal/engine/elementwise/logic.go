@@ -18,8 +18,8 @@ func logic() engine.Table {
 	}
 }
 
-// bits: BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (ai.onnx 18 to today) of integers, and BitShift (11 to today) of
-// unsigned integers, since 28 of signed ones too.
+// bits: BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (ai.onnx 18 to today) and BitShift (11 to today) of
+// integers; signed ones are shifted since version 28.
 func bits() engine.Table {
 	return engine.Table{
 		{Op: "BitwiseAnd"}: integers(and[int8], and[int16], and[int32], and[int64], and[uint8], and[uint16], and[uint32], and[uint64]).operators(18, false),
@@ -27,8 +27,7 @@ func bits() engine.Table {
 		{Op: "BitwiseXor"}: integers(xor[int8], xor[int16], xor[int32], xor[int64], xor[uint8], xor[uint16], xor[uint32], xor[uint64]).operators(18, false),
 		{Op: "BitwiseNot"}: function{since: 18, keep: true, loops: plainly(loops{}.signed(inverse[int8], inverse[int16], inverse[int32], inverse[int64]).
 			unsigned(inverse[uint8], inverse[uint16], inverse[uint32], inverse[uint64]))}.operators(),
-		{Op: "BitShift"}: {{Since: 11, Until: 27, Build: buildShift, In: []engine.Types{engine.Unsigned()}},
-			{Since: 28, Build: buildShift, In: []engine.Types{engine.Integers()}}},
+		{Op: "BitShift"}: {{Since: 11, Build: buildShift, In: []engine.Types{engine.Integers()}}},
 	}
 }
 

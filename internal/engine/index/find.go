@@ -102,6 +102,9 @@ func compress(s *engine.Site) (engine.Kernel, error) {
 	attr := s.Node.Int("axis", 0)
 	return engine.KernelFunc(func(c *engine.Call) (err error) {
 		x, axis := c.In[0], 0
+		if c.In[1].DType() != tensor.Bool {
+			return fmt.Errorf("the condition is %v, wanted booleans", c.In[1])
+		}
 		if !given {
 			if x, err = x.Reshape(x.Len()); err != nil {
 				return err

@@ -85,6 +85,9 @@ func truncated(t *tensor.Tensor) ([]int64, error) {
 	if t.DType() == tensor.I64 {
 		return tensor.Of[int64](t), nil
 	}
+	if t.DType() == tensor.Bool {
+		return nil, fmt.Errorf("found %v, wanted numbers", t)
+	}
 	if !t.DType().Float() {
 		wide, err := tensor.Convert(t, tensor.I64)
 		if err != nil {

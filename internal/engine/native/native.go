@@ -30,7 +30,7 @@ import (
 const Name = "native"
 
 // newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
-const newest = 25
+const newest = 28
 
 // Native is the default engine. It is immutable and safe for concurrent use.
 type Native struct{ table engine.Table }

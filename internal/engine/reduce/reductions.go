@@ -54,7 +54,7 @@ func reductions() engine.Table {
 		}
 		t[engine.Key{Op: op}] = []engine.Operator{
 			{Since: 1, Until: last, Build: r.withAttr, In: []engine.Types{in}, Half: true},
-			{Since: last + 1, Build: r.withInput, In: []engine.Types{in, engine.TypesOf(tensor.I64)}, Half: true}}
+			{Since: last + 1, Build: r.withInput, In: []engine.Types{in, engine.TypesOf(tensor.I32, tensor.I64)}, Half: true}}
 	}
 	return t
 }
@@ -196,12 +196,12 @@ func reduceWhole[A int64 | uint64, T signed | unsigned](c *engine.Call, r rule, 
 	dst := tensor.Of[T](c.Out[0])
 	if r.finish == root || r.finish == logarithm {
 		// These leave the integers, so all is computed in float64.
-		float := engine.Call{Ctx: c.Ctx, In: []*tensor.Tensor{c.New(tensor.F64, c.In[0].Shape()...)}, Alloc: c.Alloc}
-		values, out := tensor.Of[float64](float.In[0]), tensor.Of[float64](c.New(tensor.F64, len(dst)))
+		wider := engine.Call{Ctx: c.Ctx, In: []*tensor.Tensor{c.New(tensor.F64, c.In[0].Shape()...)}, Alloc: c.Alloc}
+		values, out := tensor.Of[float64](wider.In[0]), tensor.Of[float64](c.New(tensor.F64, len(dst)))
 		for i, v := range x {
 			values[i] = float64(v)
 		}
-		if err := reduceFloat(&float, r, out, values, set); err != nil {
+		if err := reduceFloat(&wider, r, out, values, set); err != nil {
 			return err
 		}
 		for i, v := range out {

@@ -12,7 +12,7 @@ import (
 // largest=0 (since 11), and their indices. Of equals the one with the lower index comes first; NaN counts as the
 // greatest of all. They are in order whatever sorted says. k is an attribute in versions 1 to 9, then an input.
 func topK() engine.Table {
-	in := []engine.Types{engine.Numbers(), engine.TypesOf(tensor.I64)}
+	in := []engine.Types{engine.Numbers(), engine.TypesOf(tensor.I32, tensor.I64)}
 	return engine.Table{{Op: "TopK"}: {
 		{Since: 1, Until: 9, Build: topNode{}.buildAttr, In: in, Half: true},
 		{Since: 10, Build: topNode{}.buildInput, In: in, Half: true}}}

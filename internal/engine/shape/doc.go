@@ -16,8 +16,8 @@ func Table() engine.Table {
 	moved := []engine.Types{any, list}
 	return engine.Table{
 		{Op: "Identity"}: {{Since: 1, Build: identity, In: []engine.Types{any}}},
-		{Op: "Dropout"}: {{Since: 1, Until: 11, Build: dropoutAttrs, In: []engine.Types{floats()}},
-			{Since: 12, Build: dropoutInputs, In: []engine.Types{floats(), floats(), engine.TypesOf(tensor.Bool)}}},
+		{Op: "Dropout"}: {{Since: 1, Until: 11, Build: dropoutAttrs, In: []engine.Types{any}},
+			{Since: 12, Build: dropoutInputs, In: []engine.Types{any, any, engine.TypesOf(tensor.Bool)}}},
 		{Op: "Constant"}:        {{Since: 1, Build: constant}},
 		{Op: "ConstantOfShape"}: {{Since: 9, Build: constantOfShape, In: []engine.Types{list}}},
 		{Op: "EyeLike"}:         {{Since: 9, Build: eyeLike, In: []engine.Types{engine.Fixed()}}},
@@ -37,8 +37,8 @@ func Table() engine.Table {
 			{Since: 13, Build: splitInput, In: moved}},
 		{Op: "Slice"}:  {{Since: 1, Until: 9, Build: sliceAttrs, In: []engine.Types{any}}, {Since: 10, Build: slice, In: moved}},
 		{Op: "Expand"}: {{Since: 8, Build: expand, In: moved}},
-		{Op: "Tile"}:   {{Since: 1, Until: 5, Build: tileAxis, In: []engine.Types{any, engine.Fixed()}}, {Since: 6, Build: tile, In: moved}},
-		{Op: "Pad"}: {{Since: 1, Until: 10, Build: padAttrs, In: []engine.Types{engine.Fixed()}},
+		{Op: "Tile"}:   {{Since: 1, Until: 5, Build: tileAxis, In: []engine.Types{any}}, {Since: 6, Build: tile, In: moved}},
+		{Op: "Pad"}: {{Since: 1, Until: 10, Build: padAttrs, In: []engine.Types{any}},
 			{Since: 11, Build: padInputs, In: []engine.Types{any, list, any, list}}},
 		{Op: "Trilu"}:    {{Since: 14, Build: trilu, In: []engine.Types{engine.Fixed(), list}}},
 		{Op: "Shape"}:    {{Since: 1, Build: shapeOf, In: []engine.Types{any}}},
@@ -48,6 +48,3 @@ func Table() engine.Table {
 		{Op: "BitCast"}:  {{Since: 26, Build: bitCast, In: []engine.Types{engine.Fixed()}}},
 	}
 }
-
-// floats are the floating-point types; nothing is computed with them here.
-func floats() engine.Types { return engine.Floats() | engine.TypesOf(tensor.F16, tensor.BF16) }

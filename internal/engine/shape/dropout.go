@@ -54,7 +54,7 @@ func dropoutInputs(s *engine.Site) (engine.Kernel, error) {
 		var inputs [3]*tensor.Tensor
 		copy(inputs[:], c.In)
 		if err := drops(inputs[1], inputs[2]); err != nil {
-			return err
+			return s.Refuse("%v", err)
 		}
 		return keepAll(c, true)
 	}), nil
