@@ -34,14 +34,14 @@ func axesInput(f viewer, minIn int) func(*engine.Site) (engine.Kernel, error) {
 		if err := s.Arity(minIn, 2, 1); err != nil {
 			return nil, err
 		}
+		list, err := s.Ints(1)
+		if err != nil {
+			return nil, err
+		}
 		return engine.KernelFunc(func(c *engine.Call) error {
-			var axes []int64
-			if c.Has(1) {
-				list, err := engine.Int64s(c.In[1])
-				if err != nil {
-					return err
-				}
-				axes = list
+			axes, _, err := list.At(c)
+			if err != nil {
+				return err
 			}
 			return view(c, f, axes)
 		}), nil
