@@ -40,7 +40,7 @@ func (p *program) Run(ctx context.Context, in tensor.Named, want []string) (tens
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkInputs(in, pl); err != nil {
+	if err := engine.CheckInputs(p.name, p.inputs, pl.inputs, in); err != nil {
 		return nil, err
 	}
 	a, _ := p.arenas.Get().(*arena)
