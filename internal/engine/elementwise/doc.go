@@ -18,6 +18,5 @@ func Table() engine.Table {
 	maps.Copy(t, logic())
 	t[engine.Key{Op: "Clip"}] = []engine.Operator{{Since: 6, Until: 10, Build: clipAttrs}, {Since: 11, Build: clipInputs}}
 	t[engine.Key{Op: "PRelu"}] = []engine.Operator{{Since: 7, Build: buildBinary(ops{f32: prelu[float32], f64: prelu[float64]})}}
-	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, Build: batchNorm}}
 	return t
 }

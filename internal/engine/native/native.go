@@ -14,9 +14,14 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/attention"
 	"github.com/shardwise/shardwise/internal/engine/classic"
+	"github.com/shardwise/shardwise/internal/engine/conv"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/norm"
+	"github.com/shardwise/shardwise/internal/engine/quant"
+	"github.com/shardwise/shardwise/internal/engine/recurrent"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
@@ -37,7 +42,14 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
+	for _, family := range []engine.Table{
+		dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table(),
+		conv.Table(),
+		norm.Table(),
+		recurrent.Table(),
+		attention.Table(),
+		quant.Table(),
+	} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
