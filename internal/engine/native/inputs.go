@@ -2,6 +2,7 @@ package native
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine"
@@ -11,29 +12,40 @@ import (
 
 // checkInputs compares the inputs with what the graph declares: every name known, every needed one there, dtype and
 // shape as declared, and the same size wherever the same symbol stands.
-func (p *program) checkInputs(in tensor.Named, pl *plan) error {
-	if len(in) > 0 {
-		known := map[string]bool{}
-		for _, v := range p.inputs {
-			known[v.Name] = true
-		}
-		for _, name := range in.Names() {
-			if !known[name] {
-				return &engine.InputError{Input: name, Want: "an input of " + p.name, Found: "a name that it does not have"}
-			}
-		}
+func (p *program) checkInputs(in tensor.Named, needs []bool) error {
+	if err := p.checkNames(in); err != nil {
+		return err
 	}
 	symbols := map[string]int{}
 	for i, v := range p.inputs {
 		t := in[v.Name]
 		if t == nil {
-			if pl.inputs[i] {
+			if needs[i] {
 				return &engine.InputError{Input: v.Name, Want: describe(v), Found: "nothing"}
 			}
 			continue
 		}
 		if !fits(v, t, symbols) {
 			return &engine.InputError{Input: v.Name, Want: describe(v), Found: t.String()}
+		}
+	}
+	return nil
+}
+
+// checkNames refuses the first name, in order, that is no input's.
+func (p *program) checkNames(in tensor.Named) error {
+	known := 0
+	for _, v := range p.inputs {
+		if _, ok := in[v.Name]; ok {
+			known++
+		}
+	}
+	if known == len(in) {
+		return nil
+	}
+	for _, name := range in.Names() {
+		if !slices.ContainsFunc(p.inputs, func(v graph.Value) bool { return v.Name == name }) {
+			return &engine.InputError{Input: name, Want: "an input of " + p.name, Found: "a name that it does not have"}
 		}
 	}
 	return nil

@@ -61,15 +61,24 @@ func constant(s *engine.Site) (engine.Kernel, error) {
 	if err != nil {
 		return nil, s.Refuse("%v", err)
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		if t.DType() == tensor.String {
-			c.Out[0] = t // strings are never changed in place
-			return nil
-		}
-		c.Out[0] = c.New(t.DType(), t.Shape()...)
-		copy(c.Out[0].Bytes(), t.Bytes())
-		return nil
-	}), nil
+	return always{t}, nil
+}
+
+// always implements engine.Constant.
+type always struct{ value *tensor.Tensor }
+
+// Value implements engine.Constant.
+func (f always) Value() *tensor.Tensor { return f.value }
+
+// Run implements engine.Kernel.
+func (f always) Run(c *engine.Call) (err error) {
+	if f.value.DType() == tensor.String {
+		c.Out[0], err = tensor.StringsFromBytes(f.value.Shape(), slices.Clone(f.value.Offsets()), slices.Clone(f.value.Bytes()))
+		return err
+	}
+	c.Out[0] = c.New(f.value.DType(), f.value.Shape()...)
+	copy(c.Out[0].Bytes(), f.value.Bytes())
+	return nil
 }
 
 func constantOf(n *graph.Node) (*tensor.Tensor, error) {
