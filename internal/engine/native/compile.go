@@ -5,6 +5,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // none is the slot of an absent optional input or output.
@@ -14,7 +15,8 @@ const none = -1
 type step struct {
 	node    *graph.Node
 	kernel  engine.Kernel
-	in, out []int // slots
+	in, out []int          // slots
+	takes   []engine.Types // by input, nil when any dtype runs
 }
 
 // compiler turns a graph into a program: values become slots.
@@ -22,6 +24,7 @@ type compiler struct {
 	engine  *Native
 	g       *graph.Graph
 	slots   map[string]int
+	dtypes  func(name string) tensor.DType // of the values whose dtype is known, Invalid for the others
 	program *program
 }
 
@@ -42,7 +45,7 @@ func (c *compiler) run() error {
 			s.in = append(s.in, slot)
 		}
 		var err error
-		if s.kernel, err = c.kernel(n); err != nil {
+		if s.kernel, s.takes, err = c.kernel(n); err != nil {
 			return err
 		}
 		for _, name := range n.Outputs {
@@ -100,10 +103,27 @@ func (c *compiler) use(name string) (int, error) {
 	return slot, c.program.constants.add(slot, name, w)
 }
 
-func (c *compiler) kernel(n *graph.Node) (engine.Kernel, error) {
+// declared is the dtype of a graph input or a weight, Invalid for other values.
+func declared(g *graph.Graph) func(name string) tensor.DType {
+	inputs := map[string]tensor.DType{}
+	for _, v := range g.Inputs {
+		inputs[v.Name] = v.DType
+	}
+	return func(name string) tensor.DType {
+		if w, ok := g.Weights[name]; ok {
+			return w.DType
+		}
+		return inputs[name]
+	}
+}
+
+func (c *compiler) kernel(n *graph.Node) (engine.Kernel, []engine.Types, error) {
 	op, version, err := c.operator(n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if err := refuseDTypes(n, &op, c.dtypes); err != nil {
+		return nil, nil, err
 	}
 	site := &engine.Site{Node: n, Opset: version, Weights: c.program.constants, Const: func(i int) *graph.Weight {
 		if i >= len(n.Inputs) {
@@ -111,5 +131,9 @@ func (c *compiler) kernel(n *graph.Node) (engine.Kernel, error) {
 		}
 		return c.g.Weights[n.Inputs[i]]
 	}}
-	return op.Build(site)
+	k, err := op.Build(site)
+	if err == nil && op.Half {
+		k = halved{k}
+	}
+	return k, takes(&op, len(n.Inputs)), err
 }

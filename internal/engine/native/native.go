@@ -21,6 +21,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // Name is what manifests call this engine.
@@ -52,7 +53,7 @@ func (e *Native) Compile(g *graph.Graph, w engine.Weights) (engine.Program, erro
 	if v := g.Opsets[""]; v > newest {
 		return nil, fmt.Errorf("compile %s: operator set %d of ai.onnx is newer than %d, the newest known: export the model with an older one", g.Name, v, newest)
 	}
-	c := &compiler{engine: e, g: g, slots: map[string]int{}, program: &program{name: g.Name, inputs: g.Inputs, outputs: map[string]int{}}}
+	c := &compiler{engine: e, g: g, slots: map[string]int{}, dtypes: declared(g), program: &program{name: g.Name, inputs: g.Inputs, outputs: map[string]int{}}}
 	c.program.constants = &constants{graph: g, file: w}
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("compile %s: %w", g.Name, err)
@@ -60,12 +61,24 @@ func (e *Native) Compile(g *graph.Graph, w engine.Weights) (engine.Program, erro
 	return c.program, nil
 }
 
-// Refuses says why the engine does not cover the node in a graph with these opsets, looking at version, attributes and
-// number of inputs; it is nil when it does. Weights are the graph's constants.
+// Refuses says why the engine does not cover the node in a graph with these opsets, looking at version, attributes,
+// number of inputs and the dtypes of constants; it is nil when it does. Weights are the graph's constants.
 func Refuses(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight) error {
+	return RefusesTyped(n, opsets, weights, nil)
+}
+
+// RefusesTyped is Refuses that also looks at the dtypes of the node's inputs, by name; Invalid and absent ones are
+// unknown, and nothing is said of them.
+func RefusesTyped(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight, dtypes map[string]tensor.DType) error {
 	g := &graph.Graph{Opsets: opsets, Weights: weights}
-	c := &compiler{engine: newNative(), g: g, program: &program{constants: &constants{graph: g}}}
-	_, err := c.kernel(n)
+	known := func(name string) tensor.DType {
+		if w, ok := weights[name]; ok {
+			return w.DType
+		}
+		return dtypes[name]
+	}
+	c := &compiler{engine: newNative(), g: g, dtypes: known, program: &program{constants: &constants{graph: g}}}
+	_, _, err := c.kernel(n)
 	return err
 }
 

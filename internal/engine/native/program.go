@@ -186,6 +186,9 @@ func (r *run) step(ctx context.Context, s *planned) error {
 			c.In[i] = r.values[slot]
 		}
 	}
+	if err := checkDTypes(s.node, s.takes, c.In); err != nil {
+		return err
+	}
 	if err := s.kernel.Run(c); err != nil {
 		return err
 	}
