@@ -10,6 +10,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -22,6 +23,8 @@ type net struct {
 	values   map[string]graph.Value
 	refused  []*layout.RefusalError // what no engine covers, in node order
 	zipMaps  int                    // ZipMap nodes that were taken away
+	leading  []string               // symbols of inputs' first dimensions, in the order of the inputs
+	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
 	declared []graph.Value          // the outputs as the file declares them
 }
@@ -31,9 +34,9 @@ type cleaner struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	alias   map[string]string      // value -> the value that it equals
-	ints    map[string][]graph.Dim // small integer vectors whose elements are known, maybe as symbols
-	flipped map[string]string      // constant matrix -> the matrix that it is the transpose of
+	alias   map[string]string // value -> the value that it equals
+	scope   *infer.Scope
+	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
 }
 
 func clean(m *onnx.Model, s *store) (*net, error) {
@@ -42,7 +45,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, ints: map[string][]graph.Dim{}, flipped: map[string]string{},
+	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
 	for _, name := range sorted(g.Weights) {
@@ -62,7 +65,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 		return nil, err
 	}
 	c.prune()
-	c.net.check()
+	c.net.findRows(c.scope)
 	return c.net, nil
 }
 
@@ -76,9 +79,7 @@ func (c *cleaner) addWeight(name string, w *graph.Weight) error {
 	}
 	c.net.graph.Weights[name] = w
 	c.net.values[name] = weightValue(w)
-	if list, ok := smallInts(w); ok {
-		c.ints[name] = list
-	}
+	c.scope.Define(name, infer.OfWeight(w))
 	return nil
 }
 
@@ -90,10 +91,12 @@ func weightValue(w *graph.Weight) graph.Value {
 	return v
 }
 
-// inputs takes over the graph's inputs. Old files list their weights among them. The first dimension, where it has no
-// fixed size, is the batch.
+// unnamedRows counts the first dimension of inputs whose model gives it no name.
+const unnamedRows = "batch"
+
+// inputs takes over the graph's inputs. Old files list their weights among them. Dimensions without a size or a name get a
+// name: first ones count the rows, the others stand for themselves.
 func (c *cleaner) inputs(g *graph.Graph) error {
-	batch := ""
 	for _, v := range g.Inputs {
 		if _, constant := g.Weights[v.Name]; constant {
 			continue
@@ -105,25 +108,20 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 		for i, d := range v.Dims {
 			switch {
 			case d.Size >= 0:
-			case i == 0 && (batch == "" || d.Symbol == "" || d.Symbol == batch):
-				if d.Symbol != "" {
-					batch = d.Symbol
-				}
-				v.Dims[i].Symbol = batchSymbol
+			case i == 0 && d.Symbol == "":
+				v.Dims[i].Symbol = unnamedRows
 			case d.Symbol == "":
 				v.Dims[i].Symbol = fmt.Sprintf("%s_dim%d", v.Name, i)
 			}
 		}
+		known := infer.OfValue(v)
+		v = known.Graph(v.Name) // names that are expressions in their one form
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
-	}
-	// Another dimension may use the batch's symbol.
-	for _, v := range c.net.graph.Inputs {
-		for i := range v.Dims {
-			if batch != "" && v.Dims[i].Symbol == batch {
-				v.Dims[i].Symbol = batchSymbol
-			}
-		}
 		c.net.values[v.Name] = v
+		c.scope.Define(v.Name, known)
+		if len(v.Dims) > 0 && v.Dims[0].Size < 0 && !slices.Contains(c.net.leading, v.Dims[0].Symbol) {
+			c.net.leading = append(c.net.leading, v.Dims[0].Symbol)
+		}
 	}
 	return nil
 }
@@ -192,10 +190,10 @@ func (c *cleaner) keep(n *graph.Node) error {
 		c.net.refused[len(c.net.refused)-1].Native = onnxruntime.Refuses(n) == nil
 	}
 	out, err := c.infer(n)
-	if err != nil {
-		return &layout.RefusalError{Subject: subject(n), Reason: err.Error(), Remedy: remedyCheck}
+	if err == nil && covered {
+		err = c.accepts(n)
 	}
-	if err := c.accepts(n); covered && err != nil {
+	if err != nil { // held against the model only when an output needs the node
 		c.refuse(n, err.Error(), remedyCheck)
 	}
 	for i, name := range n.Outputs {
