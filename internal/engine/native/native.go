@@ -47,11 +47,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(),
-		norm.Table(),
-		recurrent.Table(),
-		attention.Table(),
-		quant.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(),
 	} {
 		maps.Copy(t, family)
 	}
