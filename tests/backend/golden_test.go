@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"flag"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +22,8 @@ type golden struct {
 // passedFile is the list of the cases that the engine passes. A case that stands in it has to pass for ever.
 func passedFile(engine string) string { return filepath.Join("testdata", "passed-"+engine+".txt") }
 
-// exceptionsFile lists the cases that need not pass: set/case, a colon, and the reason.
+// exceptionsFile lists the cases that need not pass: set/case or a pattern of it as path.Match takes, a colon, and the
+// reason.
 func exceptionsFile(engine string) string {
 	return filepath.Join("testdata", "exceptions-"+engine+".txt")
 }
@@ -40,6 +42,21 @@ func readGolden(t *testing.T, engine string) golden {
 		g.exceptions[name] = reason
 	}
 	return g
+}
+
+// exception is the reason why the case need not pass, "" when there is none.
+func (g golden) exception(t *testing.T, name string) string {
+	t.Helper()
+	for pattern, reason := range g.exceptions {
+		ok, err := path.Match(pattern, name)
+		if err != nil {
+			t.Fatalf("pattern %q of an exception: %v", pattern, err)
+		}
+		if ok {
+			return reason
+		}
+	}
+	return ""
 }
 
 // readLines reads a text file without its empty lines and comments. A file that is not there has no lines.

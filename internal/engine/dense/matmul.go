@@ -29,7 +29,8 @@ func (k *kernels) product(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, 
 	if mul == nil || a.DType() != b.DType() {
 		return nil, fmt.Errorf("wanted two operands of one type of number, found %v and %v", a, b)
 	}
-	p, err := planMatMul(a.Shape(), b.Shape())
+	var few [8]int
+	p, err := planMatMul(few[:0], a.Shape(), b.Shape())
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,8 @@ type matrices struct {
 	out     tensor.Shape
 }
 
-func planMatMul(a, b tensor.Shape) (matrices, error) {
+// planMatMul appends the result's shape to out.
+func planMatMul(out, a, b tensor.Shape) (matrices, error) {
 	fail := func() (matrices, error) {
 		return matrices{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a, b)
 	}
@@ -78,7 +80,7 @@ func planMatMul(a, b tensor.Shape) (matrices, error) {
 	if err != nil {
 		return fail()
 	}
-	p.out = lead.Clone()
+	p.out = append(out, lead...)
 	if len(a) > 1 {
 		p.out = append(p.out, p.m)
 	}

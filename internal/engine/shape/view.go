@@ -56,16 +56,19 @@ func reshape(s *engine.Site) (engine.Kernel, error) {
 }
 
 func reshapeTo(c *engine.Call, want []int64, allowZero bool) error {
-	shape, err := reshaped(c.In[0].Shape(), want, allowZero)
+	var few [8]int
+	shape, err := reshaped(few[:0], c.In[0].Shape(), want, allowZero)
 	if err != nil {
 		return err
 	}
-	c.Out[0], err = c.In[0].Reshape(shape...)
-	return err
+	return c.View(0, c.In[0], shape...)
 }
 
-func reshaped(from tensor.Shape, want []int64, allowZero bool) (tensor.Shape, error) {
-	out := make(tensor.Shape, len(want))
+// reshaped is the result's shape, appended to out.
+func reshaped(out, from tensor.Shape, want []int64, allowZero bool) (tensor.Shape, error) {
+	for range want {
+		out = append(out, 0)
+	}
 	total, err := from.Elements()
 	if err != nil {
 		return nil, err
@@ -109,7 +112,7 @@ func flatten(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	attr := s.Node.Int("axis", 1)
-	return engine.KernelFunc(func(c *engine.Call) (err error) {
+	return engine.KernelFunc(func(c *engine.Call) error {
 		x := c.In[0]
 		// The axis may be the rank itself: everything is in the first dimension then.
 		axis, ok := engine.Axis(attr, x.Rank())
@@ -124,8 +127,7 @@ func flatten(s *engine.Site) (engine.Kernel, error) {
 				columns *= n
 			}
 		}
-		c.Out[0], err = x.Reshape(rows, columns)
-		return err
+		return c.View(0, x, rows, columns)
 	}), nil
 }
 
