@@ -13,7 +13,7 @@ import (
 // Table is the family's operators.
 func Table() engine.Table {
 	return engine.Table{
-		{Op: "Identity"}:  {{Since: 1, Build: identity}},
+		{Op: "Identity"}:  {{Since: 1, In: []engine.Types{engine.Any() | engine.Sequences()}, Build: identity}},
 		{Op: "Dropout"}:   {{Since: 7, Build: dropout}},
 		{Op: "Constant"}:  {{Since: 1, Build: constant}},
 		{Op: "Reshape"}:   {{Since: 5, In: []engine.Types{engine.Any(), indices()}, Build: reshape}},
