@@ -53,7 +53,7 @@ func (p *program) Run(ctx context.Context, in tensor.Named, want []string) (tens
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkInputs(in, pl.schedule.needs); err != nil {
+	if err := engine.CheckInputs(p.name, p.inputs, pl.schedule.needs, in); err != nil {
 		return nil, err
 	}
 	var few [8]*tensor.Tensor // more inputs than these are rare

@@ -1,41 +1,41 @@
-package native
+package engine
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// checkInputs compares the inputs with what the graph declares: every name known, every needed one there, dtype and
-// shape as declared, and the same size wherever the same symbol stands.
-func (p *program) checkInputs(in tensor.Named, needs []bool) error {
-	if err := p.checkNames(in); err != nil {
+// CheckInputs compares the inputs of a program with what its graph declares: every name known, every needed one there,
+// dtype and shape as declared, and the same size wherever the same symbol stands. Needed says by position which of the
+// declared inputs must be there. The error is an *InputError.
+func CheckInputs(program string, declared []graph.Value, needed []bool, in tensor.Named) error {
+	if err := checkNames(program, declared, in); err != nil {
 		return err
 	}
 	symbols := map[string]int{}
-	for i, v := range p.inputs {
+	for i, v := range declared {
 		t := in[v.Name]
 		if t == nil {
-			if needs[i] {
-				return &engine.InputError{Input: v.Name, Want: describe(v), Found: "nothing"}
+			if needed[i] {
+				return &InputError{Input: v.Name, Want: describe(v), Found: "nothing"}
 			}
 			continue
 		}
 		if !fits(v, t, symbols) {
-			return &engine.InputError{Input: v.Name, Want: describe(v), Found: t.String()}
+			return &InputError{Input: v.Name, Want: describe(v), Found: t.String()}
 		}
 	}
 	return nil
 }
 
 // checkNames refuses the first name, in order, that is no input's.
-func (p *program) checkNames(in tensor.Named) error {
+func checkNames(program string, declared []graph.Value, in tensor.Named) error {
 	known := 0
-	for _, v := range p.inputs {
+	for _, v := range declared {
 		if _, ok := in[v.Name]; ok {
 			known++
 		}
@@ -44,8 +44,8 @@ func (p *program) checkNames(in tensor.Named) error {
 		return nil
 	}
 	for _, name := range in.Names() {
-		if !slices.ContainsFunc(p.inputs, func(v graph.Value) bool { return v.Name == name }) {
-			return &engine.InputError{Input: name, Want: "an input of " + p.name, Found: "a name that it does not have"}
+		if !slices.ContainsFunc(declared, func(v graph.Value) bool { return v.Name == name }) {
+			return &InputError{Input: name, Want: "an input of " + program, Found: "a name that it does not have"}
 		}
 	}
 	return nil
