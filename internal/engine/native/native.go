@@ -19,6 +19,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/control"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/index"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/sequence"
 	"github.com/shardwise/shardwise/internal/engine/shape"
@@ -31,7 +32,7 @@ import (
 const Name = "native"
 
 // newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
-const newest = 25
+const newest = 28
 
 // Native is the default engine. It is immutable and safe for concurrent use.
 type Native struct{ table engine.Table }
@@ -41,7 +42,7 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), sequence.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
+	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), sequence.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
