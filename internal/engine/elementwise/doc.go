@@ -20,7 +20,6 @@ func Table() engine.Table {
 		maps.Copy(t, more)
 	}
 	t[engine.Key{Op: "Where"}] = []engine.Operator{{Since: 9, Build: where, In: whereTypes()}}
-	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, Build: batchNorm, In: []engine.Types{engine.Floats()}, Half: true}}
 	return t
 }
 

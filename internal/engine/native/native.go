@@ -15,11 +15,16 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/attention"
 	"github.com/shardwise/shardwise/internal/engine/classic"
 	"github.com/shardwise/shardwise/internal/engine/control"
+	"github.com/shardwise/shardwise/internal/engine/conv"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
 	"github.com/shardwise/shardwise/internal/engine/index"
+	"github.com/shardwise/shardwise/internal/engine/norm"
+	"github.com/shardwise/shardwise/internal/engine/quant"
+	"github.com/shardwise/shardwise/internal/engine/recurrent"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/sequence"
 	"github.com/shardwise/shardwise/internal/engine/shape"
@@ -42,7 +47,10 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), sequence.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
+	for _, family := range []engine.Table{
+		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), sequence.Table(),
+	} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
