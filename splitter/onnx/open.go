@@ -62,7 +62,7 @@ func refusal(file string, err error) error {
 	case errors.As(err, &format):
 		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model again, or copy the file again: it is damaged, cut off or no ONNX file"}
 	case errors.As(err, &unsupported):
-		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model with float32 or float64 weights and ordinary tensors"}
+		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model with ordinary tensors, as ONNX's own tools write them"}
 	}
 	var refused *layout.RefusalError
 	if errors.As(err, &refused) {
@@ -79,9 +79,6 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if len(m.net.refused) > 0 {
-		return nil, m.net.refused[0]
-	}
 	in, err := m.input()
 	if err != nil {
 		return nil, err
@@ -91,6 +88,9 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 
 // input is what the partitioner works on.
 func (m *model) input() (*dense.Model, error) {
+	if err := m.net.refusal(); err != nil {
+		return nil, err
+	}
 	signature, err := m.net.signature()
 	if err != nil {
 		return nil, err
@@ -101,6 +101,17 @@ func (m *model) input() (*dense.Model, error) {
 	}
 	return &dense.Model{Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
 		Dims: m.net.dims, Read: m.store.open}, nil
+}
+
+// refusal is the first reason why the model cannot be split, nil when there is none.
+func (n *net) refusal() error {
+	if len(n.foreign) > 0 {
+		return n.foreign[0]
+	}
+	if len(n.refused) > 0 {
+		return n.refused[0].why
+	}
+	return nil
 }
 
 // library is what wrote the file, as far as it tells.
