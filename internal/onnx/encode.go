@@ -216,7 +216,12 @@ func encodeAttrList(out []byte, name string, a graph.Attr, depth int) (uint64, [
 	return 0, nil, fmt.Errorf("attribute %q holds %s, which cannot be written", name, a.Str)
 }
 
+// encodeValue leaves the type out when it is not known, as inside the bodies of nodes.
 func encodeValue(v graph.Value) []byte {
+	out := appendText(nil, valueName, v.Name)
+	if v.DType == tensor.Invalid {
+		return out
+	}
 	t := appendVarint(nil, typeTensorElem, uint64(TypeNumber(v.DType)))
 	if v.Ranked {
 		var shape []byte
@@ -231,7 +236,6 @@ func encodeValue(v graph.Value) []byte {
 		}
 		t = appendMessage(t, typeShape, shape)
 	}
-	out := appendText(nil, valueName, v.Name)
 	return appendMessage(out, valueType, appendMessage(nil, typeTensor, t))
 }
 

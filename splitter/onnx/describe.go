@@ -26,7 +26,7 @@ func (m *model) describe() layout.Info {
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
-	if in, err := m.input(); err == nil {
+	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
 		info.MaxShards = dense.MaxShards(in)
 	}
 	return info

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/splitter/dense"
@@ -79,7 +80,13 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
+	if err := m.net.refusal(o.Engine == native.Name); err != nil {
+		return nil, err
+	}
 	in, err := m.input()
+	if err != nil && len(m.net.refused) > 0 {
+		return nil, m.net.refused[0].why // what is not covered is why something else is not known
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +95,6 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 
 // input is what the partitioner works on.
 func (m *model) input() (*dense.Model, error) {
-	if err := m.net.refusal(); err != nil {
-		return nil, err
-	}
 	signature, err := m.net.signature()
 	if err != nil {
 		return nil, err
@@ -103,13 +107,16 @@ func (m *model) input() (*dense.Model, error) {
 		Dims: m.net.dims, Read: m.store.open}, nil
 }
 
-// refusal is the first reason why the model cannot be split, nil when there is none.
-func (n *net) refusal() error {
+// refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does
+// not cover is left to another engine, unless it is the one that is wanted.
+func (n *net) refusal(native bool) error {
 	if len(n.foreign) > 0 {
 		return n.foreign[0]
 	}
-	if len(n.refused) > 0 {
-		return n.refused[0].why
+	for _, r := range n.refused {
+		if native || !r.why.Native {
+			return r.why
+		}
 	}
 	return nil
 }
