@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -186,6 +187,7 @@ func (c *cleaner) keep(n *graph.Node) error {
 			reason = after
 		}
 		c.refuse(n, reason, remedyFor(err))
+		c.net.refused[len(c.net.refused)-1].Native = onnxruntime.Refuses(n) == nil
 	}
 	out, err := c.infer(n)
 	if err == nil && covered {
