@@ -178,7 +178,15 @@ func (r *run) sink(outputs []manifest.Output) (sink, error) {
 	case f.json:
 		return nothing{}, nil
 	case f.output == "-" || !r.a.StdoutTerminal:
-		return newTextSink(r.a, outputs, -1)
+		return r.textSink(outputs, -1)
 	}
-	return newTextSink(r.a, outputs, previewRows)
+	return r.textSink(outputs, previewRows)
+}
+
+// textSink prints one table, or one for each output where their rows are not the same.
+func (r *run) textSink(outputs []manifest.Output, limit int64) (sink, error) {
+	if dataset.Tabular(outputs) {
+		return newTextSink(r.a, outputs, limit)
+	}
+	return &tablesSink{a: r.a, outputs: outputs, limit: limit}, nil
 }

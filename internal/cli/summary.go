@@ -155,9 +155,13 @@ func (f *runFacts) totals() []string {
 	if f.Model.Seconds > 0 {
 		split = fmt.Sprintf(", %s of it splitting", seconds(f.Model.Seconds))
 	}
+	answered := count(f.Rows, "row")
+	if f.piece {
+		answered = "one piece"
+	}
 	lines := []string{
 		fmt.Sprintf("%s in %s by %s (mode %s); the whole command took %s%s",
-			count(f.Rows, "row"), seconds(f.ServeSeconds), count(int64(f.Processes), "process"), f.Mode, seconds(f.Seconds), split),
+			answered, seconds(f.ServeSeconds), count(int64(f.Processes), "process"), f.Mode, seconds(f.Seconds), split),
 		fmt.Sprintf("%s to the coordinator, %s of shards: %s, %s", count(int64(f.Requests), "request"),
 			count(int64(f.Calls), "call"), count(int64(f.ColdStarts), "cold start"), retries(f.Retries)),
 		fmt.Sprintf("%s to the coordinator and %s back; %s to the shards and %s back",
