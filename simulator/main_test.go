@@ -271,6 +271,15 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 		time.Sleep(30 * time.Millisecond)
 	case "map":
 		return nil, mapped(c.Arg, c.Bytes)
+	case "store": // two files of so many bytes
+		for _, name := range []string{"/one", "/two"} {
+			if err := allocated(os.TempDir()+name, int64(c.Bytes)); err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+	case "seek":
+		return nil, os.Truncate(os.TempDir()+"/one", int64(c.Bytes))
 	case "tick": // goes on in the background
 		f, err := os.Create(c.Arg)
 		if err != nil {

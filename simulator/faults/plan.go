@@ -22,7 +22,7 @@ const (
 	Throttle Kind = "throttle" // the call is refused with 429
 	Corrupt  Kind = "corrupt"  // bits of the reply are flipped
 	Oversize Kind = "oversize" // the reply is taken to exceed the size limit
-	Timeout  Kind = "timeout"  // the function's time runs out after delay_ms
+	Timeout  Kind = "timeout"  // the process stands still, and the function's time is said to run out after delay_ms
 )
 
 // kinds in the order of the documentation.

@@ -13,7 +13,7 @@ const (
 	FaultKill               // the process is killed, Delay after it was to get the event
 	FaultHang               // the process stands still until the time runs out
 	FaultLate               // the event comes to the process Delay later
-	FaultExpire             // the invocation's time runs out after Delay
+	FaultExpire             // likewise, and the time runs out after Delay
 	FaultOversize           // the response is taken to be too large
 )
 
@@ -42,8 +42,9 @@ func (e *Environment) hand(inst *instance, c *call, timeout <-chan time.Time) (l
 	case f.Kind == FaultKill:
 		timer := time.AfterFunc(f.Delay, inst.overrun)
 		stop = func() { timer.Stop() } // one that fires all the same kills the process at rest: the next invocation finds it so
-	case f.Kind == FaultHang:
+	case f.Kind == FaultHang || f.Kind == FaultExpire:
 		inst.freeze()
+		return nil, stop // a stop takes effect a moment later: an event might be answered before
 	case f.Kind == FaultLate:
 		timer := time.NewTimer(f.Delay)
 		defer timer.Stop()

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitFileSize bounds each file that a process writes. Beyond it the kernel refuses the write with EFBIG and sends
-// SIGXFSZ.
+// limitFileSize bounds each file that a process writes. Beyond it the kernel refuses the write with EFBIG, which a
+// Go program sees as an error of the call; SIGXFSZ ends a program that does not handle it.
 func limitFileSize(pid int, bytes int64) error {
 	var own unix.Rlimit // which the process has inherited; only root may raise it
 	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &own); err != nil {
