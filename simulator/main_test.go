@@ -278,6 +278,10 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 			}
 		}
 		time.Sleep(500 * time.Millisecond)
+	case "gather":
+		if err := gather(c.Arg, c.Bytes); err != nil {
+			return nil, err
+		}
 	case "seek":
 		return nil, os.Truncate(os.TempDir()+"/one", int64(c.Bytes))
 	case "tick": // goes on in the background
