@@ -279,7 +279,7 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 		}
 		time.Sleep(500 * time.Millisecond)
 	case "gather":
-		if err := gather(c.Arg, c.Bytes); err != nil {
+		if err := gather(c.Arg); err != nil {
 			return nil, err
 		}
 	case "seek":
