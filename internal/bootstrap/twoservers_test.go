@@ -39,7 +39,9 @@ func (b *brittle) Compile(g *graph.Graph, w engine.Weights) (engine.Program, err
 type panics struct{}
 
 // Run panics.
-func (panics) Run(context.Context, tensor.Named, []string) (tensor.Named, error) { panic("out of thin air") }
+func (panics) Run(context.Context, tensor.Named, []string) (tensor.Named, error) {
+	panic("out of thin air")
+}
 
 // simulated serves the function with a simulator of AWS Lambda and returns how to invoke it.
 func simulated(t *testing.T, env map[string]string) func(payload []byte) answer {
