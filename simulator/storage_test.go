@@ -3,6 +3,7 @@
 package simulator_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,5 +30,13 @@ func TestFilesBeyondTheEphemeralStorageEndTheProcess(t *testing.T) {
 	out = invoke(t, c, "g", command{Do: "seek", Bytes: 513 << 20})
 	if out.FunctionError == nil || !strings.Contains(string(out.Payload), "file too large") {
 		t.Errorf("a file of 513 MB: %s", out.Payload)
+	}
+}
+
+func TestAProcessHasLambdasNumberOfDescriptors(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "script")}})
+	if limits := ok(t, c, "f", command{Do: "read", Arg: "/proc/self/limits"}); !regexp.MustCompile(`Max open files +1024 +1024 `).Match(limits) {
+		t.Errorf("limits:\n%s", limits)
 	}
 }

@@ -76,10 +76,8 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 		i.overrun()
 	})
 	go i.reap()
-	if spec.StorageMB > 0 {
-		if err := limitFileSize(cmd.Process.Pid, spec.storageLimit()); err != nil {
-			return nil, errors.Join(err, i.stop(0))
-		}
+	if err := limitProcess(cmd.Process.Pid, spec.storageLimit()); err != nil {
+		return nil, errors.Join(err, i.stop(0))
 	}
 	i.meter.resume()
 	i.storage.resume()
