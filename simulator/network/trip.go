@@ -70,10 +70,15 @@ func (m *Model) Cold(rng *rand.Rand, bytes int64) time.Duration {
 	return delay(m.ColdStart.at(take(rng), m.units(int(bytes))), 0, 0)
 }
 
+// maxDelay bounds what a model of absurd numbers may draw: nothing waits for longer than a function may run.
+const maxDelay = 900 * time.Second
+
 func delay(ms float64, bytes int, rate float64) time.Duration {
-	ms = max(0, ms)
+	if !(ms > 0) { // not a number either: an infinity less another
+		ms = 0
+	}
 	if rate > 0 {
 		ms += 1000 * float64(bytes) / rate
 	}
-	return time.Duration(ms * float64(time.Millisecond))
+	return time.Duration(min(ms, float64(maxDelay/time.Millisecond)) * float64(time.Millisecond))
 }
