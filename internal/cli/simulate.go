@@ -61,7 +61,7 @@ The functions' log lines appear on standard error.`,
 			if err != nil {
 				return err
 			}
-			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr}
+			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env}
 			if !quiet {
 				config.Log = a.logLines()
 			}
