@@ -70,7 +70,8 @@ func inferConcat(c *call) error {
 	dims := slices.Clone(first.Dims)
 	sum := Const(0)
 	var elems []Dim
-	known := first.Rank() == 1
+	var floats []float64
+	known, constant := first.Rank() == 1, true
 	for i := range c.in {
 		v := c.input(i)
 		if v.Rank() < 0 {
@@ -88,11 +89,15 @@ func inferConcat(c *call) error {
 		}
 		sum = sum.Add(v.Dims[at])
 		elems, known = append(elems, v.Elems...), known && v.Elems != nil
+		floats, constant = append(floats, v.Floats...), constant && v.Floats != nil
 	}
 	dims[at] = sum
 	c.set(0, d, dims...)
 	if known {
 		c.out[0].Elems = elems
+	}
+	if known && constant {
+		c.out[0].Floats = floats
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package infer_test
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -37,22 +36,22 @@ func nodeCases(t *testing.T, folders []string, given bool) {
 	read, values, ranked, sized, unknown := 0, 0, 0, 0, map[string]int{}
 	for _, path := range folders {
 		name := filepath.Base(filepath.Dir(path))
-		m := scan(t, path)
-		if m == nil {
+		g := scan(t, path)
+		if g == nil {
 			continue
 		}
 		read++
-		s := infer.NewScope(m.Graph.Opsets)
-		for i, in := range m.Graph.Inputs {
+		s := infer.NewScope(g.Opsets)
+		for i, in := range g.Inputs {
 			if x, ok := reference(t, filepath.Join(filepath.Dir(path), "test_data_set_0", fmt.Sprintf("input_%d.pb", i))); ok && given && in.DType == x.DType() {
 				s.Define(in.Name, infer.OfWeight(&graph.Weight{Name: in.Name, DType: x.DType(), Shape: x.Shape(), Data: x.Bytes()}))
 			}
 		}
-		if err := s.Graph(m.Graph); err != nil {
+		if err := s.Graph(g); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for i, o := range m.Graph.Outputs {
+		for i, o := range g.Outputs {
 			v := s.Value(o.Name)
 			if o.DType == tensor.Invalid {
 				continue
@@ -60,10 +59,10 @@ func nodeCases(t *testing.T, folders []string, given bool) {
 			values++
 			actual, ok := reference(t, filepath.Join(filepath.Dir(path), "test_data_set_0", fmt.Sprintf("output_%d.pb", i)))
 			if err := agrees(v, o, actual, ok); err != nil {
-				t.Errorf("%s: output %s (of %s) is inferred as %s: %v", name, o.Name, ops(m.Graph), v, err)
+				t.Errorf("%s: output %s (of %s) is inferred as %s: %v", name, o.Name, ops(g), v, err)
 			}
 			if v.Rank() < 0 {
-				unknown[ops(m.Graph)]++
+				unknown[ops(g)]++
 				continue
 			}
 			ranked++
@@ -108,18 +107,18 @@ func agrees(v infer.Value, o graph.Value, actual *tensor.Tensor, ok bool) error 
 	return nil
 }
 
-// scan reads a model, nil when the importer does not read its types.
-func scan(t *testing.T, path string) *onnx.Model {
+// scan reads a model with its constants, nil when the importer does not read its types.
+func scan(t *testing.T, path string) *graph.Graph {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := onnx.Scan(bytes.NewReader(data), int64(len(data)))
+	g, err := onnx.Decode(data)
 	if err != nil {
 		return nil
 	}
-	return m
+	return g
 }
 
 // reference reads a TensorProto file by making it the only initializer of a model.

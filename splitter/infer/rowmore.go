@@ -23,30 +23,30 @@ func rowsMatMul(c *rowCall) []state {
 		v, st := c.value(i), c.state(i)
 		at := v.Rank() - 3 - place
 		if st.kind == along {
-			return at == st.dim && st.inner.Equal(c.state(1-i).inner)
+			return at == st.dim && st.span.equal(c.state(1-i).span)
 		}
 		return st.kind == free && (at < 0 || v.Dims[at].Is(1))
 	}
 	if sa.kind == along {
 		if place, ok := stacked(a, sa); ok {
 			if other(1, place) {
-				return one(rowsAt(out.Rank()-tail-1-place, sa.inner))
+				return one(rowsAt(out.Rank()-tail-1-place, sa.span))
 			}
 			return nil
 		}
 		if a.Rank() > 1 && sa.dim == a.Rank()-2 && sb.kind == free {
-			return one(rowsAt(out.Rank()-tail, sa.inner))
+			return one(rowsAt(out.Rank()-tail, sa.span))
 		}
 		return one(mix("%s adds over rows", label(c.node)))
 	}
 	if place, ok := stacked(b, sb); ok {
 		if sa.kind == free && other(0, place) {
-			return one(rowsAt(out.Rank()-tail-1-place, sb.inner))
+			return one(rowsAt(out.Rank()-tail-1-place, sb.span))
 		}
 		return nil
 	}
 	if b.Rank() > 1 && sb.dim == b.Rank()-1 && sa.kind == free {
-		return one(rowsAt(out.Rank()-1, sb.inner))
+		return one(rowsAt(out.Rank()-1, sb.span))
 	}
 	return one(mix("%s adds over rows", label(c.node)))
 }
@@ -63,15 +63,15 @@ func rowsGemm(c *rowCall) []state {
 	st := state{}
 	switch {
 	case a.kind == along && a.dim == m && b.kind == free:
-		st = rowsAt(0, a.inner)
+		st = rowsAt(0, a.span)
 	case b.kind == along && b.dim == n && a.kind == free:
-		st = rowsAt(1, b.inner)
+		st = rowsAt(1, b.span)
 	default:
 		return one(mix("%s adds over rows", label(c.node)))
 	}
 	if len(c.node.Inputs) > 2 && c.node.Inputs[2] != "" {
 		bias := c.state(2)
-		same := bias.kind == along && c.value(2).Rank()-bias.dim == 2-st.dim && bias.inner.Equal(st.inner)
+		same := bias.kind == along && c.value(2).Rank()-bias.dim == 2-st.dim && bias.span.equal(st.span)
 		if !same && !c.shared(2, 1-st.dim) {
 			return nil
 		}
@@ -85,16 +85,16 @@ func rowsEinsum(c *rowCall) []state {
 	if err != nil || len(e.in) != len(c.node.Inputs) || slices.ContainsFunc(e.in, func(s string) bool { return strings.Contains(s, ".") }) {
 		return nil
 	}
-	letter, inner := byte(0), Dim{}
+	letter, where := byte(0), span{}
 	for i, part := range e.in {
 		st := c.state(i)
 		if st.kind != along {
 			continue
 		}
-		if st.dim >= len(part) || letter != 0 && (part[st.dim] != letter || !inner.Equal(st.inner)) {
+		if st.dim >= len(part) || letter != 0 && (part[st.dim] != letter || !where.equal(st.span)) {
 			return nil
 		}
-		letter, inner = part[st.dim], st.inner
+		letter, where = part[st.dim], st.span
 	}
 	for i, part := range e.in {
 		count := strings.Count(part, string(letter))
@@ -106,7 +106,7 @@ func rowsEinsum(c *rowCall) []state {
 	if at < 0 {
 		return one(mix("%s adds over rows", label(c.node)))
 	}
-	return one(rowsAt(at, inner))
+	return one(rowsAt(at, where))
 }
 
 // axesOf are the axes of a reduction; ok is false when they are not known.
@@ -143,7 +143,7 @@ func rowsReduce(c *rowCall) []state {
 			}
 		}
 	}
-	return one(rowsAt(at, st.inner))
+	return one(rowsAt(at, st.span))
 }
 
 func rowsSlice(c *rowCall) []state {
@@ -202,9 +202,9 @@ func rowsGather(c *rowCall) []state {
 	case x.kind == along && index.kind == free && a > x.dim:
 		return one(x)
 	case x.kind == along && index.kind == free && a < x.dim:
-		return one(rowsAt(x.dim+c.value(1).Rank()-1, x.inner))
+		return one(rowsAt(x.dim+c.value(1).Rank()-1, x.span))
 	case x.kind == free && index.kind == along:
-		return one(rowsAt(a+index.dim, index.inner))
+		return one(rowsAt(a+index.dim, index.span))
 	}
 	return one(mix("%s picks rows", label(c.node)))
 }
@@ -212,7 +212,7 @@ func rowsGather(c *rowCall) []state {
 func rowsGatherElements(c *rowCall) []state {
 	x, index := c.state(0), c.state(1)
 	a, err := axis(c.node.Int("axis", 0), c.value(0).Rank())
-	if err == nil && index.kind == along && (x.kind == along && x.dim == index.dim && a != x.dim && x.inner.Equal(index.inner) || x.kind == free && a == index.dim) {
+	if err == nil && index.kind == along && (x.kind == along && x.dim == index.dim && a != x.dim && x.span.equal(index.span) || x.kind == free && a == index.dim) {
 		return one(index)
 	}
 	return nil
@@ -225,7 +225,7 @@ func rowsOneHot(c *rowCall) []state {
 		return nil
 	}
 	if a <= st.dim {
-		return one(rowsAt(st.dim+1, st.inner))
+		return one(rowsAt(st.dim+1, st.span))
 	}
 	return one(st)
 }
@@ -242,7 +242,7 @@ func rowsRecurrent(c *rowCall) []state {
 	}
 	for i, dim := range map[int]int{4: 0, 5: at, 6: at} {
 		if i < len(c.node.Inputs) && c.node.Inputs[i] != "" {
-			if st := c.state(i); st.kind != along || st.dim != dim || !st.inner.Equal(x.inner) {
+			if st := c.state(i); st.kind != along || st.dim != dim || !st.span.equal(x.span) {
 				return nil
 			}
 		}
@@ -250,7 +250,7 @@ func rowsRecurrent(c *rowCall) []state {
 	if at == 0 {
 		return one(x)
 	}
-	return []state{rowsAt(2, x.inner), rowsAt(1, x.inner), rowsAt(1, x.inner)}
+	return []state{rowsAt(2, x.span), rowsAt(1, x.span), rowsAt(1, x.span)}
 }
 
 // rowsQuantize: one scale for all, or one for each place of an axis other than that of the rows.

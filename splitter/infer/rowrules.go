@@ -62,24 +62,24 @@ func rowsBroadcast(c *rowCall) []state {
 	if out.Rank() < 0 || c.opset > 0 && c.opset < 7 && len(c.node.Inputs) > 1 && c.node.Domain == "" {
 		return nil
 	}
-	place, inner := -1, Dim{}
+	place, where := -1, span{}
 	for i := range c.node.Inputs {
 		st, rank := c.state(i), c.value(i).Rank()
 		if st.kind != along {
 			continue
 		}
 		at := rank - 1 - st.dim
-		if place >= 0 && (at != place || !inner.Equal(st.inner)) {
+		if place >= 0 && (at != place || !where.equal(st.span)) {
 			return nil
 		}
-		place, inner = at, st.inner
+		place, where = at, st.span
 	}
 	for i := range c.node.Inputs {
 		if c.state(i).kind != along && !c.shared(i, place) {
 			return nil
 		}
 	}
-	return one(rowsAt(out.Rank()-1-place, inner))
+	return one(rowsAt(out.Rank()-1-place, where))
 }
 
 // shared reports whether an input is the same for all rows when the rows stand at a place counted from the end.
@@ -161,7 +161,8 @@ func rowsExtract(c *rowCall) []state {
 		return one(x)
 	case x.kind == free && index.kind == along && c.value(0).Rank() == 1: // the result is [1, all indices]
 		if Product(c.value(1).Dims[:index.dim]).Is(1) {
-			return one(rowsAt(1, index.inner.Mul(Product(c.value(1).Dims[index.dim+1:]))))
+			inner := index.span.inner.Mul(Product(c.value(1).Dims[index.dim+1:]))
+			return one(rowsAt(1, span{index.span.outer, inner}))
 		}
 	}
 	return nil
@@ -172,10 +173,10 @@ func rowsTranspose(c *rowCall) []state {
 	rank := c.value(0).Rank()
 	a, ok := c.node.Attrs["perm"]
 	if !ok || len(a.Ints) == 0 {
-		return one(rowsAt(rank-1-st.dim, st.inner))
+		return one(rowsAt(rank-1-st.dim, st.span))
 	}
 	if i := slices.Index(a.Ints, int64(st.dim)); i >= 0 {
-		return one(rowsAt(i, st.inner))
+		return one(rowsAt(i, st.span))
 	}
 	return nil
 }
@@ -183,7 +184,7 @@ func rowsTranspose(c *rowCall) []state {
 func rowsConcat(c *rowCall) []state {
 	st := c.state(0)
 	for i := range c.node.Inputs {
-		if o := c.state(i); o.kind != along || o.dim != st.dim || !o.inner.Equal(st.inner) {
+		if o := c.state(i); o.kind != along || o.dim != st.dim || !o.span.equal(st.span) {
 			return nil
 		}
 	}
@@ -199,10 +200,14 @@ func rowsView(c *rowCall) []state {
 	if st.kind != along || len(c.node.Inputs) > 1 && c.state(1).kind == along {
 		return nil
 	}
-	before := Product(x.Dims[:st.dim])
+	before := Product(x.Dims[:st.dim]).Mul(st.span.outer)
 	for i, d := range out.Dims {
-		if inner, ok := d.Exact(c.symbol); ok && c.has(d) && !inner.Has(c.name) && Product(out.Dims[:i]).Equal(before) {
-			return one(rowsAt(i, inner))
+		outer, ok := before.Exact(Product(out.Dims[:i]))
+		if !ok || !c.has(d) {
+			continue
+		}
+		if inner, ok := d.Exact(outer.Mul(c.symbol)); ok {
+			return one(rowsAt(i, span{outer, inner}))
 		}
 	}
 	return one(mix("%s does not keep the rows apart", label(c.node)))
@@ -224,10 +229,10 @@ func rowsExpand(c *rowCall) []state {
 		if !ok {
 			return nil
 		}
-		return one(rowsAt(at, inner))
+		return one(rowsAt(at, span{Const(1), inner}))
 	}
 	if st.kind != along || c.value(1).Elems == nil || out.Rank()-at != x.Rank()-st.dim || !out.Dims[at].Equal(x.Dims[st.dim]) {
 		return nil
 	}
-	return one(rowsAt(at, st.inner))
+	return one(rowsAt(at, st.span))
 }

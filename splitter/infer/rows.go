@@ -24,24 +24,35 @@ const (
 	free dependence = iota
 	// counted values depend on the number of rows, not on what stands in them: shapes.
 	counted
-	// along values have a dimension of size rows * inner; its places i * inner to (i+1) * inner - 1 depend on row i alone.
+	// along values have a dimension of size outer * rows * inner; its places (o * rows + i) * inner to
+	// (o * rows + i + 1) * inner - 1, for every o, depend on row i alone.
 	along
 	// mixed values may depend on several rows.
 	mixed
 )
 
 type state struct {
-	kind  dependence
-	dim   int
-	inner Dim
-	why   string
+	kind dependence
+	dim  int
+	span span
+	why  string
 }
 
 func mix(format string, args ...any) state {
 	return state{kind: mixed, why: fmt.Sprintf(format, args...)}
 }
 
-func rowsAt(dim int, inner Dim) state { return state{kind: along, dim: dim, inner: inner} }
+// span is how rows lie within a dimension that is a product.
+type span struct{ outer, inner Dim }
+
+// plain is a dimension of the rows alone.
+func plain() span { return span{Const(1), Const(1)} }
+
+func (s span) equal(o span) bool { return s.outer.Equal(o.outer) && s.inner.Equal(o.inner) }
+
+func (s span) plain() bool { return s.outer.Is(1) && s.inner.Is(1) }
+
+func rowsAt(dim int, s span) state { return state{kind: along, dim: dim, span: s} }
 
 // rowRule gives the states of a node's outputs; it is only asked when some input is along the rows. One state may stand
 // for all outputs.
@@ -53,7 +64,7 @@ func AnalyseRows(g *graph.Graph, s *Scope, symbol string) *Rows {
 	r := &Rows{scope: s, name: symbol, symbol: Symbol(symbol), states: map[string]state{}, rules: rowRules()}
 	for _, v := range g.Inputs {
 		if d := s.Value(v.Name).Dims; len(d) > 0 && d[0].Equal(r.symbol) {
-			r.states[v.Name] = r.check(rowsAt(0, Const(1)), v.Name)
+			r.states[v.Name] = r.check(rowsAt(0, plain()), v.Name)
 		} else if slices.ContainsFunc(d, r.has) {
 			r.states[v.Name] = mix("input %s does not have the rows in front", v.Name)
 		}
@@ -71,7 +82,7 @@ func (r *Rows) Mixed(name string) string {
 	switch {
 	case st.kind == mixed:
 		return st.why
-	case st.kind != along || st.dim != 0 || !st.inner.Is(1):
+	case st.kind != along || st.dim != 0 || !st.span.plain():
 		return "it does not have the rows in front"
 	}
 	return ""
@@ -81,7 +92,7 @@ func (r *Rows) Mixed(name string) string {
 // depends on their number. ok is false when there is none.
 func (r *Rows) Dim(name string) (dim int, ok bool) {
 	st := r.states[name]
-	return st.dim, st.kind == along && st.inner.Is(1)
+	return st.dim, st.kind == along && st.span.plain()
 }
 
 func (r *Rows) has(d Dim) bool { return d.Has(r.name) }
@@ -149,7 +160,7 @@ func (r *Rows) check(st state, name string) state {
 	for i, d := range v.Dims {
 		switch {
 		case st.kind == along && i == st.dim:
-			if !d.Equal(r.symbol.Mul(st.inner)) {
+			if !d.Equal(st.span.outer.Mul(r.symbol).Mul(st.span.inner)) {
 				return mix("%s has %s places for the rows", name, d)
 			}
 		case r.has(d) && st.kind != mixed:

@@ -21,23 +21,23 @@ func TestIndependentRowsMayBeCut(t *testing.T) {
 	}
 	cut := map[string]bool{}
 	for _, path := range paths {
-		m := scan(t, path)
-		if m == nil {
+		g := scan(t, path)
+		if g == nil {
 			continue
 		}
 		inputs := tensor.Named{}
-		for i, v := range m.Graph.Inputs {
+		for i, v := range g.Inputs {
 			if x, ok := reference(t, filepath.Join(filepath.Dir(path), "test_data_set_0", fmt.Sprintf("input_%d.pb", i))); ok && x.DType() == v.DType {
 				inputs[v.Name] = x
 			}
 		}
-		if len(inputs) != len(m.Graph.Inputs) || len(inputs) == 0 {
+		if len(inputs) != len(g.Inputs) || len(inputs) == 0 {
 			continue
 		}
 		// Every set of inputs may be the one that has the rows.
-		for set := 1; set < 1<<min(len(m.Graph.Inputs), 4); set++ {
-			if cutHalves(t, filepath.Base(filepath.Dir(path)), m.Graph, inputs, set) {
-				for _, n := range m.Graph.Nodes {
+		for set := 1; set < 1<<min(len(g.Inputs), 4); set++ {
+			if cutHalves(t, filepath.Base(filepath.Dir(path)), g, inputs, set) {
+				for _, n := range g.Nodes {
 					cut[n.Op] = true
 				}
 			}
