@@ -1,7 +1,7 @@
 // Package native is the default engine: it assembles the operator families, compiles graphs with them and runs them.
 //
 // A program computes only what the wanted outputs need. Constants of the graph's weights file are fetched when a run
-// first needs them. Intermediates live where a layout for the inputs' shapes puts them (docs/decisions/0005); inputs are
+// first needs them. Intermediates live where a layout for the inputs' shapes puts them (docs/decisions/0010); inputs are
 // never changed, and outputs are the caller's. Graphs in attributes run as blocks of the program. A row's bits depend on
 // nothing but the row and the weights.
 //
