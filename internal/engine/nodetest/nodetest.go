@@ -1,8 +1,8 @@
-// Package enginetest runs single operators of a family in tests: one node, its inputs by position, its outputs.
+// Package nodetest runs single operators of a family in tests: one node, its inputs by position, its outputs.
 //
 // It calls kernels as the engine does, but checks no dtypes and converts no half types; that is the engine's own part.
 // Only tests import it.
-package enginetest
+package nodetest
 
 import (
 	"context"
@@ -119,7 +119,7 @@ func Attrs(pairs ...any) map[string]graph.Attr {
 		case []int64:
 			a = graph.Attr{Kind: graph.AttrInts, Ints: v}
 		default:
-			panic(fmt.Sprintf("enginetest: an attribute of %T", v))
+			panic(fmt.Sprintf("nodetest: an attribute of %T", v))
 		}
 		m[pairs[i].(string)] = a
 	}
