@@ -5,6 +5,7 @@ package simulator
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -17,6 +18,9 @@ const (
 	MaxResponse   = 6291556   // largest buffered response body, 6 MiB + 100
 	MaxStream     = 200 << 20 // largest streamed response body
 	DefaultRegion = "us-east-1"
+
+	// PagePath is where Config.Page is served: no path of AWS Lambda or of the Open Inference Protocol.
+	PagePath = "/_shardwise/"
 
 	defaultAccount     = "000000000000"
 	defaultTimeout     = 3 * time.Second
@@ -56,6 +60,8 @@ type Config struct {
 	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
 	NoFreeze       bool            // let processes run on between invocations; Lambda freezes them, and so does the simulator if false
 	MemoryLimit    bool            // kill processes that hold more than MemoryMB, as Lambda does (on Linux only)
+	Observer       Observer        // is told of environments and invocations; nil when nobody wants to know
+	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 

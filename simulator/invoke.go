@@ -101,12 +101,15 @@ func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sand
 
 // attempt gives an invocation to an environment. Its error is that the simulator
 // is closing.
-func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError, error) {
+func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (result *sandbox.Result, failed *apiError, err error) {
+	var env *sandbox.Environment
+	end := s.invocation(f, v, inv)
+	defer func() { end(env, result, failed) }()
 	if failed := s.limits.enter(f.Name); failed != nil {
 		return nil, failed, nil
 	}
 	defer s.limits.leave(f.Name)
-	env, err := v.pool.Acquire()
+	env, err = v.pool.Acquire()
 	if errors.Is(err, pool.ErrClosed) {
 		return nil, nil, err
 	}
@@ -118,7 +121,7 @@ func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*
 		return nil, serviceError(err), nil
 	}
 	defer v.pool.Release(env)
-	result, err := env.Invoke(inv)
+	result, err = env.Invoke(inv)
 	if errors.Is(err, sandbox.ErrClosed) {
 		return nil, nil, err
 	}

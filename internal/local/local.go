@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -33,6 +34,10 @@ type Config struct {
 	TempDir string
 	// Log receives every log line of every function; may be called concurrently; nil discards them.
 	Log func(simulator.LogLine)
+	// Observer is told of environments and invocations; nil for none.
+	Observer simulator.Observer
+	// Page is served below simulator.PagePath; nil for none.
+	Page http.Handler
 }
 
 // Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
@@ -71,7 +76,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d := &Deployment{Model: m, ledger: newLedger(c.Log),
 		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
-	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
+	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line, Observer: c.Observer, Page: c.Page,
 		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
 	if err != nil {
 		return nil, err
