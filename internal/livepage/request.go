@@ -133,9 +133,9 @@ func (k *call) details() []waterfall.Fact {
 	}
 	add("billed", "%d ms", k.billed.Milliseconds())
 	if k.memory > 0 {
-		add("most memory", "%d MB", (k.memory+1<<20-1)>>20)
+		add("peak memory", "%d MB", (k.memory+1<<20-1)>>20)
 	}
-	add("payload", "%d bytes there, %d back", k.requestBytes, k.replyBytes)
+	add("payload", "%s there, %s back", size(k.requestBytes), size(k.replyBytes))
 	add("environment", "%s", k.stream)
 	return d
 }
@@ -168,6 +168,16 @@ func note(spans []waterfall.Span) string {
 
 // running says whether an invocation of the request is under way.
 func (r *request) running() bool { return slices.ContainsFunc(r.calls, (*call).running) }
+
+func size(n int) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.2f MiB", float64(n)/(1<<20))
+}
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

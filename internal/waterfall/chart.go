@@ -2,7 +2,6 @@ package waterfall
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"time"
 )
@@ -86,62 +85,6 @@ func (p Part) Label() string {
 		return p.Name
 	}
 	return p.Kind.name()
-}
-
-func micros(d time.Duration) int64 { return d.Microseconds() }
-
-// MarshalJSON writes the chart for programs and for the script that draws it, times in microseconds.
-func (c Chart) MarshalJSON() ([]byte, error) {
-	lanes := c.Lanes
-	if lanes == nil {
-		lanes = []Lane{}
-	}
-	return json.Marshal(struct {
-		Title   string    `json:"title"`
-		Facts   []Fact    `json:"facts,omitempty"`
-		Start   time.Time `json:"start"`
-		Total   int64     `json:"total_us"`
-		Lanes   []Lane    `json:"lanes"`
-		Omitted int       `json:"omitted,omitempty"`
-	}{c.Title, c.Facts, c.Start, micros(c.Total), lanes, c.Omitted})
-}
-
-// MarshalJSON writes the lane with its spans.
-func (l Lane) MarshalJSON() ([]byte, error) {
-	spans := l.Spans
-	if spans == nil {
-		spans = []Span{}
-	}
-	return json.Marshal(struct {
-		Group string `json:"group,omitempty"`
-		Label string `json:"label"`
-		Note  string `json:"note,omitempty"`
-		Spans []Span `json:"spans"`
-	}{l.Group, l.Label, l.Note, spans})
-}
-
-// MarshalJSON writes the span, times in microseconds.
-func (s Span) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Name    string `json:"name"`
-		Start   int64  `json:"start_us"`
-		End     int64  `json:"end_us"`
-		Parts   []Part `json:"parts,omitempty"`
-		Cold    bool   `json:"cold,omitempty"`
-		Failed  bool   `json:"failed,omitempty"`
-		Running bool   `json:"running,omitempty"`
-		Details []Fact `json:"details,omitempty"`
-	}{s.Name, micros(s.Start), micros(s.End), s.Parts, s.Cold, s.Failed, s.Running, s.Details})
-}
-
-// MarshalJSON writes the part, times in microseconds.
-func (p Part) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Kind  Kind   `json:"kind"`
-		Name  string `json:"name"`
-		Start int64  `json:"start_us"`
-		End   int64  `json:"end_us"`
-	}{p.Kind, p.Label(), micros(p.Start), micros(p.End)})
 }
 
 // Overlay covers the time from start to end without gaps or overlaps: with layers where there are any, of which the kinds of

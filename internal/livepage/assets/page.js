@@ -15,7 +15,7 @@
     if (usd === 0) return "$0";
     if (usd >= 1) return "$" + usd.toFixed(2);
     if (usd >= 0.01) return "$" + usd.toFixed(4);
-    return (usd * 1e6).toPrecision(3).replace(/\.0+$/, "") + " µ$";
+    return "$" + usd.toFixed(Math.min(12, 1 - Math.floor(Math.log10(usd))));
   }
 
   // put fills an element only when that changes it, so that a selection or a reader's place is not lost for nothing.
@@ -67,11 +67,11 @@
 
   function memory(f) {
     const box = node("td", "wide"), mb = Math.ceil(f.most_memory_bytes / 1048576), meter = node("div", "meter"), bar = node("span"), fill = node("i");
-    box.dataset.label = "Most memory";
+    box.dataset.label = "Peak memory";
     const share = f.memory_mb ? Math.min(mb / f.memory_mb, 1) : 0;
     fill.style.width = share * 100 + "%";
     if (share >= 0.9) bar.className = "full";
-    bar.append(fill);
+    if (mb > 0) bar.append(fill);
     bar.setAttribute("aria-hidden", "true");
     meter.append(bar, (f.most_memory_bytes ? mb : "–") + " of " + number(f.memory_mb) + " MB");
     box.append(meter);
@@ -86,7 +86,7 @@
     return node("tr", "", null, head, environments(f),
       cell("Invocations", number(f.invocations), quiet(f.invocations)), cell("Cold starts", number(f.cold_starts), quiet(f.cold_starts)),
       cell("Errors", number(f.errors), f.errors ? "bad" : "zero"), cell("Throttles", number(f.throttles), f.throttles ? "warn" : "zero"),
-      cell("Median", millis(f.median_ms), quiet(f.median_ms)), cell("Longest", millis(f.longest_ms), quiet(f.longest_ms)), memory(f),
+      cell("Median time", millis(f.median_ms), quiet(f.median_ms)), cell("Longest time", millis(f.longest_ms), quiet(f.longest_ms)), memory(f),
       cell("Billed", f.usage.billed_ms ? duration(f.usage.billed_ms * 1000) : "–", quiet(f.usage.billed_ms)),
       cell("Cost", dollars(f.usd[architecture]), quiet(f.usage.requests)));
   }
@@ -102,7 +102,7 @@
     if (r.calls) facts.push(plural(r.calls, "call"));
     if (r.cold_starts) facts.push(plural(r.cold_starts, "cold start"));
     if (r.errors && r.calls) facts.push(plural(r.errors, "error"));
-    parts.push(facts.join(", ") || (r.state === "ok" ? "no calls of shards" : ""));
+    parts.push(facts.join(", ") || (r.state === "ok" ? "no further calls" : ""));
     return parts;
   }
 
@@ -132,11 +132,24 @@
     waterfall.draw(byId("chart"), r.chart);
   }
 
+  function problem(q) {
+    const what = node("p", "", null, node("span", "badge " + (q.throttle ? "throttled" : "failed"), q.type), " " + q.message);
+    const where = node("p", "", null, node("code", "", "request " + q.request_id));
+    if (requests.has(q.request)) {
+      const b = node("button", "plain", "show the picture");
+      b.type = "button";
+      b.addEventListener("click", () => {
+        choose(q.request);
+        byId("requests").scrollIntoView();
+      });
+      where.append(" ", b);
+    }
+    return node("li", "", null, node("time", "", clock(q.time)), node("span", "", q.role || q.function), node("div", "", null, what, where));
+  }
+
   function showProblems() {
     byId("fine").hidden = problems.length > 0;
-    put(byId("problems"), String(problems.length && problems[problems.length - 1].time) + problems.length, ...[...problems].reverse().map((q) =>
-      node("li", "", null, node("time", "", clock(q.time)), node("span", "", q.role || q.function),
-        node("div", "", null, node("p", "", null, node("span", "badge " + (q.throttle ? "throttled" : "failed"), q.type), " " + q.message), node("code", "", "request " + q.request_id)))));
+    put(byId("problems"), JSON.stringify(problems.map((q) => [q.time, q.request_id, requests.has(q.request)])), ...[...problems].reverse().map(problem));
   }
 
   function showStatic() {
@@ -164,6 +177,12 @@
     setTimeout(show, 30);
   }
 
+  function choose(request) {
+    chosen = request;
+    byId("follow").checked = false;
+    show();
+  }
+
   function take(d) {
     if (!state || state.instance !== d.instance || d.since === 0) {
       requests = new Map();
@@ -187,14 +206,16 @@
   byId("list").addEventListener("click", (e) => {
     const b = e.target.closest("button");
     if (!b) return;
-    chosen = Number(b.dataset.number);
-    byId("follow").checked = false;
-    show();
+    choose(Number(b.dataset.number));
   });
   byId("follow").addEventListener("change", show);
   byId("architecture").addEventListener("change", (e) => {
     architecture = e.target.value;
     show();
+  });
+  window.addEventListener("resize", () => {
+    drawn = "";
+    schedule();
   });
   const source = new EventSource("events");
   source.onopen = () => link("live", "live");

@@ -1,6 +1,12 @@
 (() => {
   const chart = JSON.parse(document.getElementById("data").textContent), node = waterfall.node;
-  waterfall.draw(document.getElementById("chart"), chart);
+  const draw = () => waterfall.draw(document.getElementById("chart"), chart);
+  draw();
+  let resizing = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(draw, 100);
+  });
   const facts = document.getElementById("facts");
   for (const f of chart.facts || []) facts.append(node("div", "", null, node("dt", "", f.name), node("dd", "", f.value)));
   const table = document.getElementById("table"), body = node("tbody");

@@ -26,12 +26,12 @@ const waterfall = (() => {
     return Math.floor(ms / 60000) + " min " + Math.round(ms / 1000) % 60 + " s";
   }
 
-  // ticks are round times from 0 up to the total.
-  function ticks(total, most) {
-    const rough = total / most, power = Math.pow(10, Math.floor(Math.log10(rough)));
+  // ticks are round times from 0 up to the total, as many as fit into so many pixels; the last place is the total's own.
+  function ticks(total, pixels) {
+    const rough = total / Math.min(5, Math.max(pixels / 95, 1)), power = Math.pow(10, Math.floor(Math.log10(rough)));
     const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
     const list = [];
-    for (let t = 0; t <= total * 0.93; t += step) list.push(t);
+    for (let t = 0; t <= total * (1 - 85 / Math.max(pixels, 170)); t += step) list.push(t);
     return list;
   }
 
@@ -129,7 +129,8 @@ const waterfall = (() => {
     root.dataset.chosen = chosen || "";
     const total = Math.max(chart.total_us, 1), rows = [], used = new Set(["travel"]);
     chart = Object.assign({}, chart, { total_us: total });
-    const marks = ticks(total, 5);
+    const wide = container.clientWidth;
+    const marks = ticks(total, wide > 640 ? wide - 260 : wide);
     lanes.append(axis(chart, marks));
     const show = (lane, span) => info.replaceChildren(detail(lane, span));
     const hint = () => info.replaceChildren(node("p", "", "Point at a bar, or choose one, to see what it was."));
