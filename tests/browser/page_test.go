@@ -147,6 +147,37 @@ func (b *browser) looks(name string) {
 	b.size(1280, 900)
 }
 
+func TestACrashAndItsRetryShowInTheRequest(t *testing.T) {
+	b := open(t, 1280, 900)
+	endpoint, page := simulation(t, split(t, "digits-xgboost/model.json", "crashing", 4))
+	b.visit(page)
+	for range 2 {
+		if status := post(t, endpoint+"/v2/models/crashing/infer", question(t, 200)); status != 200 {
+			t.Fatalf("the model answers with status %d, wanted an answer after a retry", status)
+		}
+	}
+	b.until("document.querySelectorAll('#list li').length === 2 && !document.querySelector('#list .running')")
+	var text string
+	b.value("[...document.querySelectorAll('#problems .plain')].pop().click(), document.querySelector('#list [aria-current]').innerText", &text)
+	if !strings.Contains(text, "5 calls") || !strings.Contains(text, "1 error") || strings.Contains(text, "failed") {
+		t.Errorf("the request with a retry is listed as %q", text)
+	}
+	var failed int
+	b.value("document.querySelectorAll('#chart .wf-span.wf-failed').length", &failed)
+	if note := b.text("#chart .wf-note"); failed != 1 || !strings.Contains(note, "2 calls") || !strings.Contains(note, "1 failed") {
+		t.Errorf("%d failed calls in the picture, notes %q", failed, note)
+	}
+	if problems := b.text("#problems"); !strings.Contains(problems, "shard 2/4") || !strings.Contains(problems, "Runtime.ExitError") {
+		t.Errorf("the list of errors shows\n%s", problems)
+	}
+	b.value("document.querySelector('#chart .wf-failed').click(), window.scrollTo(0, 0), ''", &text)
+	if detail := b.text(".wf-detail"); !strings.Contains(detail, "exit status 7") {
+		t.Errorf("the failed call tells\n%s", detail)
+	}
+	b.looks("crash")
+	b.clean()
+}
+
 func TestErrorsThrottlesAndBusyEnvironmentsShow(t *testing.T) {
 	sim := misbehaving(t)
 	b := open(t, 1280, 900)

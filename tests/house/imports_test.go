@@ -51,6 +51,7 @@ func rooms() []room {
 			"simulator", "coordinator", "shard", "aggregate", "splitter"}, runtime...)},
 		{"cmd/bootstrap", []string{"internal/bootstrap"}},
 		{"cmd/shardwise", []string{"internal/bootstrap", "internal/cli"}},
+		{"shardwisetest", []string{"client", "internal/bootstrap", "internal/local", "simulator"}},
 		{"tests", nil},
 	}
 }
