@@ -48,7 +48,7 @@ func Open(dir string, o Options) (*Coordinator, error) {
 		return nil, config("deployment", err)
 	}
 	if o.Engines == nil {
-		o.Engines = shard.Engines()
+		o.Engines = shard.Engines(shard.Libraries{})
 	}
 	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults()}
 	if c.policy.Deadline == 0 {

@@ -17,7 +17,7 @@ import (
 
 // Options are what a Server needs beside its files; the zero value is the usual one.
 type Options struct {
-	Engines []engine.Engine  // nil: the native engine
+	Engines []engine.Engine  // nil: those of the binary
 	Log     *slog.Logger     // nil: slog's default; panics are logged with their stack
 	Now     func() time.Time // nil: the machine's clock; timings come from it
 }
@@ -38,7 +38,7 @@ type Server struct {
 // sizes checked, programs compiled. Weight bytes are not read yet. The error is an *Error.
 func Open(dir string, index int, o Options) (*Server, error) {
 	if o.Engines == nil {
-		o.Engines = Engines()
+		o.Engines = Engines(Libraries{})
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()

@@ -49,10 +49,16 @@ func Split(ctx context.Context, path, out string, o layout.Options, progress Pro
 	if l.Close != nil {
 		defer l.Close()
 	}
+	if err := chooseEngines(l, o); err != nil {
+		return nil, err
+	}
 	return write(ctx, l, filepath.Dir(path), out, progress)
 }
 
 func checkOptions(o layout.Options) error {
+	if err := checkEngine(o.Engine); err != nil {
+		return err
+	}
 	switch {
 	case o.Shards < 0 || o.MemoryMB < 0:
 		return &layout.RefusalError{Subject: "split options", Reason: "the number of shards and the memory must be positive", Remedy: "give --shards N or --memory MB"}

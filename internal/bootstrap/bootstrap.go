@@ -2,7 +2,7 @@
 // builds the handler that _HANDLER names, and serves the Runtime API.
 //
 // It reads _HANDLER ("coordinator" or "shard"), SHARDWISE_MODEL_DIR or LAMBDA_TASK_ROOT (the directory with
-// manifest.json), SHARDWISE_SHARD (a shard's index), the function's memory, and for the coordinator AWS_REGION, the AWS credentials and
+// manifest.json), SHARDWISE_SHARD (a shard's index), SHARDWISE_ONNXRUNTIME (a shared library), the function's memory, and for the coordinator AWS_REGION, the AWS credentials and
 // AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL. It holds no logic of its own and stays small: no simulator, command line,
 // plotting or batch formats. cmd/bootstrap and cmd/shardwise call Main; nothing else does.
 package bootstrap
@@ -30,6 +30,7 @@ import (
 const (
 	EnvModelDir        = "SHARDWISE_MODEL_DIR" // default LAMBDA_TASK_ROOT
 	EnvShard           = "SHARDWISE_SHARD"
+	EnvONNXRuntime     = "SHARDWISE_ONNXRUNTIME" // path of ONNX Runtime's shared library; default beside the program and /opt/lib
 	HandlerCoordinator = "coordinator"
 	HandlerShard       = "shard"
 )
@@ -42,7 +43,7 @@ func IsBootstrap() bool { return filepath.Base(os.Args[0]) == Name }
 
 // Main serves until the process is ended. A failure to start is reported to the Runtime API, typed as every error of a
 // deployment, and ends the process with status 1.
-func Main() { run(os.Getenv, shard.Engines()) }
+func Main() { run(os.Getenv, shard.Engines(shard.Libraries{ONNXRuntime: os.Getenv(EnvONNXRuntime)})) }
 
 func run(getenv func(string) string, engines []engine.Engine) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/shardwise/shardwise/internal/bootstrap"
 )
 
 // App is the world that a command sees. The zero value lacks streams and is not usable; FromOS makes one of the
@@ -27,6 +29,8 @@ type App struct {
 	// Bootstrap is the program that function processes run: an executable that acts as the Lambda bootstrap when its
 	// name is bootstrap.
 	Bootstrap string
+	// Env are variables that function processes get beside Lambda's own.
+	Env map[string]string
 	// TempDir is the parent of temporary folders; os.TempDir() if empty.
 	TempDir string
 	// Version is what the version command prints.
@@ -50,7 +54,10 @@ func FromOS() (*App, error) {
 	a := &App{
 		Stdout: os.Stdout, Stderr: os.Stderr, Bootstrap: self, Version: version(),
 		StdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())), StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		Width: defaultWidth,
+		Width: defaultWidth, Env: map[string]string{},
+	}
+	if library := os.Getenv(bootstrap.EnvONNXRuntime); library != "" {
+		a.Env[bootstrap.EnvONNXRuntime] = library
 	}
 	if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && w > 0 {
 		a.Width = min(w, maxWidth)

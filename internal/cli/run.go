@@ -100,7 +100,7 @@ func faultsOf(d *local.Deployment) func() error {
 // serve starts the model's functions, does the work and ends them, and keeps the facts.
 func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Deployment) error) (err error) {
 	ctx := r.cmd.Context()
-	config := local.Config{Model: m, Bootstrap: r.a.Bootstrap, TempDir: r.a.TempDir}
+	config := local.Config{Model: m, Bootstrap: r.a.Bootstrap, TempDir: r.a.TempDir, Env: r.a.Env}
 	if r.flags.logs {
 		config.Log = r.a.logLines()
 	}

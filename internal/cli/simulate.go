@@ -61,7 +61,7 @@ The functions' log lines appear on standard error.`,
 				return err
 			}
 			page := newPage(t)
-			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Observer: page, Page: page}
+			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env, Observer: page, Page: page}
 			if !quiet {
 				config.Log = a.logLines()
 			}

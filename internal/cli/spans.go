@@ -104,6 +104,9 @@ func (c *account) startPart(s *waterfall.Span, seen simulator.InvocationChange, 
 		return nil
 	}
 	s.Cold = true
+	if seen.Init == 0 { // INIT failed, and was run again inside the invocation
+		return nil
+	}
 	s.Details = append(s.Details, fact("cold start", "%s", waterfall.Duration(seen.Init)))
 	return []waterfall.Part{{Kind: waterfall.Starting, Start: max(s.Start, from-seen.Init), End: from}}
 }

@@ -20,18 +20,20 @@ import (
 type cutFlags struct {
 	shards, memory int
 	name, version  string
+	engine         string
 }
 
 func (c *cutFlags) register(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&c.shards, "shards", 0, "cut into `N` shards, one function each")
 	cmd.Flags().IntVar(&c.memory, "memory", 0, "cut into as few shards as fit into functions of `MB` memory (128 to 10240)")
 	cmd.Flags().StringVar(&c.name, "name", "", "model `NAME`: part of the functions' names (default: the file's name)")
+	cmd.Flags().StringVar(&c.engine, "engine", layout.EngineAuto, "`ENGINE` of the programs: auto (native where it can), native or onnxruntime")
 	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own `VERSION` (default: 1)")
 }
 
 // given names the first of the flags that the user set, "" when there is none.
 func (c *cutFlags) given(cmd *cobra.Command) string {
-	for _, name := range []string{"shards", "memory", "name", "model-version"} {
+	for _, name := range []string{"shards", "memory", "name", "model-version", "engine"} {
 		if cmd.Flags().Changed(name) {
 			return name
 		}
@@ -41,7 +43,7 @@ func (c *cutFlags) given(cmd *cobra.Command) string {
 
 // options checks the flags. fallbackMB is the memory when neither shards nor memory is given; 0 makes that an error.
 func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, error) {
-	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Name: c.name, Version: c.version}
+	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Name: c.name, Version: c.version, Engine: c.engine}
 	f := cmd.Flags()
 	switch {
 	case f.Changed("shards") && f.Changed("memory"):
@@ -68,6 +70,7 @@ type splitFacts struct {
 	Stages      int          `json:"stages"`
 	LocalBytes  int64        `json:"coordinator_bytes"`
 	Modes       []string     `json:"modes"`
+	Notes       []string     `json:"notes,omitempty"` // what was decided and may surprise
 	Seconds     float64      `json:"seconds,omitempty"`
 }
 
@@ -145,6 +148,8 @@ func checkPaths(cmd *cobra.Command, model, out string) error {
 func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*splitFacts, error) {
 	began := time.Now()
 	p := a.begin("splitting "+filepath.Base(model), -1, true)
+	var notes []string
+	o.Note = func(sentence string) { notes = append(notes, sentence) }
 	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
 	p.end()
 	if err != nil {
@@ -154,6 +159,10 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	if err != nil {
 		return nil, err
 	}
+	for _, n := range notes {
+		a.sayWrapped("note: " + n)
+	}
+	facts.Notes = notes
 	facts.Seconds = time.Since(began).Seconds()
 	return facts, nil
 }

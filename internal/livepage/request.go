@@ -128,7 +128,7 @@ func (k *call) details() []waterfall.Fact {
 		return d
 	}
 	add("duration", "%s", waterfall.Duration(k.duration))
-	if k.cold {
+	if k.init > 0 {
 		add("cold start", "%s", waterfall.Duration(k.init))
 	}
 	add("billed", "%d ms", k.billed.Milliseconds())

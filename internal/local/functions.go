@@ -43,7 +43,7 @@ func Functions(dir string, m *manifest.Manifest, fingerprint string, d *manifest
 	list := []simulator.Function{publish(coordinator)}
 	for i := range m.Shards {
 		f := function(d.Shards[i], handlerShard)
-		f.Env = map[string]string{envShard: strconv.Itoa(i)}
+		f.Env[envShard] = strconv.Itoa(i)
 		f.Aliases = map[string]string{alias: version}
 		f.Files = append(append(f.Files, common...), files(dir, m.Shards[i].Files)...)
 		list = append(list, publish(f))
@@ -53,7 +53,7 @@ func Functions(dir string, m *manifest.Manifest, fingerprint string, d *manifest
 
 func function(f manifest.Function, handler string) simulator.Function {
 	s := simulator.Function{
-		Name: f.Name, Handler: handler, Command: []string{bootstrapName},
+		Name: f.Name, Handler: handler, Command: []string{bootstrapName}, Env: map[string]string{},
 		MemoryMB: f.MemoryMB, Timeout: time.Duration(f.TimeoutSeconds) * time.Second, EphemeralMB: f.EphemeralMB,
 	}
 	if f.ReservedConcurrency > 0 {

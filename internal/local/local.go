@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type Config struct {
 	Model *Model
 	// Bootstrap is the executable that every function runs under the name bootstrap.
 	Bootstrap string
+	// Env are variables that every function gets beside Lambda's own; nil for none.
+	Env map[string]string
 	// Addr is the endpoint's listening address; "127.0.0.1:0" if empty.
 	Addr string
 	// TempDir is the parent of temporary folders; os.TempDir() if empty.
@@ -76,6 +79,9 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d := &Deployment{Model: m, ledger: newLedger(c.Log),
 		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
+	for i := range d.Functions {
+		maps.Copy(d.Functions[i].Env, c.Env)
+	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line, Observer: c.Observer, Page: c.Page,
 		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
 	if err != nil {

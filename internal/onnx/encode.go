@@ -142,7 +142,12 @@ func encodeAttr(name string, a graph.Attr, depth int) ([]byte, error) {
 	return appendVarint(out, attrType, typ), nil
 }
 
+// encodeValue leaves the type out when it is not known, as inside the bodies of nodes.
 func encodeValue(v graph.Value) []byte {
+	out := appendText(nil, valueName, v.Name)
+	if v.DType == tensor.Invalid {
+		return out
+	}
 	t := appendVarint(nil, typeTensorElem, uint64(TypeNumber(v.DType)))
 	if v.Ranked {
 		var shape []byte
@@ -157,7 +162,6 @@ func encodeValue(v graph.Value) []byte {
 		}
 		t = appendMessage(t, typeShape, shape)
 	}
-	out := appendText(nil, valueName, v.Name)
 	return appendMessage(out, valueType, appendMessage(nil, typeTensor, t))
 }
 

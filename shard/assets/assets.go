@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
@@ -26,6 +27,7 @@ type Set struct {
 	owner    map[string]*shardfile.Reader // weight name -> file
 	programs map[string]Program           // by step
 	bytes    int64
+	dir      string
 }
 
 // Program is a compiled program and the graph that it came from.
@@ -43,12 +45,16 @@ type EngineError struct {
 
 // Error names the engine, the step that needs it and those that are there.
 func (e *EngineError) Error() string {
-	return fmt.Sprintf("step %s needs engine %q, this binary has %v; use a binary built with it, or split the model again", e.Step, e.Engine, e.Have)
+	remedy := "use a binary built with it"
+	if e.Engine == onnxruntime.Name {
+		remedy = "build it with: go build -tags " + onnxruntime.Name
+	}
+	return fmt.Sprintf("step %s needs engine %q, this binary has %v; %s, or split the model again with --engine native", e.Step, e.Engine, e.Have, remedy)
 }
 
 // Open opens files, which stand under dir, and compiles programs with engines. On failure nothing stays open.
 func Open(dir string, files []manifest.File, programs []manifest.Program, engines []engine.Engine) (*Set, error) {
-	s := &Set{owner: map[string]*shardfile.Reader{}, programs: map[string]Program{}}
+	s := &Set{dir: dir, owner: map[string]*shardfile.Reader{}, programs: map[string]Program{}}
 	graphs := map[string]manifest.File{}
 	for _, f := range files {
 		switch f.Role {
@@ -149,6 +155,9 @@ func (s *Set) Weight(name string) (*tensor.Tensor, error) {
 	}
 	return r.Weight(name)
 }
+
+// Dir is the directory of the files, for engines that map weights themselves.
+func (s *Set) Dir() string { return s.dir }
 
 // Bytes is the size of all weights files.
 func (s *Set) Bytes() int64 { return s.bytes }

@@ -77,7 +77,7 @@ func New(t testing.TB, dir string, engines ...engine.Engine) *Cluster {
 	var names []string
 	var handlers []Handler
 	for i := range m.Shards {
-		s, err := shard.Open(dir, i, shard.Options{Engines: append(shard.Engines(), engines...)})
+		s, err := shard.Open(dir, i, shard.Options{Engines: append(shard.Engines(shard.Libraries{}), engines...)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,14 @@ type Options struct {
 	MemoryMB int
 	Name     string // model name; default from the file name
 	Version  string
+	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.
+	Engine string
+	// Note hears a sentence about what was decided and may surprise; nil is legal.
+	Note func(sentence string)
 }
+
+// EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others.
+const EngineAuto = "auto"
 
 // Info is what inspect shows of a model before it is split.
 type Info struct {
@@ -86,6 +93,8 @@ type RefusalError struct {
 	Subject string // operator, field or node
 	Reason  string
 	Remedy  string
+	// Native says that the native engine alone does not cover the subject: another engine may.
+	Native bool
 }
 
 // Error is one line: subject, reason, remedy.

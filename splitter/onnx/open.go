@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/splitter/dense"
@@ -79,10 +80,16 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if len(m.net.refused) > 0 {
-		return nil, m.net.refused[0]
+	for _, r := range m.net.refused {
+		// What the native engine alone does not cover is left to another, unless it is the one that is wanted.
+		if !r.Native || o.Engine == native.Name {
+			return nil, r
+		}
 	}
 	in, err := m.input()
+	if err != nil && len(m.net.refused) > 0 {
+		return nil, m.net.refused[0] // what is not covered is why something else is not known
+	}
 	if err != nil {
 		return nil, err
 	}

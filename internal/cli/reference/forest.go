@@ -38,7 +38,7 @@ func openForest(dir string, m *manifest.Manifest) (_ Model, err error) {
 	if err := f.plan(); err != nil {
 		return nil, err
 	}
-	engines := shard.Engines()
+	engines := shard.Engines(shard.Libraries{})
 	for i := range m.Shards {
 		s, err := assets.Open(dir, m.Shards[i].Files, m.Shards[i].Programs, engines)
 		if err != nil {
