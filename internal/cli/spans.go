@@ -61,8 +61,9 @@ func localSpan(base time.Duration, l coordinator.Local) waterfall.Span {
 	return waterfall.Span{Name: "local program, block " + fmt.Sprint(l.Block), Start: p.Start, End: p.End, Parts: []waterfall.Part{p}}
 }
 
-// attemptSpan draws one call of a shard. The shard's own times say how long it took, not when: they end when the simulator
-// saw the invocation end, or else when the answer arrived.
+// attemptSpan draws one call of a shard. The shard's own times say how long, not when: opening its files ended with the start of
+// its process, and the rest of the invocation beyond the shard's own total is split evenly into taking the event and
+// giving the answer. Without the simulator's word the total ends when the answer arrived.
 func (c *account) attemptSpan(base time.Duration, a *coordinator.Attempt) waterfall.Span {
 	s := waterfall.Span{Name: fmt.Sprintf("attempt %d, block %d", a.Attempt, a.Block), Start: base + us(a.StartUS), End: base + us(a.EndUS),
 		Cold: a.Cold, Failed: a.Outcome != "ok"}
@@ -71,14 +72,16 @@ func (c *account) attemptSpan(base time.Duration, a *coordinator.Attempt) waterf
 		end = max(s.Start, min(s.End, seen.Time.Sub(c.start)))
 		from = max(s.Start, min(end-seen.Duration, end-us(a.TotalUS)))
 		s.Parts = c.startPart(&s, seen, from)
+		if n := len(s.Parts); n > 0 && a.LoadUS > 0 {
+			opening := max(s.Parts[0].Start, from-us(a.LoadUS))
+			s.Parts[0].End = opening
+			s.Parts = append(s.Parts, waterfall.Part{Kind: waterfall.Loading, Start: opening, End: from})
+		}
 	}
 	from = max(s.Start, from)
 	if from < end {
-		inside := end - us(a.TotalUS)
-		s.Parts = append(s.Parts, waterfall.Overlay(from, end, "", []waterfall.Part{
-			{Kind: waterfall.Loading, Start: inside, End: inside + us(a.LoadUS)},
-			{Kind: waterfall.Computing, Start: inside + us(a.LoadUS), End: inside + us(a.LoadUS) + us(a.ComputeUS)},
-		})...)
+		computed := end - (end-from-us(a.TotalUS))/2
+		s.Parts = append(s.Parts, waterfall.Overlay(from, end, "", []waterfall.Part{{Kind: waterfall.Computing, Start: computed - us(a.ComputeUS), End: computed}})...)
 	}
 	if c.served != nil {
 		s.Details = append(s.Details, fact("function", "%s", a.Function), fact("payload", "%s there, %s back", size(int64(a.RequestBytes)), size(int64(a.ReplyBytes))),

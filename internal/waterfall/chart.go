@@ -49,7 +49,7 @@ type Kind string
 const (
 	Starting  Kind = "start"   // starting the process that was to serve the call
 	Working   Kind = "work"    // inside the function
-	Loading   Kind = "load"    // inside the function: reading and checking weights
+	Loading   Kind = "load"    // the end of that start: opening and checking the model's files
 	Computing Kind = "compute" // inside the function: running the model's program
 	Waiting   Kind = "wait"    // inside the function: waiting for other functions
 	Merging   Kind = "merge"   // inside the function: putting partial results together
@@ -61,7 +61,7 @@ func (k Kind) name() string {
 	case Starting:
 		return "starting its process"
 	case Loading:
-		return "reading weights"
+		return "opening its files"
 	case Computing:
 		return "computing"
 	case Waiting:

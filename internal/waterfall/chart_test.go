@@ -83,7 +83,8 @@ func TestTheChromeTraceNestsItsSlices(t *testing.T) {
 	var trace struct {
 		Events []struct {
 			Name, Cat, Ph string
-			Ts, Dur       float64
+			Time          float64 `json:"ts"`
+			Dur           float64
 			Pid, Tid      int
 			Args          map[string]string
 		} `json:"traceEvents"`
@@ -104,14 +105,14 @@ func TestTheChromeTraceNestsItsSlices(t *testing.T) {
 				t.Errorf("slice %s is of thread %q", e.Name, threads[e.Tid])
 			}
 			for _, o := range trace.Events[:i] {
-				overlap := o.Ph == "X" && o.Tid == e.Tid && o.Ts < e.Ts+e.Dur && e.Ts < o.Ts+o.Dur
-				inside := o.Ts <= e.Ts && e.Ts+e.Dur <= o.Ts+o.Dur
+				overlap := o.Ph == "X" && o.Tid == e.Tid && o.Time < e.Time+e.Dur && e.Time < o.Time+o.Dur
+				inside := o.Time <= e.Time && e.Time+e.Dur <= o.Time+o.Dur
 				if overlap && !inside {
 					t.Errorf("slice %s neither follows %s nor lies in it", e.Name, o.Name)
 				}
 			}
-			if e.Name == "computing" && (e.Ts != 6000 || e.Dur != 3000) {
-				t.Errorf("computing runs from %v for %v µs; a part must end with its call", e.Ts, e.Dur)
+			if e.Name == "computing" && (e.Time != 6000 || e.Dur != 3000) {
+				t.Errorf("computing runs from %v for %v µs; a part must end with its call", e.Time, e.Dur)
 			}
 			if e.Name == "attempt 1" && (e.Cat != "failed call" || !strings.Contains(e.Args["error"], "alert")) {
 				t.Errorf("the failed attempt is %+v", e)

@@ -95,7 +95,7 @@ func (l Lane) bar(total time.Duration, width int) string {
 	}
 	for _, s := range l.Spans {
 		for _, p := range s.Parts {
-			if !s.Failed && p.Kind != Starting && p.End > p.Start {
+			if !s.Failed && p.Kind != Starting && p.Kind != Loading && p.End > p.Start {
 				mark(cells, max(p.Start, s.Start), min(p.End, s.End), total, markWork)
 			}
 		}

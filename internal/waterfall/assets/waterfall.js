@@ -2,7 +2,7 @@
 // Draws a chart as package waterfall writes it. Every text goes in as text, never as markup.
 const waterfall = (() => {
   const kinds = [
-    ["travel", "on the way, or queueing"], ["start", "starting its process"], ["work", "in the function"], ["load", "reading weights"],
+    ["travel", "on the way, or queueing"], ["start", "starting its process"], ["load", "opening its files"], ["work", "in the function"],
     ["compute", "computing"], ["wait", "waiting for shards"], ["merge", "merging"], ["failed", "failed attempt"],
   ];
 
