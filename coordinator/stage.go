@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shardwise/shardwise/aggregate"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -113,6 +114,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if err != nil {
 		return err
 	}
+	var arrived atomic.Int64 // when the latest partials came
 	_, err = fanOut(ctx, len(step.Stage.Shards), r.policy.InFlight, func(ctx context.Context, p int) (struct{}, error) {
 		s, want := step.Stage.Shards[p], step.Stage.Wanted(p)
 		if len(want) == 0 {
@@ -128,6 +130,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		}}
 		out, err := c.do(ctx)
 		if err == nil {
+			arrived.Store(r.recorder.us())
 			if err = gatherer.add(p, out); err != nil {
 				err = c.fail(shard.KindOf(err), 1, "its reply does not fit the manifest", err)
 			}
@@ -137,5 +140,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if err != nil {
 		return err
 	}
-	return gatherer.results(b.values)
+	err = gatherer.results(b.values)
+	r.recorder.merge(Local{Step: step.Name, Block: b.index, StartUS: arrived.Load(), EndUS: r.recorder.us(), order: order})
+	return err
 }

@@ -115,7 +115,9 @@ func (s *Stage) Wanted(position int) []string {
 }
 
 // Contributor is the place of a position among those that contribute to the output; ok is false when it does not.
-func (o *StageOutput) Contributor(position int) (place int, ok bool) { return placeOf(o.From, position) }
+func (o *StageOutput) Contributor(position int) (place int, ok bool) {
+	return placeOf(o.From, position)
+}
 
 // Contributors is how many of a stage's shards contribute to the output.
 func (o *StageOutput) Contributors(s *Stage) int { return count(o.From, s) }

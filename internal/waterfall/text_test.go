@@ -6,16 +6,21 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/shardwise/shardwise/internal/cli/waterfall"
+	"github.com/shardwise/shardwise/internal/waterfall"
 )
 
 const ms = time.Millisecond
 
+// span is a call that ends with work of that length.
+func span(start, end, work time.Duration) waterfall.Span {
+	return waterfall.Span{Start: start, End: end, Parts: []waterfall.Part{{Kind: waterfall.Working, Start: end - work, End: end}}}
+}
+
 func TestBarsShowWhenAndHowLong(t *testing.T) {
 	lines := waterfall.Lines([]waterfall.Lane{
-		{Label: "a", Spans: []waterfall.Span{{Start: 0, End: 5 * ms, Work: 5 * ms}}},
-		{Label: "b", Spans: []waterfall.Span{{Start: 5 * ms, End: 10 * ms, Work: 2 * ms}}},
-		{Label: "c", Spans: []waterfall.Span{{Start: 0, End: 3 * ms, Failed: true}, {Start: 4 * ms, End: 10 * ms, Work: ms}}},
+		{Label: "a", Spans: []waterfall.Span{span(0, 5*ms, 5*ms)}},
+		{Label: "b", Spans: []waterfall.Span{span(5*ms, 10*ms, 2*ms)}},
+		{Label: "c", Spans: []waterfall.Span{{Start: 0, End: 3 * ms, Failed: true}, span(4*ms, 10*ms, ms)}},
 	}, 10*ms, 17)
 	want := []string{
 		"  a █████",
@@ -36,7 +41,7 @@ func TestBarsShowWhenAndHowLong(t *testing.T) {
 }
 
 func TestTheShortestCallIsVisible(t *testing.T) {
-	lines := waterfall.Lines([]waterfall.Lane{{Label: "x", Spans: []waterfall.Span{{Start: time.Second, End: time.Second, Work: 1}}}}, time.Second, 40)
+	lines := waterfall.Lines([]waterfall.Lane{{Label: "x", Spans: []waterfall.Span{{Start: time.Second, End: time.Second, Parts: []waterfall.Part{{Start: time.Second - 1, End: time.Second}}}}}}, time.Second, 40)
 	if !strings.ContainsRune(lines[1], '█') {
 		t.Errorf("a call without length at the very end left no mark: %q", lines[1])
 	}

@@ -7,21 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// Span is one call: from Start to End on the chart's axis, of which the last Work before End was spent inside the
-// function itself; the rest is the way there and back, and the start of a new process. A failed call is drawn as such.
-type Span struct {
-	Start, End time.Duration
-	Work       time.Duration
-	Failed     bool
-}
-
-// Lane is one line: who did it, its calls, and a remark after the bar.
-type Lane struct {
-	Label string
-	Spans []Span
-	Note  string
-}
-
 // The marks of a bar.
 const (
 	markTravel = '░'
@@ -49,26 +34,29 @@ func Legend(width int) []string {
 // labelRoom is how many columns labels may take: longer ones are cut.
 func labelRoom(longest, width int) int { return min(longest, max(width/3, 8)) }
 
-// Room is how many columns the notes of a chart may take: a bar of less than a quarter of the width tells nothing. longest is
-// the length of the longest label. Longer notes are cut.
-func Room(longest, width int) int { return max(width-labelRoom(longest, width)-width/4-6, 0) }
+// Room is how many columns the notes of the lanes may take: a bar of less than a quarter of the width tells nothing. Longer
+// notes are cut.
+func Room(lanes []Lane, width int) int {
+	name, _ := longest(lanes)
+	return max(width-labelRoom(name, width)-width/4-6, 0)
+}
 
 // Lines draws the lanes over the time from 0 to total in width columns. Labels longer than a third of the width are cut, and
 // notes that leave the bars less than a quarter.
 // The first line is the axis.
 func Lines(lanes []Lane, total time.Duration, width int) []string {
-	label, note := 0, 0
+	label, group := longest(lanes)
+	note := 0
 	for _, l := range lanes {
-		label = max(label, utf8.RuneCountInString(l.Label))
 		note = max(note, utf8.RuneCountInString(l.Note))
 	}
-	note = min(note, Room(label, width))
+	note = min(note, Room(lanes, width))
 	label = labelRoom(label, width)
 	bar := max(width-label-note-6, width/4)
 	lines := make([]string, 0, len(lanes)+1)
 	lines = append(lines, axis(label, bar, total))
 	for _, l := range lanes {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s", pad(l.Label, label), l.bar(total, bar), pad(l.Note, note)), " "))
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("  %s %s %s", pad(l.name(group), label), l.bar(total, bar), pad(l.Note, note)), " "))
 	}
 	return lines
 }
@@ -80,6 +68,25 @@ func axis(label, bar int, total time.Duration) string {
 	return fmt.Sprintf("  %s 0 %s %s", pad("", label), strings.Repeat("─", dashes), end)
 }
 
+// name is what a line calls the lane, groups in a column of that width.
+func (l Lane) name(groups int) string {
+	if l.Group == "" {
+		return l.Label
+	}
+	return pad(l.Group, groups) + " " + l.Label
+}
+
+// longest is the length of the longest name of the lanes, and of the longest group in it.
+func longest(lanes []Lane) (name, group int) {
+	for _, l := range lanes {
+		group = max(group, utf8.RuneCountInString(l.Group))
+	}
+	for _, l := range lanes {
+		name = max(name, utf8.RuneCountInString(l.name(group)))
+	}
+	return name, group
+}
+
 // bar draws the spans of a lane; where they overlap, the more telling mark stays: failed over work over travel.
 func (l Lane) bar(total time.Duration, width int) string {
 	cells := []rune(strings.Repeat(" ", width))
@@ -87,8 +94,10 @@ func (l Lane) bar(total time.Duration, width int) string {
 		mark(cells, s.Start, s.End, total, markTravel)
 	}
 	for _, s := range l.Spans {
-		if s.Work > 0 && !s.Failed {
-			mark(cells, max(s.Start, s.End-s.Work), s.End, total, markWork)
+		for _, p := range s.Parts {
+			if !s.Failed && p.Kind != Starting && p.Kind != Loading && p.End > p.Start {
+				mark(cells, max(p.Start, s.Start), min(p.End, s.End), total, markWork)
+			}
 		}
 	}
 	for _, s := range l.Spans {
