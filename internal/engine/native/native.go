@@ -26,6 +26,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/recurrent"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/shape"
+	"github.com/shardwise/shardwise/internal/engine/signal"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -47,7 +48,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(),
 	} {
 		maps.Copy(t, family)
 	}
