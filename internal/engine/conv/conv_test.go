@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/optest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -63,32 +63,32 @@ func naive(s shape2, x, w, b []float64) []float64 {
 }
 
 func TestConvEqualsTheNaiveLoops(t *testing.T) {
-	rng := enginetest.Seeded(t)
+	rng := optest.Seeded(t)
 	for range 150 {
 		s := randomShape(rng)
-		x := enginetest.Random(rng, tensor.F64, s.n, s.group*s.in, s.h, s.w)
-		w := enginetest.Random(rng, tensor.F64, s.group*s.out, s.in, s.kh, s.kw)
-		b := enginetest.Random(rng, tensor.F64, s.group*s.out)
-		got := enginetest.One(t, Table(), enginetest.Case{Op: "Conv", Opset: 22, Attrs: s.attrs, In: []*tensor.Tensor{x, w, b}})
-		want := enginetest.Of(t, tensor.F64, naive(s, tensor.Of[float64](x), tensor.Of[float64](w), tensor.Of[float64](b)), s.n, s.group*s.out, s.outH, s.outW)
-		enginetest.Same(t, fmt.Sprintf("%+v", s), got, want, 1e-12)
+		x := optest.Random(rng, tensor.F64, s.n, s.group*s.in, s.h, s.w)
+		w := optest.Random(rng, tensor.F64, s.group*s.out, s.in, s.kh, s.kw)
+		b := optest.Random(rng, tensor.F64, s.group*s.out)
+		got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 22, Attrs: s.attrs, In: []*tensor.Tensor{x, w, b}})
+		want := optest.Of(t, tensor.F64, naive(s, tensor.Of[float64](x), tensor.Of[float64](w), tensor.Of[float64](b)), s.n, s.group*s.out, s.outH, s.outW)
+		optest.Same(t, fmt.Sprintf("%+v", s), got, want, 1e-12)
 	}
 }
 
 // <Conv(x), y> = <x, ConvTranspose(y)> for the same weights.
 func TestConvTransposeIsTheAdjointOfConv(t *testing.T) {
-	rng := enginetest.Seeded(t)
+	rng := optest.Seeded(t)
 	for range 150 {
 		s := randomShape(rng)
-		x := enginetest.Random(rng, tensor.F64, s.n, s.group*s.in, s.h, s.w)
-		w := enginetest.Random(rng, tensor.F64, s.group*s.out, s.in, s.kh, s.kw)
-		y := enginetest.Random(rng, tensor.F64, s.n, s.group*s.out, s.outH, s.outW)
-		forward := enginetest.One(t, Table(), enginetest.Case{Op: "Conv", Opset: 11, Attrs: s.attrs, In: []*tensor.Tensor{x, w}})
+		x := optest.Random(rng, tensor.F64, s.n, s.group*s.in, s.h, s.w)
+		w := optest.Random(rng, tensor.F64, s.group*s.out, s.in, s.kh, s.kw)
+		y := optest.Random(rng, tensor.F64, s.n, s.group*s.out, s.outH, s.outW)
+		forward := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 11, Attrs: s.attrs, In: []*tensor.Tensor{x, w}})
 		rest := func(in, out, k, axis int) int {
 			return in - (s.stride[axis]*(out-1) + (k-1)*s.dilation[axis] + 1 - s.pads[axis] - s.pads[axis+2])
 		}
 		s.attrs["output_padding"] = []int{rest(s.h, s.outH, s.kh, 0), rest(s.w, s.outW, s.kw, 1)}
-		back := enginetest.One(t, Table(), enginetest.Case{Op: "ConvTranspose", Opset: 11, Attrs: s.attrs, In: []*tensor.Tensor{y, w}})
+		back := optest.One(t, Table(), optest.Case{Op: "ConvTranspose", Opset: 11, Attrs: s.attrs, In: []*tensor.Tensor{y, w}})
 		if !back.Shape().Equal(x.Shape()) {
 			t.Fatalf("%+v: the transpose is %v, wanted %v", s, back, x)
 		}
@@ -109,12 +109,12 @@ func dot(a, b *tensor.Tensor) float64 {
 
 // An image's bits are the same alone and in a batch, and an element's bits the same wherever its window stands.
 func TestConvBitsDependOnTheWindowAlone(t *testing.T) {
-	rng := enginetest.Seeded(t)
-	w := enginetest.Random(rng, tensor.F32, 5, 7, 3, 3)
+	rng := optest.Seeded(t)
+	w := optest.Random(rng, tensor.F32, 5, 7, 3, 3)
 	run := func(op string, x *tensor.Tensor) *tensor.Tensor {
-		return enginetest.One(t, Table(), enginetest.Case{Op: op, Opset: 22, In: []*tensor.Tensor{x, w}})
+		return optest.One(t, Table(), optest.Case{Op: op, Opset: 22, In: []*tensor.Tensor{x, w}})
 	}
-	x := enginetest.Random(rng, tensor.F32, 3, 7, 70, 90)
+	x := optest.Random(rng, tensor.F32, 3, 7, 70, 90)
 	whole := run("Conv", x)
 	for i := range 3 {
 		one, err := x.Rows(i, i+1)
@@ -125,7 +125,7 @@ func TestConvBitsDependOnTheWindowAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		enginetest.Same(t, "alone", run("Conv", one), want, 0)
+		optest.Same(t, "alone", run("Conv", one), want, 0)
 	}
 	// The same 3 x 3 patch at a random place gives the same bits.
 	for range 20 {
@@ -141,25 +141,25 @@ func TestConvBitsDependOnTheWindowAlone(t *testing.T) {
 			}
 		}
 	}
-	y := enginetest.Random(rng, tensor.F32, 2, 5, 20, 30)
-	w = enginetest.Random(rng, tensor.F32, 5, 6, 3, 3)
+	y := optest.Random(rng, tensor.F32, 2, 5, 20, 30)
+	w = optest.Random(rng, tensor.F32, 5, 6, 3, 3)
 	both := run("ConvTranspose", y)
 	second, _ := y.Rows(1, 2)
 	want, _ := both.Rows(1, 2)
-	enginetest.Same(t, "transposed alone", run("ConvTranspose", second), want, 0)
+	optest.Same(t, "transposed alone", run("ConvTranspose", second), want, 0)
 }
 
 func TestConvPadsToSame(t *testing.T) {
-	x, w := enginetest.F32(t, []float32{1, 2, 3, 4}, 1, 1, 4), enginetest.F32(t, []float32{1, 10}, 1, 1, 2)
+	x, w := optest.F32(t, []float32{1, 2, 3, 4}, 1, 1, 4), optest.F32(t, []float32{1, 10}, 1, 1, 2)
 	for mode, want := range map[string][]float32{"SAME_UPPER": {21, 32, 43, 4}, "SAME_LOWER": {10, 21, 32, 43}, "VALID": {21, 32, 43}} {
-		got := enginetest.One(t, Table(), enginetest.Case{Op: "Conv", Opset: 1, Attrs: map[string]any{"auto_pad": mode}, In: []*tensor.Tensor{x, w}})
-		enginetest.Same(t, mode, got, enginetest.F32(t, want, 1, 1, len(want)), 0)
+		got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 1, Attrs: map[string]any{"auto_pad": mode}, In: []*tensor.Tensor{x, w}})
+		optest.Same(t, mode, got, optest.F32(t, want, 1, 1, len(want)), 0)
 	}
 }
 
 func TestZeroPaddingTimesInfinityIsNaN(t *testing.T) {
-	x, w := enginetest.F32(t, []float32{1}, 1, 1, 1), enginetest.F32(t, []float32{float32(math.Inf(1)), 1, 1}, 1, 1, 3)
-	got := enginetest.One(t, Table(), enginetest.Case{Op: "Conv", Opset: 22, Attrs: map[string]any{"pads": []int{1, 1}}, In: []*tensor.Tensor{x, w}})
+	x, w := optest.F32(t, []float32{1}, 1, 1, 1), optest.F32(t, []float32{float32(math.Inf(1)), 1, 1}, 1, 1, 3)
+	got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 22, Attrs: map[string]any{"pads": []int{1, 1}}, In: []*tensor.Tensor{x, w}})
 	if v := tensor.Of[float32](got)[0]; v == v {
 		t.Errorf("%v, wanted NaN", v)
 	}
@@ -167,7 +167,7 @@ func TestZeroPaddingTimesInfinityIsNaN(t *testing.T) {
 
 func TestWrongConvolutionsAreErrors(t *testing.T) {
 	x, w := tensor.New(tensor.F32, 1, 4, 5, 5), tensor.New(tensor.F32, 2, 4, 3, 3)
-	for what, c := range map[string]enginetest.Case{
+	for what, c := range map[string]optest.Case{
 		"weights of another type":      {In: []*tensor.Tensor{x, tensor.New(tensor.F64, 2, 4, 3, 3)}},
 		"groups that do not divide":    {In: []*tensor.Tensor{x, w}, Attrs: map[string]any{"group": 3}},
 		"kernel_shape of no weights":   {In: []*tensor.Tensor{x, w}, Attrs: map[string]any{"kernel_shape": []int{3, 2}}},
@@ -179,7 +179,7 @@ func TestWrongConvolutionsAreErrors(t *testing.T) {
 		"an attribute that is not its": {In: []*tensor.Tensor{x, w}, Attrs: map[string]any{"output_padding": []int{0, 0}}},
 	} {
 		c.Op, c.Opset = "Conv", 22
-		if out, err := enginetest.Run(t, Table(), c); err == nil {
+		if out, err := optest.Run(t, Table(), c); err == nil {
 			t.Errorf("%s: %v, wanted an error", what, out)
 		}
 	}

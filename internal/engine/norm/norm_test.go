@@ -4,60 +4,60 @@ import (
 	"math"
 	"testing"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/optest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 func TestNormalisationsByHand(t *testing.T) {
-	x := enginetest.F32(t, []float32{1, 3, 2, 6}, 1, 2, 2)
-	ones, zeros := enginetest.F32(t, []float32{1, 1}, 2), enginetest.F32(t, []float32{0, 0}, 2)
+	x := optest.F32(t, []float32{1, 3, 2, 6}, 1, 2, 2)
+	ones, zeros := optest.F32(t, []float32{1, 1}, 2), optest.F32(t, []float32{0, 0}, 2)
 	exact := map[string]any{"epsilon": 0.0}
 	with := func(name string, v any) map[string]any { return map[string]any{"epsilon": 0.0, name: v} }
 	for _, c := range []struct {
 		name string
-		enginetest.Case
+		optest.Case
 		want []float32
 	}{
-		{"by channel", enginetest.Case{Op: "BatchNormalization", Opset: 15, Attrs: exact,
-			In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 2}, 2), enginetest.F32(t, []float32{0, 1}, 2), enginetest.F32(t, []float32{1, 2}, 2), enginetest.F32(t, []float32{4, 16}, 2)}},
+		{"by channel", optest.Case{Op: "BatchNormalization", Opset: 15, Attrs: exact,
+			In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{0, 1}, 2), optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{4, 16}, 2)}},
 			[]float32{0, 1, 1, 3}},
-		{"by element", enginetest.Case{Op: "BatchNormalization", Opset: 7, Attrs: with("spatial", 0),
-			In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 1, 1, 1}, 2, 2), enginetest.F32(t, []float32{0, 0, 0, 5}, 2, 2), enginetest.F32(t, []float32{1, 2, 2, 2}, 2, 2), enginetest.F32(t, []float32{1, 1, 4, 4}, 2, 2)}},
+		{"by element", optest.Case{Op: "BatchNormalization", Opset: 7, Attrs: with("spatial", 0),
+			In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 1, 1, 1}, 2, 2), optest.F32(t, []float32{0, 0, 0, 5}, 2, 2), optest.F32(t, []float32{1, 2, 2, 2}, 2, 2), optest.F32(t, []float32{1, 1, 4, 4}, 2, 2)}},
 			[]float32{0, 1, 0, 7}},
-		{"", enginetest.Case{Op: "InstanceNormalization", Opset: 6, Attrs: exact, In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 2}, 2), enginetest.F32(t, []float32{0, 1}, 2)}},
+		{"", optest.Case{Op: "InstanceNormalization", Opset: 6, Attrs: exact, In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{0, 1}, 2)}},
 			[]float32{-1, 1, -1, 3}},
-		{"parameters by group", enginetest.Case{Op: "GroupNormalization", Opset: 18, Attrs: with("num_groups", 2), In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 2}, 2), zeros}},
+		{"parameters by group", optest.Case{Op: "GroupNormalization", Opset: 18, Attrs: with("num_groups", 2), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), zeros}},
 			[]float32{-1, 1, -2, 2}},
-		{"one group, parameters by channel", enginetest.Case{Op: "GroupNormalization", Opset: 21, Attrs: with("num_groups", 1), In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 2}, 2), zeros}},
+		{"one group, parameters by channel", optest.Case{Op: "GroupNormalization", Opset: 21, Attrs: with("num_groups", 1), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), zeros}},
 			[]float32{-2 / float32(math.Sqrt(3.5)), 0, -2 / float32(math.Sqrt(3.5)), 6 / float32(math.Sqrt(3.5))}},
-		{"last axis", enginetest.Case{Op: "LayerNormalization", Opset: 17, Attrs: exact, In: []*tensor.Tensor{x, ones, zeros}}, []float32{-1, 1, -1, 1}},
-		{"scale that broadcasts", enginetest.Case{Op: "LayerNormalization", Opset: 17, Attrs: with("axis", 1), In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 0}, 2, 1)}},
+		{"last axis", optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: exact, In: []*tensor.Tensor{x, ones, zeros}}, []float32{-1, 1, -1, 1}},
+		{"scale that broadcasts", optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: with("axis", 1), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 0}, 2, 1)}},
 			[]float32{-2 / float32(math.Sqrt(3.5)), 0, 0, 0}},
-		{"", enginetest.Case{Op: "RMSNormalization", Opset: 23, Attrs: exact, In: []*tensor.Tensor{x, ones}},
+		{"", optest.Case{Op: "RMSNormalization", Opset: 23, Attrs: exact, In: []*tensor.Tensor{x, ones}},
 			[]float32{1 / float32(math.Sqrt(5)), 3 / float32(math.Sqrt(5)), 2 / float32(math.Sqrt(20)), 6 / float32(math.Sqrt(20))}},
-		{"two channels", enginetest.Case{Op: "LRN", Opset: 13, Attrs: map[string]any{"size": 2, "alpha": 2.0, "beta": 1.0}, In: []*tensor.Tensor{x}},
+		{"two channels", optest.Case{Op: "LRN", Opset: 13, Attrs: map[string]any{"size": 2, "alpha": 2.0, "beta": 1.0}, In: []*tensor.Tensor{x}},
 			[]float32{1. / 6, 3. / 46, 2. / 5, 6. / 37}},
 	} {
-		enginetest.Same(t, c.Op+" "+c.name, enginetest.One(t, Table(), c.Case), enginetest.F32(t, c.want, 1, 2, 2), 1e-6)
+		optest.Same(t, c.Op+" "+c.name, optest.One(t, Table(), c.Case), optest.F32(t, c.want, 1, 2, 2), 1e-6)
 	}
 }
 
 func TestLayerNormalizationGivesItsMoments(t *testing.T) {
-	half := enginetest.Of(t, tensor.F16, []uint16{0x3c00, 0x4200}, 1, 2) // 1 and 3
-	scale := enginetest.Of(t, tensor.F16, []uint16{0x3c00, 0x3c00}, 2)
-	out, err := enginetest.Run(t, Table(), enginetest.Case{Op: "LayerNormalization", Opset: 17, Attrs: map[string]any{"epsilon": 0.0}, In: []*tensor.Tensor{half, scale}, Outputs: 3})
+	half := optest.Of(t, tensor.F16, []uint16{0x3c00, 0x4200}, 1, 2) // 1 and 3
+	scale := optest.Of(t, tensor.F16, []uint16{0x3c00, 0x3c00}, 2)
+	out, err := optest.Run(t, Table(), optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: map[string]any{"epsilon": 0.0}, In: []*tensor.Tensor{half, scale}, Outputs: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	enginetest.Same(t, "Y", out[0], enginetest.Of(t, tensor.F16, []uint16{0xbc00, 0x3c00}, 1, 2), 0)
-	enginetest.Same(t, "mean", out[1], enginetest.F32(t, []float32{2}, 1, 1), 0)
-	enginetest.Same(t, "1 / deviation", out[2], enginetest.F32(t, []float32{1}, 1, 1), 0)
+	optest.Same(t, "Y", out[0], optest.Of(t, tensor.F16, []uint16{0xbc00, 0x3c00}, 1, 2), 0)
+	optest.Same(t, "mean", out[1], optest.F32(t, []float32{2}, 1, 1), 0)
+	optest.Same(t, "1 / deviation", out[2], optest.F32(t, []float32{1}, 1, 1), 0)
 }
 
 // A normalised row has mean 0 and variance 1, whatever its scale and place, and large offsets do no harm.
 func TestNormalisedRowsHaveMeanZeroAndVarianceOne(t *testing.T) {
-	rng := enginetest.Seeded(t)
-	x := enginetest.Random(rng, tensor.F64, 20, 200)
+	rng := optest.Seeded(t)
+	x := optest.Random(rng, tensor.F64, 20, 200)
 	for i := range tensor.Of[float64](x) {
 		tensor.Of[float64](x)[i] += 1e6
 	}
@@ -65,7 +65,7 @@ func TestNormalisedRowsHaveMeanZeroAndVarianceOne(t *testing.T) {
 	for i := range 200 {
 		tensor.Of[float64](scale)[i] = 1
 	}
-	y := tensor.Of[float64](enginetest.One(t, Table(), enginetest.Case{Op: "LayerNormalization", Opset: 17, Attrs: map[string]any{"epsilon": 0.0}, In: []*tensor.Tensor{x, scale}}))
+	y := tensor.Of[float64](optest.One(t, Table(), optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: map[string]any{"epsilon": 0.0}, In: []*tensor.Tensor{x, scale}}))
 	for r := range 20 {
 		mean, squares := 0.0, 0.0
 		for _, v := range y[r*200 : (r+1)*200] {
@@ -79,7 +79,7 @@ func TestNormalisedRowsHaveMeanZeroAndVarianceOne(t *testing.T) {
 
 func TestWrongNormalisationsAreRefused(t *testing.T) {
 	x, p := tensor.New(tensor.F32, 2, 3, 4), tensor.New(tensor.F32, 3)
-	for what, c := range map[string]enginetest.Case{
+	for what, c := range map[string]optest.Case{
 		"training":               {Op: "BatchNormalization", Opset: 15, Attrs: map[string]any{"training_mode": 1}, In: []*tensor.Tensor{x, p, p, p, p}},
 		"training before 7":      {Op: "BatchNormalization", Opset: 6, In: []*tensor.Tensor{x, p, p, p, p}},
 		"spatial after 8":        {Op: "BatchNormalization", Opset: 9, Attrs: map[string]any{"spatial": 0}, In: []*tensor.Tensor{x, p, p, p, p}},
@@ -88,7 +88,7 @@ func TestWrongNormalisationsAreRefused(t *testing.T) {
 		"an axis outside":        {Op: "RMSNormalization", Opset: 23, Attrs: map[string]any{"axis": 3}, In: []*tensor.Tensor{x, p}},
 		"no size":                {Op: "LRN", Opset: 13, In: []*tensor.Tensor{x}},
 	} {
-		if out, err := enginetest.Run(t, Table(), c); err == nil {
+		if out, err := optest.Run(t, Table(), c); err == nil {
 			t.Errorf("%s: %v, wanted an error", what, out)
 		}
 	}

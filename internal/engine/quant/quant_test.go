@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/optest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -16,36 +16,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestQuantizeByHand(t *testing.T) {
 	nan := float32(math.NaN())
-	x := enginetest.F32(t, []float32{0, 2.5, 3.5, -1000, 1000, nan}, 6)
-	square := enginetest.F32(t, []float32{1, 2, 3, 4}, 2, 2)
-	f := func(v ...float32) *tensor.Tensor { return enginetest.F32(t, v, len(v)) }
-	one := enginetest.F32(t, []float32{1})
+	x := optest.F32(t, []float32{0, 2.5, 3.5, -1000, 1000, nan}, 6)
+	square := optest.F32(t, []float32{1, 2, 3, 4}, 2, 2)
+	f := func(v ...float32) *tensor.Tensor { return optest.F32(t, v, len(v)) }
+	one := optest.F32(t, []float32{1})
 	for _, c := range []struct {
 		name string
-		enginetest.Case
+		optest.Case
 		want *tensor.Tensor
 	}{
-		{"ties to even, saturates", enginetest.Case{Opset: 10, In: []*tensor.Tensor{x, one, enginetest.Of(t, tensor.U8, []uint8{128})}}, enginetest.Of(t, tensor.U8, []uint8{128, 130, 132, 0, 255, 0}, 6)},
-		{"no zero point", enginetest.Case{Opset: 13, In: []*tensor.Tensor{x, one}}, enginetest.Of(t, tensor.U8, []uint8{0, 2, 4, 0, 255, 0}, 6)},
-		{"output_dtype", enginetest.Case{Opset: 21, Attrs: map[string]any{"output_dtype": 5}, In: []*tensor.Tensor{x, one}}, enginetest.Of(t, tensor.I16, []int16{0, 2, 4, -1000, 1000, -32768}, 6)},
-		{"axis", enginetest.Case{Opset: 13, Attrs: map[string]any{"axis": 0}, In: []*tensor.Tensor{square, f(1, 0.5), enginetest.Of(t, tensor.I8, []int8{0, -1}, 2)}}, enginetest.Of(t, tensor.I8, []int8{1, 2, 5, 7}, 2, 2)},
-		{"blocks", enginetest.Case{Opset: 21, Attrs: map[string]any{"axis": 1, "block_size": 1}, In: []*tensor.Tensor{square, enginetest.F32(t, []float32{1, 2, 3, 4}, 2, 2)}}, enginetest.Of(t, tensor.U8, []uint8{1, 1, 1, 1}, 2, 2)},
+		{"ties to even, saturates", optest.Case{Opset: 10, In: []*tensor.Tensor{x, one, optest.Of(t, tensor.U8, []uint8{128})}}, optest.Of(t, tensor.U8, []uint8{128, 130, 132, 0, 255, 0}, 6)},
+		{"no zero point", optest.Case{Opset: 13, In: []*tensor.Tensor{x, one}}, optest.Of(t, tensor.U8, []uint8{0, 2, 4, 0, 255, 0}, 6)},
+		{"output_dtype", optest.Case{Opset: 21, Attrs: map[string]any{"output_dtype": 5}, In: []*tensor.Tensor{x, one}}, optest.Of(t, tensor.I16, []int16{0, 2, 4, -1000, 1000, -32768}, 6)},
+		{"axis", optest.Case{Opset: 13, Attrs: map[string]any{"axis": 0}, In: []*tensor.Tensor{square, f(1, 0.5), optest.Of(t, tensor.I8, []int8{0, -1}, 2)}}, optest.Of(t, tensor.I8, []int8{1, 2, 5, 7}, 2, 2)},
+		{"blocks", optest.Case{Opset: 21, Attrs: map[string]any{"axis": 1, "block_size": 1}, In: []*tensor.Tensor{square, optest.F32(t, []float32{1, 2, 3, 4}, 2, 2)}}, optest.Of(t, tensor.U8, []uint8{1, 1, 1, 1}, 2, 2)},
 	} {
 		c.Op = "QuantizeLinear"
-		enginetest.Same(t, c.name, enginetest.One(t, Table(), c.Case), c.want, 0)
+		optest.Same(t, c.name, optest.One(t, Table(), c.Case), c.want, 0)
 	}
-	bytes := enginetest.Of(t, tensor.U8, []uint8{0, 128, 255, 1}, 2, 2)
+	bytes := optest.Of(t, tensor.U8, []uint8{0, 128, 255, 1}, 2, 2)
 	for _, c := range []struct {
 		name string
-		enginetest.Case
+		optest.Case
 		want *tensor.Tensor
 	}{
-		{"axis 1", enginetest.Case{Opset: 13, In: []*tensor.Tensor{bytes, f(1, 0.5), enginetest.Of(t, tensor.U8, []uint8{128, 0}, 2)}}, enginetest.F32(t, []float32{-128, 64, 127, 0.5}, 2, 2)},
-		{"a half scale gives halves", enginetest.Case{Opset: 19, In: []*tensor.Tensor{bytes, enginetest.Of(t, tensor.F16, []uint16{0x3800})}}, enginetest.Of(t, tensor.F16, []uint16{0, 0x5400, 0x57f8, 0x3800}, 2, 2)},
-		{"I32", enginetest.Case{Opset: 10, In: []*tensor.Tensor{enginetest.Of(t, tensor.I32, []int32{-5}, 1), enginetest.F32(t, []float32{2})}}, enginetest.F32(t, []float32{-10}, 1)},
+		{"axis 1", optest.Case{Opset: 13, In: []*tensor.Tensor{bytes, f(1, 0.5), optest.Of(t, tensor.U8, []uint8{128, 0}, 2)}}, optest.F32(t, []float32{-128, 64, 127, 0.5}, 2, 2)},
+		{"a half scale gives halves", optest.Case{Opset: 19, In: []*tensor.Tensor{bytes, optest.Of(t, tensor.F16, []uint16{0x3800})}}, optest.Of(t, tensor.F16, []uint16{0, 0x5400, 0x57f8, 0x3800}, 2, 2)},
+		{"I32", optest.Case{Opset: 10, In: []*tensor.Tensor{optest.Of(t, tensor.I32, []int32{-5}, 1), optest.F32(t, []float32{2})}}, optest.F32(t, []float32{-10}, 1)},
 	} {
 		c.Op = "DequantizeLinear"
-		enginetest.Same(t, c.name, enginetest.One(t, Table(), c.Case), c.want, 0)
+		optest.Same(t, c.name, optest.One(t, Table(), c.Case), c.want, 0)
 	}
 }
 
@@ -58,13 +58,13 @@ func TestDynamicQuantizeCoversZero(t *testing.T) {
 		{[]float32{1, 2.55}, []float32{0.01}, []uint8{100, 255}, []uint8{0}},
 		{[]float32{0, 0}, []float32{1}, []uint8{0, 0}, []uint8{0}},
 	} {
-		out, err := enginetest.Run(t, Table(), enginetest.Case{Op: "DynamicQuantizeLinear", Opset: 11, In: []*tensor.Tensor{enginetest.F32(t, c.x, len(c.x))}, Outputs: 3})
+		out, err := optest.Run(t, Table(), optest.Case{Op: "DynamicQuantizeLinear", Opset: 11, In: []*tensor.Tensor{optest.F32(t, c.x, len(c.x))}, Outputs: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		enginetest.Same(t, "y", out[0], enginetest.Of(t, tensor.U8, c.y, len(c.y)), 0)
-		enginetest.Same(t, "scale", out[1], enginetest.F32(t, c.scale), 1e-6)
-		enginetest.Same(t, "zero point", out[2], enginetest.Of(t, tensor.U8, c.zero), 0)
+		optest.Same(t, "y", out[0], optest.Of(t, tensor.U8, c.y, len(c.y)), 0)
+		optest.Same(t, "scale", out[1], optest.F32(t, c.scale), 1e-6)
+		optest.Same(t, "zero point", out[2], optest.Of(t, tensor.U8, c.zero), 0)
 	}
 }
 
@@ -84,7 +84,7 @@ func bytes(rng *rand.Rand, d tensor.DType, shape ...int) (*tensor.Tensor, []int6
 
 // Integer products are exact, also of sums that F32 could not hold.
 func TestMatMulIntegerIsExact(t *testing.T) {
-	rng := enginetest.Seeded(t)
+	rng := optest.Seeded(t)
 	types := []tensor.DType{tensor.U8, tensor.I8}
 	for range 60 {
 		n, m, k, cols := 1+rng.IntN(2), 1+rng.IntN(4), 1+rng.IntN(1200), 1+rng.IntN(5)
@@ -99,31 +99,31 @@ func TestMatMulIntegerIsExact(t *testing.T) {
 				tensor.Of[int32](want)[i] += int32((va[row*k+l] - zva[row%m]) * (vb[l*cols+j] - zvb[j]))
 			}
 		}
-		got := enginetest.One(t, Table(), enginetest.Case{Op: "MatMulInteger", Opset: 10, In: []*tensor.Tensor{a, b, za, zb}})
-		enginetest.Same(t, fmt.Sprint(a, b), got, want, 0)
+		got := optest.One(t, Table(), optest.Case{Op: "MatMulInteger", Opset: 10, In: []*tensor.Tensor{a, b, za, zb}})
+		optest.Same(t, fmt.Sprint(a, b), got, want, 0)
 	}
 }
 
 // ConvInteger over a window that is the whole image is a product, and QLinearConv scales it.
 func TestIntegerConvolutionsAreProducts(t *testing.T) {
-	rng := enginetest.Seeded(t)
+	rng := optest.Seeded(t)
 	for range 30 {
 		images, channels, filters := 1+rng.IntN(3), 1+rng.IntN(60), 1+rng.IntN(4)
 		x, _ := bytes(rng, tensor.U8, images, channels, 3, 3)
 		w, _ := bytes(rng, tensor.I8, filters, channels, 3, 3)
-		zx, zw := enginetest.Of(t, tensor.U8, []uint8{uint8(rng.IntN(256))}), enginetest.Of(t, tensor.I8, []int8{int8(rng.IntN(256) - 128)})
+		zx, zw := optest.Of(t, tensor.U8, []uint8{uint8(rng.IntN(256))}), optest.Of(t, tensor.I8, []int8{int8(rng.IntN(256) - 128)})
 		flat, _ := x.Reshape(images, channels*9)
 		turned := tensor.New(tensor.I8, channels*9, filters)
 		for i, v := range w.Bytes() {
 			turned.Bytes()[i%(channels*9)*filters+i/(channels*9)] = v
 		}
-		product := enginetest.One(t, Table(), enginetest.Case{Op: "MatMulInteger", Opset: 10, In: []*tensor.Tensor{flat, turned, zx, zw}})
-		conv := enginetest.One(t, Table(), enginetest.Case{Op: "ConvInteger", Opset: 10, In: []*tensor.Tensor{x, w, zx, zw}})
+		product := optest.One(t, Table(), optest.Case{Op: "MatMulInteger", Opset: 10, In: []*tensor.Tensor{flat, turned, zx, zw}})
+		conv := optest.One(t, Table(), optest.Case{Op: "ConvInteger", Opset: 10, In: []*tensor.Tensor{x, w, zx, zw}})
 		want, _ := product.Reshape(images, filters, 1, 1)
-		enginetest.Same(t, "ConvInteger", conv, want, 0)
-		scale, zero := enginetest.F32(t, []float32{0.01}), enginetest.Of(t, tensor.I8, []int8{3})
-		quantised := enginetest.One(t, Table(), enginetest.Case{Op: "QLinearConv", Opset: 10, In: []*tensor.Tensor{x, scale, zx, w, scale, zw, scale, zero}})
-		matmul := enginetest.One(t, Table(), enginetest.Case{Op: "QLinearMatMul", Opset: 10, In: []*tensor.Tensor{flat, scale, zx, turned, scale, zw, scale, zero}})
+		optest.Same(t, "ConvInteger", conv, want, 0)
+		scale, zero := optest.F32(t, []float32{0.01}), optest.Of(t, tensor.I8, []int8{3})
+		quantised := optest.One(t, Table(), optest.Case{Op: "QLinearConv", Opset: 10, In: []*tensor.Tensor{x, scale, zx, w, scale, zw, scale, zero}})
+		matmul := optest.One(t, Table(), optest.Case{Op: "QLinearMatMul", Opset: 10, In: []*tensor.Tensor{flat, scale, zx, turned, scale, zw, scale, zero}})
 		for i, sum := range tensor.Of[int32](product) {
 			v := int8(min(max(math.RoundToEven(float64(float32(sum)*(float32(0.01)*float32(0.01)/float32(0.01))))+3, -128), 127))
 			if got := int8(matmul.Bytes()[i]); got != v || int8(quantised.Bytes()[i]) != v {
@@ -135,22 +135,22 @@ func TestIntegerConvolutionsAreProducts(t *testing.T) {
 
 // Padding of an integer convolution stands for the zero point.
 func TestIntegerPaddingIsTheZeroPoint(t *testing.T) {
-	x, w := enginetest.Of(t, tensor.U8, []uint8{7, 9}, 1, 1, 2), enginetest.Of(t, tensor.U8, []uint8{1, 1}, 1, 1, 2)
-	got := enginetest.One(t, Table(), enginetest.Case{Op: "ConvInteger", Opset: 10, Attrs: map[string]any{"pads": []int{1, 1}}, In: []*tensor.Tensor{x, w, enginetest.Of(t, tensor.U8, []uint8{5})}})
-	enginetest.Same(t, "ConvInteger", got, enginetest.Of(t, tensor.I32, []int32{2, 6, 4}, 1, 1, 3), 0)
+	x, w := optest.Of(t, tensor.U8, []uint8{7, 9}, 1, 1, 2), optest.Of(t, tensor.U8, []uint8{1, 1}, 1, 1, 2)
+	got := optest.One(t, Table(), optest.Case{Op: "ConvInteger", Opset: 10, Attrs: map[string]any{"pads": []int{1, 1}}, In: []*tensor.Tensor{x, w, optest.Of(t, tensor.U8, []uint8{5})}})
+	optest.Same(t, "ConvInteger", got, optest.Of(t, tensor.I32, []int32{2, 6, 4}, 1, 1, 3), 0)
 }
 
 func TestWrongQuantisationsAreRefused(t *testing.T) {
-	x, one := tensor.New(tensor.F32, 2, 3), enginetest.F32(t, []float32{1})
-	for what, c := range map[string]enginetest.Case{
+	x, one := tensor.New(tensor.F32, 2, 3), optest.F32(t, []float32{1})
+	for what, c := range map[string]optest.Case{
 		"4-bit integers":             {Op: "QuantizeLinear", Opset: 21, Attrs: map[string]any{"output_dtype": 22}, In: []*tensor.Tensor{x, one}},
 		"8-bit floats":               {Op: "QuantizeLinear", Opset: 21, Attrs: map[string]any{"output_dtype": 17}, In: []*tensor.Tensor{x, one}},
-		"scales of another length":   {Op: "QuantizeLinear", Opset: 13, In: []*tensor.Tensor{x, enginetest.F32(t, []float32{1, 2}, 2)}},
+		"scales of another length":   {Op: "QuantizeLinear", Opset: 13, In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2)}},
 		"an axis before version 13":  {Op: "QuantizeLinear", Opset: 10, Attrs: map[string]any{"axis": 0}, In: []*tensor.Tensor{x, one}},
 		"a zero point of other type": {Op: "DequantizeLinear", Opset: 13, In: []*tensor.Tensor{tensor.New(tensor.U8, 2), one, tensor.New(tensor.I8)}},
 		"shapes that do not match":   {Op: "MatMulInteger", Opset: 10, In: []*tensor.Tensor{tensor.New(tensor.U8, 2, 3), tensor.New(tensor.U8, 2, 3)}},
 	} {
-		if out, err := enginetest.Run(t, Table(), c); err == nil {
+		if out, err := optest.Run(t, Table(), c); err == nil {
 			t.Errorf("%s: %v, wanted an error", what, out)
 		}
 	}

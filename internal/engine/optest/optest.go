@@ -1,8 +1,8 @@
-// Package enginetest runs one operator of a family in that family's tests, without an engine around it.
+// Package optest runs one operator of a family in that family's tests, without an engine around it.
 //
 // It is no engine: it converts no halves and checks no dtypes, so that a test sees what the kernel itself does. Only tests
 // import it.
-package enginetest
+package optest
 
 import (
 	"math/rand/v2"
