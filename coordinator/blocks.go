@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -109,11 +110,17 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 // messages are the sizes of the request to and the reply of the shard at position p, and the names of their tensors.
 func (c *Coordinator) messages(x *extents, stage *manifest.Stage, p int) (request, reply tally, names []string, err error) {
 	for i := range stage.Inputs {
+		if _, gets := stage.Inputs[i].Receiver(p); !gets {
+			continue
+		}
 		request.add(x.input(stage, &stage.Inputs[i], p))
 		names = append(names, stage.Inputs[i].Name)
 	}
 	seen := map[string]bool{}
 	for i := range stage.Outputs {
+		if _, yields := stage.Outputs[i].Contributor(p); !yields {
+			continue
+		}
 		for j := range stage.Outputs[i].Components {
 			component := &stage.Outputs[i].Components[j]
 			if !seen[component.Name] {
@@ -171,19 +178,15 @@ func cut(rows, limit int) []span {
 // share is rows*i/n without overflow.
 func share(rows, i, n int) int { return rows/n*i + rows%n*i/n }
 
-// batched reports whether every input and every wanted output begins with the batch, so that rows may be cut.
+// batched reports whether some input and every wanted output have independent rows in front, so that rows may be cut.
+// Inputs without rows go whole with every block.
 func batched(sig *manifest.Signature, outputs []manifest.Output) bool {
-	for _, in := range sig.Inputs {
-		if len(in.Shape) == 0 || in.Shape[0].Name != manifest.Batch {
-			return false
-		}
-	}
 	for _, out := range outputs {
-		if len(out.Shape) == 0 || out.Shape[0].Name != manifest.Batch {
+		if !sig.Batched(out.Shape) {
 			return false
 		}
 	}
-	return true
+	return slices.ContainsFunc(sig.Inputs, func(in manifest.Input) bool { return sig.Batched(in.Shape) })
 }
 
 // joinRows puts the blocks' tensors under one another. One block is returned as it is.

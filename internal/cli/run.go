@@ -104,17 +104,28 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 	if r.flags.logs {
 		config.Log = r.a.logLines()
 	}
+	if err := r.flags.conditions.apply(&config); err != nil {
+		return err
+	}
+	var trace *tracer
+	if r.flags.trace != "" {
+		trace = newTracer()
+		config.Observer = trace
+	}
 	d, err := local.Start(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, faultsOf(d)) }()
 	r.account = newAccount(time.Now())
+	if trace != nil {
+		r.account.served = trace.find
+	}
 	if err := work(ctx, d); err != nil {
 		return err
 	}
 	r.facts.fill(r.account, d, r.began)
-	return nil
+	return r.writeTrace()
 }
 
 // stream predicts all rows with a progress bar and enters the answers in the account.
@@ -178,7 +189,15 @@ func (r *run) sink(outputs []manifest.Output) (sink, error) {
 	case f.json:
 		return nothing{}, nil
 	case f.output == "-" || !r.a.StdoutTerminal:
-		return newTextSink(r.a, outputs, -1)
+		return r.textSink(outputs, -1)
 	}
-	return newTextSink(r.a, outputs, previewRows)
+	return r.textSink(outputs, previewRows)
+}
+
+// textSink prints one table, or one for each output where their rows are not the same.
+func (r *run) textSink(outputs []manifest.Output, limit int64) (sink, error) {
+	if dataset.Tabular(outputs) {
+		return newTextSink(r.a, outputs, limit)
+	}
+	return &tablesSink{a: r.a, outputs: outputs, limit: limit}, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/cli/compare"
 	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/manifest"
 )
 
 // runFacts is what predict and verify tell of a run, to programs as it stands and to people in lines.
@@ -14,7 +15,9 @@ type runFacts struct {
 	Mode         string          `json:"mode"`
 	Outputs      []string        `json:"outputs"`
 	Rows         int64           `json:"rows"`
+	piece        bool            // the model's rows are not independent: one request has all
 	Output       string          `json:"output,omitempty"`
+	Trace        string          `json:"trace,omitempty"`
 	Seconds      float64         `json:"seconds"`             // the whole command
 	ServeSeconds float64         `json:"serve_seconds"`       // from the first request to the last answer
 	Requests     int             `json:"requests"`            // to the coordinator
@@ -28,6 +31,7 @@ type runFacts struct {
 	Functions    []functionFacts `json:"functions"`
 	Lanes        []laneFacts     `json:"lanes"`
 	Omitted      int             `json:"omitted,omitempty"` // calls that calls, lanes and bytes leave out, because there were too many to report
+	Faults       []ruleFacts     `json:"faults,omitempty"`  // what the rules of --faults did
 	Comparisons  []comparison    `json:"comparisons,omitempty"`
 	Within       *bool           `json:"within,omitempty"` // all comparisons; absent when there was none
 }
@@ -81,6 +85,7 @@ func (c *comparison) within() bool {
 
 // fill takes over what the account and the deployment know. began is when the command began.
 func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
+	f.piece = d.Manifest.Signature.Rows == manifest.RowsNone
 	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted = c.mode, c.rows, c.requests, c.blocks, c.omitted
 	f.Repeated = c.coordinator.retries
 	f.Seconds, f.ServeSeconds = time.Since(began).Seconds(), c.elapsed().Seconds()
@@ -90,10 +95,10 @@ func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 		lf := laneFacts{Step: k.step, Shard: k.shard, Function: l.function, Calls: l.count, Failed: l.failed, Outcomes: l.outcomes,
 			Cold: l.cold, LongestUS: l.longestUS, ComputeUS: l.computeUS}
 		for i, s := range l.calls {
-			if i == 0 || s.start.Microseconds() < lf.FirstUS {
-				lf.FirstUS = s.start.Microseconds()
+			if i == 0 || s.Start.Microseconds() < lf.FirstUS {
+				lf.FirstUS = s.Start.Microseconds()
 			}
-			lf.LastUS = max(lf.LastUS, s.end.Microseconds())
+			lf.LastUS = max(lf.LastUS, s.End.Microseconds())
 		}
 		f.Lanes = append(f.Lanes, lf)
 		if k.shard >= 0 {
@@ -104,6 +109,7 @@ func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 			f.Bytes.ShardReplies += l.replyBytes
 		}
 	}
+	f.Faults = rulesOf(d)
 	processes, bills := d.Processes(), d.Bills()
 	for _, fn := range d.Functions {
 		f.Functions = append(f.Functions, functionFacts{fn.Name, processes[fn.Name], bills[fn.Name]})

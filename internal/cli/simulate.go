@@ -9,14 +9,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shardwise/shardwise/internal/livepage"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/waterfall"
 	"github.com/shardwise/shardwise/simulator"
 )
 
 // simulateFacts is the document of simulate --json, printed once the endpoint answers.
 type simulateFacts struct {
 	Endpoint    string   `json:"endpoint"`
+	Page        string   `json:"page"`
 	Region      string   `json:"region"`
 	Coordinator string   `json:"coordinator"`
 	Shards      []string `json:"shards"`
@@ -28,6 +31,7 @@ type simulateFacts struct {
 func (a *App) simulate() *cobra.Command {
 	var addr string
 	var asJSON, quiet bool
+	var conditions conditionFlags
 	cmd := &cobra.Command{
 		Use:   "simulate DIR",
 		Short: "serve AWS Lambda's API for a model directory on this computer",
@@ -35,11 +39,20 @@ func (a *App) simulate() *cobra.Command {
 interrupted. The AWS CLI, boto3 and every AWS SDK reach them with
 AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do.
 Processes start on demand, one for each concurrent invocation of a function,
-and all of them end with this command.
+and all of them end with this command. A process that holds more memory than
+its function has is killed, as on Lambda; --memory-limit=false lets it live.
+
+--network adds the latency of a fitted model to every invocation and to every
+cold start; --faults makes invocations fail as a file says, and what each of
+its rules did is told at the end.
+
+The live page shows the functions, their processes, every request as a picture
+and what it would have cost on AWS.
 
 The functions' log lines appear on standard error.`,
 		Example: `  shardwise simulate parts
-  shardwise simulate parts --addr 127.0.0.1:9001 --quiet`,
+  shardwise simulate parts --addr 127.0.0.1:9001 --quiet
+  shardwise simulate parts --network gillis --faults faults.json`,
 		Args: oneArgument("the model directory"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkAddr(cmd, addr); err != nil {
@@ -54,9 +67,13 @@ The functions' log lines appear on standard error.`,
 			if err != nil {
 				return err
 			}
-			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env}
+			page := newPage(t)
+			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env, Observer: page, Page: page}
 			if !quiet {
 				config.Log = a.logLines()
+			}
+			if err := conditions.apply(&config); err != nil {
+				return err
 			}
 			d, err := local.Start(cmd.Context(), config)
 			if err != nil {
@@ -70,9 +87,26 @@ The functions' log lines appear on standard error.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `HOST:PORT`; port 0 takes a free one")
+	conditions.register(cmd, true)
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd
+}
+
+// newPage makes the live page of the model's functions.
+func newPage(t *target) *livepage.Page {
+	m, d := t.model.Manifest, t.model.Deployment
+	c := livepage.Config{Title: m.Name, Facts: []waterfall.Fact{
+		fact("version", "%s", m.Version), fact("fingerprint", "%.12s", t.model.Fingerprint), fact("cut into", "%s", count(int64(len(m.Shards)), "shard")),
+	}}
+	add := func(role string, f manifest.Function) {
+		c.Functions = append(c.Functions, livepage.Function{Name: f.Name, Role: role, MemoryMB: f.MemoryMB, EphemeralMB: f.EphemeralMB})
+	}
+	add("coordinator", d.Coordinator)
+	for i, f := range d.Shards {
+		add(laneKey{shard: i}.label(len(d.Shards)), f)
+	}
+	return livepage.New(c)
 }
 
 // await waits until the simulation is interrupted, or ends by itself, which is an error.
@@ -83,6 +117,9 @@ func (a *App) await(ctx context.Context, d *local.Deployment) error {
 		if ctx.Err() == nil {
 			return errors.New("the simulation ended by itself")
 		}
+	}
+	for _, r := range rulesOf(d) {
+		a.say("%s", r.line())
 	}
 	a.say("stopping")
 	return nil
@@ -98,7 +135,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 		return err
 	}
 	f := simulateFacts{
-		Endpoint: endpoint, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
+		Endpoint: endpoint, Page: endpoint + simulator.PagePath, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
 		Aliases: []string{manifest.LiveAlias, manifest.Alias(d.Fingerprint)}, Fingerprint: d.Fingerprint,
 	}
 	for _, s := range d.Model.Deployment.Shards {
@@ -110,6 +147,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 	}
 	return a.print([]byte(strings.Join([]string{
 		"endpoint     " + f.Endpoint,
+		"live page    " + f.Page,
 		"coordinator  " + f.Coordinator + ", alias " + f.Aliases[0],
 		"shards       " + f.Shards[0] + " to " + f.Shards[len(f.Shards)-1] + ", alias " + f.Aliases[1],
 		"",

@@ -32,6 +32,7 @@ type Answer struct {
 	ReplyBytes   int
 	Start, End   time.Time
 	Failures     []Failure
+	RequestID    string // of the coordinator's invocation that answered
 }
 
 // Predict asks the coordinator for all the rows of in, which must fit into one request, and asks again, a few times, while it
@@ -127,11 +128,9 @@ func rowsOf(m *manifest.Manifest, in tensor.Named) int {
 	for i := range m.Signature.Inputs {
 		spec := &m.Signature.Inputs[i]
 		t := in[spec.Name]
-		if batched(spec.Shape) && t != nil && t.Rank() > 0 {
+		if m.Signature.Batched(spec.Shape) && t != nil && t.Rank() > 0 {
 			return t.Dim(0)
 		}
 	}
 	return -1
 }
-
-func batched(shape []manifest.Dim) bool { return len(shape) > 0 && shape[0].Name == manifest.Batch }

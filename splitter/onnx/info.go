@@ -9,12 +9,9 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/partition"
 )
-
-// rowsSymbol stands for the rows of a model that mixes them: its batches are never cut.
-const rowsSymbol = "rows"
 
 // dims translates a value's dimensions for a signature.
 func (n *net) dims(list []graph.Dim) []manifest.Dim {
@@ -23,10 +20,10 @@ func (n *net) dims(list []graph.Dim) []manifest.Dim {
 		switch {
 		case d.Size >= 0:
 			out[i].Size = d.Size
-		case d.Symbol == batchSymbol && n.mixes == "":
+		case n.mixes == "" && d.Symbol == n.batch:
 			out[i].Name = manifest.Batch
-		case d.Symbol == batchSymbol:
-			out[i].Name = rowsSymbol
+		case n.mixes == "" && d.Symbol == manifest.Batch:
+			out[i].Name = manifest.Batch + "_" // the model calls something else so
 		case d.Symbol == "":
 			out[i].Name = fmt.Sprintf("unknown_%d", i)
 		default:
@@ -40,6 +37,9 @@ func (n *net) dims(list []graph.Dim) []manifest.Dim {
 // numbers in, and round it.
 func (n *net) signature() (manifest.Signature, error) {
 	var s manifest.Signature
+	if n.mixes != "" {
+		s.Rows = manifest.RowsNone
+	}
 	for _, v := range n.graph.Inputs {
 		if err := checkName("input", v.Name); err != nil {
 			return s, err
@@ -68,7 +68,7 @@ func (n *net) input(v graph.Value) manifest.Input {
 
 func (n *net) output(v graph.Value) manifest.Output {
 	return manifest.Output{Name: v.Name, DType: v.DType, Shape: n.dims(v.Dims), Default: true,
-		Rules: map[string]manifest.Rule{dense.Mode: dense.Rule(v.DType)}}
+		Rules: map[string]manifest.Rule{partition.Mode: partition.Rule(v.DType)}}
 }
 
 // shown is the signature as far as it is known, for models that cannot be split. An output whose type does not follow from

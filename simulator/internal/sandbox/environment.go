@@ -25,6 +25,7 @@ type Spec struct {
 	Environ []string // KEY=VALUE; AWS_LAMBDA_RUNTIME_API, TMPDIR and the log stream are added here
 
 	MemoryMB    int           // told to the process, and its limit if Limited
+	StorageMB   int           // what the scratch directory may hold; 0 for no limit
 	Limited     bool          // end a process that holds more
 	Freeze      bool          // stop the process between invocations
 	Timeout     time.Duration // of an invocation
@@ -33,6 +34,10 @@ type Spec struct {
 	Process func() *syscall.SysProcAttr // attributes of each new process, never nil
 	Log     func(Line)                  // receives each log line; nil when nobody listens
 	Grace   time.Duration               // between SIGTERM and SIGKILL for processes that asked for SIGTERM
+
+	// Observe is told each new state of an environment, named by its log stream, and the most memory seen in it; nil when
+	// nobody wants to know. It must not call the environment.
+	Observe func(stream string, s State, memory int64)
 }
 
 // Environment is one execution environment. Invoke and Close may be called from
@@ -43,7 +48,7 @@ type Environment struct {
 	scratch string
 	log     *journal
 
-	started bool // whether the first INIT was attempted; Invoke's own
+	started bool // whether the first INIT was attempted; Invoke's and Prepare's own
 
 	mu     sync.Mutex
 	inst   *instance // nil before the first start and after a reset
@@ -76,6 +81,7 @@ var ErrClosed = errors.New("the environment was closed")
 
 // start replaces the process.
 func (e *Environment) start() (*instance, error) {
+	e.tell(Starting)
 	inst, err := newInstance(e.spec, e.stream, e.scratch, e.log)
 	if err != nil {
 		return nil, err
@@ -115,6 +121,7 @@ func (e *Environment) reset() error {
 	if inst == nil {
 		return nil
 	}
+	e.tell(Reset)
 	return inst.stop(e.spec.Grace)
 }
 
@@ -133,7 +140,7 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 	}
 	e.log.begin(inv)
 	begin := time.Now()
-	timer := time.NewTimer(e.spec.Timeout)
+	timer := time.NewTimer(inv.Fault.limit(e.spec.Timeout))
 	defer timer.Stop()
 	c := &call{inv: inv, deadline: begin.Add(e.spec.Timeout), done: make(chan struct{})}
 	failed, err := e.run(c, timer.C)
@@ -164,11 +171,40 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 		r.Failed, r.Body, r.ContentType = true, failed.document(inv.RequestID), "application/json"
 	}
 	r.LogTail = e.log.end(inv, &r, failed)
-	if inst := e.process(); inst != nil && e.spec.Freeze {
-		inst.freeze()
-	}
+	e.rest()
 	return &r, nil
 }
+
+// Prepare runs INIT before there is an invocation, as provisioned concurrency has it, and returns why it failed. An
+// environment that lost its process gets another. It must not be called concurrently with Invoke.
+func (e *Environment) Prepare() error {
+	if inst := e.process(); inst != nil && !inst.hasExited() {
+		return nil
+	}
+	if err := e.reset(); err != nil {
+		return err
+	}
+	e.started = true
+	begin := time.Now()
+	inst, err := e.start()
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(e.spec.InitTimeout)
+	defer timer.Stop()
+	if failed := inst.awaitReady(timer.C); failed != nil {
+		e.log.drain()
+		e.log.initReport(time.Since(begin), failed)
+		return errors.Join(failed, e.reset())
+	}
+	inst.meter.pause()
+	inst.storage.pause()
+	e.rest()
+	return nil
+}
+
+// Ready reports whether the environment has a process; it may have ended unseen.
+func (e *Environment) Ready() bool { return e.process() != nil }
 
 // coldInit is Lambda's INIT phase: its own time limit, outside the function's
 // timeout. If it fails, INIT is run again inside the invocation, so the failure
@@ -210,6 +246,7 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			inst.thaw()
 		}
 		inst.meter.resume()
+		inst.storage.resume()
 	} else {
 		var err error
 		if inst, err = e.start(); err != nil {
@@ -226,10 +263,16 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			return f, nil
 		}
 	}
-	inst.api.hand(c)
+	e.tell(Busy)
+	failed, stop := e.hand(inst, c, timeout)
+	defer stop()
+	if failed != nil {
+		return failed, nil
+	}
 	select {
 	case <-c.done:
-		if inst.meter.pause() { // found at the end of a short invocation
+		full := inst.storage.pause()
+		if inst.meter.pause() || full { // found at the end of a short invocation
 			return &failure{kind: typeExit, message: exitedWith + "signal: " + syscall.SIGKILL.String()}, nil
 		}
 		return nil, nil
@@ -252,6 +295,7 @@ func (e *Environment) Close() error {
 		e.closed = true
 		e.mu.Unlock()
 		e.err = e.reset()
+		e.tell(Closed)
 		if err := tasktree.Remove(e.scratch); err != nil {
 			e.err = errors.Join(e.err, fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err))
 		}
