@@ -21,12 +21,21 @@ const remedyCheck = "check the model with onnx.checker and export it again"
 type net struct {
 	graph    *graph.Graph
 	values   map[string]graph.Value
-	refused  []*layout.RefusalError // what no engine covers, in node order
+	refused  []refused              // what no engine covers, in node order
+	foreign  []*layout.RefusalError // inputs and outputs that are no tensors that Shardwise has
+	bodies   int                    // graphs inside nodes
+	shared   int                    // names of weights whose bytes another weight has, too
 	zipMaps  int                    // ZipMap nodes that were taken away
 	leading  []string               // symbols of inputs' first dimensions, in the order of the inputs
 	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
 	declared []graph.Value          // the outputs as the file declares them
+}
+
+// refused is why a node cannot be split.
+type refused struct {
+	node *graph.Node
+	why  *layout.RefusalError
 }
 
 // cleaner goes through the nodes once, in topological order.
@@ -37,17 +46,23 @@ type cleaner struct {
 	alias   map[string]string // value -> the value that it equals
 	scope   *infer.Scope
 	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
+	kept    []*onnx.Function  // functions whose calls stay, because they cannot be replaced
+	places  map[place]string  // where large weights lie -> the first weight that lies there
 }
 
 func clean(m *onnx.Model, s *store) (*net, error) {
 	g := m.Graph
-	nodes, err := order(g, m.Sparse)
-	if err != nil {
+	if err := order(g); err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{},
+	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
+	for i := range m.Functions {
+		if f := &m.Functions[i]; f.Kept != "" {
+			c.kept = append(c.kept, f)
+		}
+	}
 	for _, name := range sorted(g.Weights) {
 		if err := c.addWeight(name, g.Weights[name]); err != nil {
 			return nil, err
@@ -56,7 +71,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err := c.inputs(g); err != nil {
 		return nil, err
 	}
-	for _, n := range nodes {
+	for _, n := range g.Nodes {
 		if err := c.node(n); err != nil {
 			return nil, err
 		}
@@ -70,12 +85,13 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 }
 
 func (c *cleaner) addWeight(name string, w *graph.Weight) error {
-	w.Name = name
-	if err := c.store.attach(w); err != nil {
+	if err := c.store.take(name, w); err != nil {
 		return err
 	}
-	if err := c.store.small(w); err != nil {
-		return err
+	if first, twice := c.samePlace(w); twice {
+		c.alias[name] = first
+		c.net.shared++
+		return nil
 	}
 	c.net.graph.Weights[name] = w
 	c.net.values[name] = weightValue(w)
@@ -83,8 +99,31 @@ func (c *cleaner) addWeight(name string, w *graph.Weight) error {
 	return nil
 }
 
+// place is where a weight's bytes are, and what they are.
+type place struct {
+	location       string
+	offset, length int64
+	dtype          tensor.DType
+	shape          string
+}
+
+// samePlace finds the earlier weight that has the bytes and the type of a large one, so that they are shipped once.
+func (c *cleaner) samePlace(w *graph.Weight) (first string, twice bool) {
+	if w.Data != nil || w.Length == 0 || w.Opaque != nil {
+		return "", false
+	}
+	p := place{w.Location, w.Offset, w.Length, w.DType, fmt.Sprint(w.Shape)}
+	if first, twice = c.places[p]; !twice {
+		c.places[p] = w.Name
+	}
+	return first, twice
+}
+
 func weightValue(w *graph.Weight) graph.Value {
 	v := graph.Value{Name: w.Name, DType: w.DType, Ranked: true}
+	if w.Opaque != nil {
+		v.Foreign = "a tensor of " + w.Opaque.Type
+	}
 	for _, d := range w.Shape {
 		v.Dims = append(v.Dims, graph.Dim{Size: d})
 	}
@@ -102,7 +141,7 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 			continue
 		}
 		if v.DType == tensor.Invalid || !v.Ranked {
-			return &layout.RefusalError{Subject: "input " + v.Name, Reason: "it is no tensor of a known type and rank", Remedy: "export the model with typed tensor inputs"}
+			c.foreign("input", v)
 		}
 		v.Dims = slices.Clone(v.Dims)
 		for i, d := range v.Dims {
@@ -115,7 +154,9 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 			}
 		}
 		known := infer.OfValue(v)
+		foreign := v.Foreign
 		v = known.Graph(v.Name) // names that are expressions in their one form
+		v.Foreign = foreign
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
 		c.net.values[v.Name] = v
 		c.scope.Define(v.Name, known)
@@ -128,20 +169,15 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 
 // node cleans one node and takes it over, or makes its outputs aliases or weights.
 func (c *cleaner) node(n *graph.Node) error {
-	for i, in := range n.Inputs {
-		if to, ok := c.alias[in]; ok {
-			n.Inputs[i] = to
+	n.Rename(c.resolve)
+	for b := range n.Bodies() {
+		if err := c.body(b); err != nil {
+			return err
 		}
 	}
-	if slices.Contains(c.scanned.Functions, functionName(n)) {
-		c.refuse(n, "it is a function that the file itself defines", "inline the model's functions (onnx.inliner) and split the result")
-		return c.keep(n)
-	}
-	for _, in := range n.Inputs {
-		if slices.Contains(c.scanned.Sparse, in) {
-			c.refuse(n, fmt.Sprintf("its input %s is a sparse initializer", in), "store the tensor densely")
-			return c.keep(n)
-		}
+	if reason, remedy := c.foreignTo(n); reason != "" {
+		c.opaque(n, reason, remedy)
+		return nil
 	}
 	if len(n.Outputs) == 0 || n.Outputs[0] == "" && len(n.Outputs) == 1 {
 		return c.keep(n)
@@ -169,11 +205,12 @@ func (c *cleaner) node(n *graph.Node) error {
 	return nil
 }
 
-func functionName(n *graph.Node) string {
-	if n.Domain == "" {
-		return "ai.onnx." + n.Op
+// resolve follows an alias to the value that it stands for.
+func (c *cleaner) resolve(name string) string {
+	if to, ok := c.alias[name]; ok {
+		return to
 	}
-	return n.Domain + "." + n.Op
+	return name
 }
 
 // keep takes the node over after asking the engine, inferring its outputs.
@@ -187,7 +224,7 @@ func (c *cleaner) keep(n *graph.Node) error {
 			reason = after
 		}
 		c.refuse(n, reason, remedyFor(err))
-		c.net.refused[len(c.net.refused)-1].Native = onnxruntime.Refuses(n) == nil
+		c.net.refused[len(c.net.refused)-1].why.Native = onnxruntime.Refuses(n) == nil
 	}
 	out, err := c.infer(n)
 	if err == nil && covered {
@@ -210,8 +247,17 @@ func (c *cleaner) keep(n *graph.Node) error {
 	return nil
 }
 
+// foreign notes an input or output of the model that is no tensor of a known type and rank.
+func (c *cleaner) foreign(what string, v graph.Value) {
+	is := v.Foreign
+	if is == "" {
+		is = "no tensor of a known type and rank"
+	}
+	c.net.foreign = append(c.net.foreign, &layout.RefusalError{Subject: what + " " + v.Name, Reason: "it is " + is, Remedy: "export the model with " + what + "s that are tensors of known types and ranks"})
+}
+
 func (c *cleaner) refuse(n *graph.Node, reason, remedy string) {
-	c.net.refused = append(c.net.refused, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedy})
+	c.net.refused = append(c.net.refused, refused{n, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedy}})
 }
 
 // subject names a node in messages.
@@ -221,62 +267,4 @@ func subject(n *graph.Node) string {
 		op = n.Domain + "." + n.Op
 	}
 	return fmt.Sprintf("node %s (%s)", n.Name, op)
-}
-
-// order names the nodes that have no name and puts them into topological order, which keeps the file's where it is one.
-func order(g *graph.Graph, sparse []string) ([]*graph.Node, error) {
-	known := map[string]bool{"": true}
-	for name := range g.Weights {
-		known[name] = true
-	}
-	for _, name := range sparse {
-		known[name] = true
-	}
-	for _, v := range g.Inputs {
-		known[v.Name] = true
-	}
-	defined := map[string]bool{}
-	for i, n := range g.Nodes {
-		if n.Name == "" {
-			n.Name = fmt.Sprintf("%s_%d", n.Op, i)
-		}
-		for _, o := range n.Outputs {
-			if o != "" && (defined[o] || known[o]) {
-				return nil, &layout.RefusalError{Subject: subject(n), Reason: fmt.Sprintf("the value %q is defined twice", o), Remedy: remedyCheck}
-			}
-			defined[o] = true
-		}
-	}
-	var out []*graph.Node
-	waiting := map[string][]*graph.Node{} // by the first input that is not known yet
-	missing := func(n *graph.Node) int {
-		return slices.IndexFunc(n.Inputs, func(in string) bool { return !known[in] })
-	}
-	for _, first := range g.Nodes {
-		for ready := []*graph.Node{first}; len(ready) > 0; ready = ready[1:] {
-			n := ready[0]
-			if i := missing(n); i >= 0 {
-				waiting[n.Inputs[i]] = append(waiting[n.Inputs[i]], n)
-				continue
-			}
-			out = append(out, n)
-			for _, o := range n.Outputs {
-				known[o] = true
-				ready = append(ready, waiting[o]...)
-				delete(waiting, o)
-			}
-		}
-	}
-	for _, n := range g.Nodes {
-		i := missing(n)
-		if i < 0 {
-			continue
-		}
-		reason := fmt.Sprintf("its input %q is defined nowhere", n.Inputs[i])
-		if defined[n.Inputs[i]] {
-			reason = fmt.Sprintf("its input %q depends on its own output, or on something undefined: the graph has a cycle", n.Inputs[i])
-		}
-		return nil, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedyCheck}
-	}
-	return out, nil
 }

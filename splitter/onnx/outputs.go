@@ -36,6 +36,9 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 			c.constantOutput(v.Name)
 		}
 		known, ok := c.net.values[v.Name]
+		if v.Foreign != "" && (known.DType == tensor.Invalid || c.net.zipMaps == 0) {
+			c.foreign("output", v)
+		}
 		if !ok {
 			return &layout.RefusalError{Subject: "output " + v.Name, Reason: "no node computes it", Remedy: remedyCheck}
 		}
@@ -50,14 +53,19 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 
 // legalNames renames the inner values whose names a manifest cannot hold.
 func (c *cleaner) legalNames() {
+	outputs := map[string]bool{"": true}
+	for _, v := range c.net.graph.Outputs {
+		outputs[v.Name] = true
+	}
+	changed := map[string]string{}
 	for i, n := range c.net.graph.Nodes {
-		for _, o := range n.Outputs {
-			isOutput := slices.ContainsFunc(c.net.graph.Outputs, func(v graph.Value) bool { return v.Name == o })
-			if o != "" && !isOutput && checkName("value", o) != nil {
-				c.rename(o, c.unused(fmt.Sprintf("value_%d", i)))
+		for j, o := range n.Outputs {
+			if !outputs[o] && checkName("value", o) != nil {
+				changed[o] = c.unused(fmt.Sprintf("value_%d_%d", i, j))
 			}
 		}
 	}
+	c.renameAll(changed)
 }
 
 // constantOutput lets an Identity compute an output that turned out to be a constant.
@@ -66,9 +74,7 @@ func (c *cleaner) constantOutput(name string) {
 	delete(c.net.graph.Weights, name)
 	moved := *w
 	moved.Name = c.unused(name + "/constant")
-	if d, ok := c.store.derived[name]; ok {
-		c.store.derived[moved.Name] = d
-	}
+	c.store.derive(&moved, w, nil)
 	c.net.graph.Weights[moved.Name] = &moved
 	c.net.values[moved.Name] = weightValue(&moved)
 	c.scope.Define(moved.Name, infer.OfWeight(&moved))
@@ -83,29 +89,36 @@ func (c *cleaner) unused(name string) string {
 }
 
 // rename gives a value another name, everywhere.
-func (c *cleaner) rename(from, to string) {
-	swap := func(list []string) {
-		for i, v := range list {
-			if v == from {
-				list[i] = to
-			}
+func (c *cleaner) rename(from, to string) { c.renameAll(map[string]string{from: to}) }
+
+// renameAll gives values other names, everywhere, in one pass over the graph.
+func (c *cleaner) renameAll(changed map[string]string) {
+	if len(changed) == 0 {
+		return
+	}
+	swap := func(name string) string {
+		if to, ok := changed[name]; ok {
+			return to
 		}
+		return name
 	}
 	for _, n := range c.net.graph.Nodes {
-		swap(n.Inputs)
-		swap(n.Outputs)
-	}
-	for name, target := range c.alias {
-		if target == from {
-			c.alias[name] = to
+		n.Rename(swap)
+		for i, o := range n.Outputs {
+			n.Outputs[i] = swap(o)
 		}
 	}
-	v := c.net.values[from]
-	v.Name = to
-	delete(c.net.values, from)
-	c.net.values[to] = v
-	c.scope.Rename(from, to)
-	c.alias[from] = to
+	for name, target := range c.alias {
+		c.alias[name] = swap(target)
+	}
+	for from, to := range changed {
+		v := c.net.values[from]
+		v.Name = to
+		delete(c.net.values, from)
+		c.net.values[to] = v
+		c.scope.Rename(from, to)
+		c.alias[from] = to
+	}
 }
 
 // prune drops the nodes and weights that no output needs, and what was said about them.
@@ -116,14 +129,14 @@ func (c *cleaner) prune() {
 		needed[v.Name] = true
 	}
 	var nodes []*graph.Node
-	kept := map[string]bool{}
+	kept := map[*graph.Node]bool{}
 	for _, n := range slices.Backward(g.Nodes) {
 		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return needed[o] }) {
 			continue
 		}
-		kept[subject(n)] = true
+		kept[n] = true
 		nodes = append(nodes, n)
-		for _, in := range n.Inputs {
+		for _, in := range reads(n) {
 			needed[in] = true
 		}
 	}
@@ -134,7 +147,7 @@ func (c *cleaner) prune() {
 			delete(g.Weights, name)
 		}
 	}
-	c.net.refused = slices.DeleteFunc(c.net.refused, func(r *layout.RefusalError) bool { return !kept[r.Subject] })
+	c.net.refused = slices.DeleteFunc(c.net.refused, func(r refused) bool { return !kept[r.node] })
 }
 
 // findRows finds out whether the rows of a batch are independent, so that batches may be cut. The rows are what counts
