@@ -175,6 +175,9 @@ func (c *cleaner) node(n *graph.Node) error {
 			return err
 		}
 	}
+	if err := c.attributes(n); err != nil {
+		return err
+	}
 	if reason, remedy := c.foreignTo(n); reason != "" {
 		c.opaque(n, reason, remedy)
 		return nil
