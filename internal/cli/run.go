@@ -104,6 +104,9 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 	if r.flags.logs {
 		config.Log = r.a.logLines()
 	}
+	if err := r.flags.conditions.apply(&config); err != nil {
+		return err
+	}
 	d, err := local.Start(ctx, config)
 	if err != nil {
 		return err

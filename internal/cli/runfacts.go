@@ -30,6 +30,7 @@ type runFacts struct {
 	Functions    []functionFacts `json:"functions"`
 	Lanes        []laneFacts     `json:"lanes"`
 	Omitted      int             `json:"omitted,omitempty"` // calls that calls, lanes and bytes leave out, because there were too many to report
+	Faults       []ruleFacts     `json:"faults,omitempty"`  // what the rules of --faults did
 	Comparisons  []comparison    `json:"comparisons,omitempty"`
 	Within       *bool           `json:"within,omitempty"` // all comparisons; absent when there was none
 }
@@ -107,6 +108,7 @@ func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 			f.Bytes.ShardReplies += l.replyBytes
 		}
 	}
+	f.Faults = rulesOf(d)
 	processes, bills := d.Processes(), d.Bills()
 	for _, fn := range d.Functions {
 		f.Functions = append(f.Functions, functionFacts{fn.Name, processes[fn.Name], bills[fn.Name]})

@@ -28,6 +28,9 @@ func (a *App) summarize(f *runFacts, c *account) {
 	for _, line := range f.totals() {
 		a.sayWrapped(line)
 	}
+	for _, r := range f.Faults {
+		a.sayWrapped(r.line())
+	}
 	for i := range f.Comparisons {
 		a.verdict(&f.Comparisons[i])
 	}

@@ -230,10 +230,12 @@ func (c *cleaner) keep(n *graph.Node) error {
 		c.net.refused[len(c.net.refused)-1].why.Native = onnxruntime.Refuses(n) == nil
 	}
 	out, err := c.infer(n)
-	if err == nil && covered {
+	if err != nil {
+		out = nil // what follows from it is not known either
+	} else if covered {
 		err = c.accepts(n)
 	}
-	if err != nil { // held against the model only when an output needs the node
+	if err != nil && covered { // held against the model only when an output needs the node
 		c.refuse(n, err.Error(), remedyCheck)
 	}
 	for i, name := range n.Outputs {
