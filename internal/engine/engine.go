@@ -49,6 +49,8 @@ func (e *InputError) Error() string {
 type UnsupportedError struct {
 	Node, Domain, Op string
 	Reason           string
+	// DType is the dtype of an input that the operator does not run; Invalid when the reason is another one.
+	DType tensor.DType
 }
 
 // Error names the node, the operator and the reason.

@@ -27,6 +27,26 @@ type Site struct {
 	Weights Weights
 	// Const reports the declared weight behind input i, nil when input i is not a constant.
 	Const func(i int) *graph.Weight
+	// Subgraph compiles the graph in an attribute of the node, or refuses. The graph sees the values that are defined
+	// before the node; those that it uses count as inputs of the node and reach the body in Call.Outer.
+	Subgraph func(attr string) (Body, error)
+}
+
+// Body is a graph in a node's attribute, compiled in the scope of the graph around it. It is safe for concurrent use.
+type Body interface {
+	// Inputs and Outputs are as the graph declares them: a dtype may be Invalid and a rank unknown.
+	Inputs() []graph.Value
+	Outputs() []graph.Value
+	// Run runs the graph once for the node's call c, of which it uses Ctx and Outer. The inputs are as many as the graph
+	// has and stay unchanged; the outputs may be inputs or outer values, and are otherwise fresh.
+	Run(c *Call, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+}
+
+// Constant is a Kernel without inputs whose only output is always the same tensor. The engine takes the tensor as a
+// constant of the graph and never runs the kernel.
+type Constant interface {
+	Kernel
+	Value() *tensor.Tensor
 }
 
 // Operator builds the kernel of a node, or refuses with an *UnsupportedError.
@@ -56,7 +76,12 @@ type Call struct {
 	Ctx  context.Context
 	In   []*tensor.Tensor // by input position; nil for an absent optional input
 	Want []bool           // by output position
-	Out  []*tensor.Tensor // set by the kernel, by output position; an output may alias an input
-	// Alloc makes tensors with undefined contents for New; nil means fresh zeros.
+	Out  []*tensor.Tensor // set by the kernel, by output position; an output may alias an input, but nothing that outlives the run
+	// Alloc makes tensors with undefined contents for New; nil means fresh zeros. It may keep the shape.
 	Alloc func(d tensor.DType, shape tensor.Shape) *tensor.Tensor
+	// Outer are the values that the node's bodies use of the graph around them.
+	Outer []*tensor.Tensor
+	// Planned are tensors that New hands out first, as long as they are what is asked for; Views, by output position, are
+	// those that View may use again.
+	Planned, Views []*tensor.Tensor
 }

@@ -62,10 +62,35 @@ func (s *Site) Fetch(i int) (*tensor.Tensor, error) {
 // New makes the tensor of an output, or scratch space, with undefined contents. It lives at least as long as the node's
 // outputs are used. The dtype must not be String. It panics on an invalid shape, as tensor.New does.
 func (c *Call) New(d tensor.DType, shape ...int) *tensor.Tensor {
-	if c.Alloc == nil {
-		return tensor.New(d, shape...)
+	if len(c.Planned) > 0 {
+		if t := c.Planned[0]; t.DType() == d && t.Shape().Equal(shape) {
+			c.Planned = c.Planned[1:]
+			return t
+		}
+		c.Planned = nil
 	}
-	return c.Alloc(d, shape)
+	// The copies keep the caller's shape on its stack when there is a plan.
+	if c.Alloc == nil {
+		return tensor.New(d, slices.Clone(shape)...)
+	}
+	return c.Alloc(d, slices.Clone(shape))
+}
+
+// View sets output i to the elements of t in another shape of equal size. It fails when the sizes differ.
+func (c *Call) View(i int, t *tensor.Tensor, shape ...int) error {
+	if i < len(c.Views) && c.Views[i] != nil && sameView(c.Views[i], t) && c.Views[i].Shape().Equal(shape) {
+		c.Out[i] = c.Views[i]
+		return nil
+	}
+	v, err := t.Reshape(slices.Clone(shape)...)
+	c.Out[i] = v
+	return err
+}
+
+// sameView reports whether both are one buffer, read as the same dtype.
+func sameView(a, b *tensor.Tensor) bool {
+	x, y := a.Bytes(), b.Bytes()
+	return a.DType() == b.DType() && a.DType() != tensor.String && len(x) == len(y) && len(x) > 0 && &x[0] == &y[0]
 }
 
 // Has reports whether input i is present.

@@ -57,3 +57,18 @@ func (s Types) String() string {
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
+
+// Takes are the dtypes that the operator runs at input position i: those of In, and F16 and BF16 where Half adds them.
+func (o *Operator) Takes(i int) Types {
+	if len(o.In) == 0 {
+		return Any()
+	}
+	s := o.In[min(i, len(o.In)-1)]
+	switch {
+	case s == 0:
+		return Any()
+	case o.Half && s.Has(tensor.F32):
+		return s | TypesOf(tensor.F16, tensor.BF16)
+	}
+	return s
+}

@@ -1,86 +1,43 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 
+	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// operands says which inputs of an operator must be of which types for the engine's kernel to run. A test holds it to
-// the kernels.
-type operands struct {
-	count int // the first so many inputs, 0 for all of them
-	types []tensor.DType
-}
-
-func floatTypes() []tensor.DType  { return []tensor.DType{tensor.F32, tensor.F64} }
-func numberTypes() []tensor.DType { return append(floatTypes(), tensor.I32, tensor.I64) }
-func fixedTypes() []tensor.DType {
-	return []tensor.DType{tensor.Bool, tensor.U8, tensor.U16, tensor.U32, tensor.U64, tensor.I8, tensor.I16, tensor.I32, tensor.I64,
-		tensor.F16, tensor.BF16, tensor.F32, tensor.F64}
-}
-
-// operandsOf are the operands of the node that are checked; ok is false where every type runs.
-func operandsOf(n *graph.Node) (o operands, ok bool) {
-	if n.Domain == classicDomain {
-		return operands{1, fixedTypes()}, n.Op != "ArrayFeatureExtractor"
+// dtypes are the known dtypes of a node's inputs.
+func (c *cleaner) dtypes(n *graph.Node) map[string]tensor.DType {
+	known := map[string]tensor.DType{}
+	for _, name := range n.Inputs {
+		known[name] = c.net.values[name].DType
 	}
-	switch n.Op {
-	case "Add", "Sub", "Mul", "Greater", "Less":
-		return operands{types: numberTypes()}, true
-	case "Equal":
-		return operands{types: append(numberTypes(), tensor.Bool)}, true
-	case "Min", "Max", "Sum":
-		return operands{types: floatTypes()}, len(n.Inputs) > 1 // one input is handed on
-	case "Div", "Pow", "PRelu", "Gemm", "MatMul", "Clip", "BatchNormalization":
-		return operands{types: floatTypes()}, true
-	case "And", "Or", "Not":
-		return operands{types: []tensor.DType{tensor.Bool}}, true
-	case "Where":
-		return operands{1, []tensor.DType{tensor.Bool}}, true
-	case "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin":
-		return operands{1, floatTypes()}, n.Int("noop_with_empty_axes", 0) == 0
-	case "ArgMax", "ArgMin":
-		return operands{1, numberTypes()}, true
-	case "Concat":
-		return operands{types: fixedTypes()}, true
-	case "Transpose", "Cast":
-		return operands{1, fixedTypes()}, true
-	case "Identity", "Dropout":
-		return operands{}, false
-	}
-	return operands{1, floatTypes()}, slices.Contains(sameAsInput(), n.Op)
+	return known
 }
 
-// accepts says why no request could ever run the node, as far as its inputs' types are known: no kernel for a dtype, or
-// shapes that the kernel refuses. The remedy goes with the reason; both are "" when nothing is known against it.
-func (c *cleaner) accepts(n *graph.Node) (reason, remedy string) {
+// remedyFor is what helps against a refusal of the engine.
+func remedyFor(err error) string {
+	var unsupported *engine.UnsupportedError
+	switch {
+	case !errors.As(err, &unsupported) || unsupported.DType == tensor.Invalid:
+		return "export the model with other operators, or without this part"
+	case unsupported.DType == tensor.F16 || unsupported.DType == tensor.BF16:
+		return "export in float32"
+	}
+	return "export the model with other types here, or cast this input"
+}
+
+// accepts says why no request could ever run the node: shapes that the kernel refuses. It is nil when nothing is known
+// against it.
+func (c *cleaner) accepts(n *graph.Node) error {
 	in := make([]graph.Value, len(n.Inputs))
 	for i, name := range n.Inputs {
 		in[i] = c.net.values[name]
 	}
-	if o, ok := operandsOf(n); ok {
-		count := len(in)
-		if o.count > 0 {
-			count = min(count, o.count)
-		}
-		for i, v := range in[:count] {
-			if n.Inputs[i] == "" || v.DType == tensor.Invalid || slices.Contains(o.types, v.DType) {
-				continue
-			}
-			remedy := "export the model with other types here, or cast this input"
-			if v.DType == tensor.F16 || v.DType == tensor.BF16 {
-				remedy = "export in float32"
-			}
-			return fmt.Sprintf("its input %q is %s, for which it is not covered", n.Inputs[i], v.DType), remedy
-		}
-	}
-	if err := c.fits(n, in); err != nil {
-		return err.Error(), remedyCheck
-	}
-	return "", ""
+	return c.fits(n, in)
 }
 
 // fits checks what inference leaves open: shapes that only the kernel looks at.

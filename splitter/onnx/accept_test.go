@@ -42,16 +42,16 @@ func TestWhatNoRequestCouldRunIsRefused(t *testing.T) {
 		change func(*graph.Graph)
 		want   string
 	}{
-		"float16": {func(g *graph.Graph) {
-			g.Inputs[0].DType, g.Outputs[0].DType = tensor.F16, tensor.F16
-			g.Weights["w0"], g.Weights["w1"] = zeroed(tensor.F16, 4, 6), zeroed(tensor.F16, 6, 3)
-		}, `node first (MatMul): its input "x" is F16, for which it is not covered; export in float32`},
-		"bfloat16 weights": {func(g *graph.Graph) {
+		"booleans": {func(g *graph.Graph) {
+			g.Inputs[0].DType, g.Outputs[0].DType = tensor.Bool, tensor.Bool
+			g.Weights["w0"], g.Weights["w1"] = zeroed(tensor.Bool, 4, 6), zeroed(tensor.Bool, 6, 3)
+		}, "node first (MatMul): its input 0 (x) is BOOL, wanted"},
+		"two half types": {func(g *graph.Graph) {
 			g.Nodes[2].Inputs[0] = "h16"
 			g.Nodes[1].Op, g.Nodes[1].Outputs[0] = "Cast", "h16"
 			g.Nodes[1].Attrs = map[string]graph.Attr{"to": {Kind: graph.AttrInt, Int: onnx.TypeNumber(tensor.BF16)}}
-			g.Weights["w1"], g.Outputs[0].DType = zeroed(tensor.BF16, 6, 3), tensor.BF16
-		}, "node second (MatMul)"},
+			g.Weights["w1"], g.Outputs[0].DType = zeroed(tensor.F16, 6, 3), tensor.BF16
+		}, "node second (MatMul): its operands are BF16[batch 6] and F16[6 3]"},
 		"integers through an activation": {func(g *graph.Graph) {
 			g.Nodes[0] = &graph.Node{Name: "first", Op: "Shape", Inputs: []string{"x"}, Outputs: []string{"h"}}
 			g.Nodes, g.Outputs = g.Nodes[:2], []graph.Value{{Name: "z", DType: tensor.I64}}

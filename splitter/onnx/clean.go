@@ -182,21 +182,23 @@ func functionName(n *graph.Node) string {
 func (c *cleaner) keep(n *graph.Node) error {
 	c.net.graph.Nodes = append(c.net.graph.Nodes, n)
 	covered := true
-	if err := native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights); err != nil {
+	if err := native.RefusesTyped(n, c.net.graph.Opsets, c.net.graph.Weights, c.dtypes(n)); err != nil {
 		covered = false
 		reason := err.Error()
 		if _, after, ok := strings.Cut(reason, "not supported: "); ok {
 			reason = after
 		}
-		c.refuse(n, reason, "export the model with other operators, or without this part")
-		c.net.refused[len(c.net.refused)-1].Native = onnxruntime.Refuses(n) == nil
+		c.refuse(n, reason, remedyFor(err))
+		last := c.net.refused[len(c.net.refused)-1]
+		last.Native = onnxruntime.Refuses(n) == nil
+		last.Types = native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) == nil
 	}
 	out, err := c.infer(n)
 	if err != nil {
 		return &layout.RefusalError{Subject: subject(n), Reason: err.Error(), Remedy: remedyCheck}
 	}
-	if reason, remedy := c.accepts(n); covered && reason != "" {
-		c.refuse(n, reason, remedy)
+	if err := c.accepts(n); covered && err != nil {
+		c.refuse(n, err.Error(), remedyCheck)
 	}
 	for i, name := range n.Outputs {
 		if name == "" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/splitter/dense"
@@ -81,8 +82,7 @@ func (m *model) Close() error { return m.store.Close() }
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
 	for _, r := range m.net.refused {
-		// What the native engine alone does not cover is left to another, unless it is the one that is wanted.
-		if !r.Native || o.Engine == native.Name {
+		if !r.Native || o.Engine != onnxruntime.Name && (r.Types || o.Engine == native.Name) {
 			return nil, r
 		}
 	}
@@ -93,7 +93,14 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	return dense.Partition(ctx, in, o)
+	l, err := dense.Partition(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.net.refused {
+		l.Uncovered = append(l.Uncovered, r.Subject)
+	}
+	return l, nil
 }
 
 // input is what the partitioner works on.

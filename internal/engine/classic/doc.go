@@ -19,10 +19,10 @@ const Domain = "ai.onnx.ml"
 // Table is the family's operators.
 func Table() engine.Table {
 	return engine.Table{
-		{Domain: Domain, Op: "Normalizer"}:            {{Since: 1, Build: normalizer}},
-		{Domain: Domain, Op: "Scaler"}:                {{Since: 1, Build: scaler}},
-		{Domain: Domain, Op: "Binarizer"}:             {{Since: 1, Build: binarizer}},
-		{Domain: Domain, Op: "ArrayFeatureExtractor"}: {{Since: 1, Build: extractor}},
+		{Domain: Domain, Op: "Normalizer"}:            {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: normalizer}},
+		{Domain: Domain, Op: "Scaler"}:                {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: scaler}},
+		{Domain: Domain, Op: "Binarizer"}:             {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: binarizer}},
+		{Domain: Domain, Op: "ArrayFeatureExtractor"}: {{Since: 1, In: []engine.Types{engine.Any(), engine.TypesOf(tensor.I32, tensor.I64)}, Build: extractor}},
 	}
 }
 

@@ -22,8 +22,8 @@ type kernels struct {
 func Table() engine.Table {
 	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
 	return engine.Table{
-		{Op: "Gemm"}:   {{Since: 7, Build: k.gemm}},
-		{Op: "MatMul"}: {{Since: 1, Build: k.matMul}},
+		{Op: "Gemm"}:   {{Since: 7, In: []engine.Types{engine.Floats()}, Half: true, Build: k.gemm}},
+		{Op: "MatMul"}: {{Since: 1, In: []engine.Types{engine.Floats()}, Half: true, Build: k.matMul}},
 	}
 }
 

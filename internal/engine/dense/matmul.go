@@ -22,7 +22,8 @@ func (k *kernels) matMul(s *engine.Site) (engine.Kernel, error) {
 		if err := same(a, b); err != nil {
 			return err
 		}
-		p, err := planMatMul(a.Shape(), b.Shape())
+		var few [8]int
+		p, err := planMatMul(few[:0], a.Shape(), b.Shape())
 		if err != nil {
 			return err
 		}
@@ -41,10 +42,12 @@ func (k *kernels) matMul(s *engine.Site) (engine.Kernel, error) {
 type product struct {
 	m, n, k int
 	pairs   [][2]int // offsets of the matrices of a and b, in the order of the result's
+	single  bool     // one product, without pairs
 	out     tensor.Shape
 }
 
-func planMatMul(a, b tensor.Shape) (product, error) {
+// planMatMul appends the result's shape to out.
+func planMatMul(out, a, b tensor.Shape) (product, error) {
 	fail := func() (product, error) {
 		return product{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a, b)
 	}
@@ -67,7 +70,7 @@ func planMatMul(a, b tensor.Shape) (product, error) {
 	if !ok {
 		return fail()
 	}
-	p.out = lead.Clone()
+	p.out = append(out, lead...)
 	if len(a) > 1 {
 		p.out = append(p.out, p.m)
 	}
@@ -78,7 +81,7 @@ func planMatMul(a, b tensor.Shape) (product, error) {
 		// One constant matrix for all: the leading dimensions are more rows.
 		count, err := lead.Elements()
 		p.m *= count
-		p.pairs = [][2]int{{0, 0}}
+		p.single = true
 		return p, err
 	}
 	return p.pair(la, lb, lead)
@@ -149,6 +152,10 @@ func broadcast(a, b tensor.Shape) (tensor.Shape, bool) {
 }
 
 func multiply[T kernel.Float](d kernel.Dense[T], p product, out, a, b []T) {
+	if p.single {
+		d.Mul(out, a, b, p.m, p.n, p.k)
+		return
+	}
 	for i, pair := range p.pairs {
 		d.Mul(out[i*p.m*p.n:(i+1)*p.m*p.n], a[pair[0]:pair[0]+p.m*p.k], b[pair[1]:pair[1]+p.k*p.n], p.m, p.n, p.k)
 	}

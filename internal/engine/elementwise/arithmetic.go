@@ -20,14 +20,14 @@ type ops struct {
 // truncates; Pow (7 to today) for floats of one type; Min and Max (8 to today) for floats and NaN wins.
 func arithmetic() engine.Table {
 	return engine.Table{
-		{Op: "Add"}: {{Since: 7, Build: buildBinary(ops{add[float32], add[float64], add[int32], add[int64]})}},
-		{Op: "Sub"}: {{Since: 7, Build: buildBinary(ops{sub[float32], sub[float64], sub[int32], sub[int64]})}},
-		{Op: "Mul"}: {{Since: 7, Build: buildBinary(ops{mul[float32], mul[float64], mul[int32], mul[int64]})}},
-		{Op: "Div"}: {{Since: 7, Build: buildBinary(ops{f32: div[float32], f64: div[float64]})}},
-		{Op: "Pow"}: {{Since: 7, Build: buildBinary(ops{f32: pow[float32], f64: pow[float64]})}},
-		{Op: "Min"}: {{Since: 8, Build: buildFold(ops{f32: least[float32], f64: least[float64]})}},
-		{Op: "Max"}: {{Since: 8, Build: buildFold(ops{f32: greatest[float32], f64: greatest[float64]})}},
-		{Op: "Sum"}: {{Since: 8, Build: buildFold(ops{f32: add[float32], f64: add[float64]})}},
+		{Op: "Add"}: {{Since: 7, In: narrow(), Half: true, Build: buildBinary(ops{add[float32], add[float64], add[int32], add[int64]})}},
+		{Op: "Sub"}: {{Since: 7, In: narrow(), Half: true, Build: buildBinary(ops{sub[float32], sub[float64], sub[int32], sub[int64]})}},
+		{Op: "Mul"}: {{Since: 7, In: narrow(), Half: true, Build: buildBinary(ops{mul[float32], mul[float64], mul[int32], mul[int64]})}},
+		{Op: "Div"}: {{Since: 7, In: floats(), Half: true, Build: buildBinary(ops{f32: div[float32], f64: div[float64]})}},
+		{Op: "Pow"}: {{Since: 7, In: floats(), Half: true, Build: buildBinary(ops{f32: pow[float32], f64: pow[float64]})}},
+		{Op: "Min"}: {{Since: 8, In: floats(), Half: true, Build: buildFold(ops{f32: least[float32], f64: least[float64]})}},
+		{Op: "Max"}: {{Since: 8, In: floats(), Half: true, Build: buildFold(ops{f32: greatest[float32], f64: greatest[float64]})}},
+		{Op: "Sum"}: {{Since: 8, In: floats(), Half: true, Build: buildFold(ops{f32: add[float32], f64: add[float64]})}},
 	}
 }
 

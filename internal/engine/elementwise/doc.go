@@ -9,6 +9,7 @@ import (
 	"maps"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // Table is the family's operators.
@@ -16,8 +17,15 @@ func Table() engine.Table {
 	t := arithmetic()
 	maps.Copy(t, functions())
 	maps.Copy(t, logic())
-	t[engine.Key{Op: "Clip"}] = []engine.Operator{{Since: 6, Until: 10, Build: clipAttrs}, {Since: 11, Build: clipInputs}}
-	t[engine.Key{Op: "PRelu"}] = []engine.Operator{{Since: 7, Build: buildBinary(ops{f32: prelu[float32], f64: prelu[float64]})}}
-	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, Build: batchNorm}}
+	t[engine.Key{Op: "Clip"}] = []engine.Operator{{Since: 6, Until: 10, In: floats(), Half: true, Build: clipAttrs}, {Since: 11, In: floats(), Half: true, Build: clipInputs}}
+	t[engine.Key{Op: "PRelu"}] = []engine.Operator{{Since: 7, In: floats(), Half: true, Build: buildBinary(ops{f32: prelu[float32], f64: prelu[float64]})}}
+	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, In: floats(), Half: true, Build: batchNorm}}
 	return t
+}
+
+func floats() []engine.Types { return []engine.Types{engine.Floats()} }
+
+// narrow are the numbers that arithmetic has loops for.
+func narrow() []engine.Types {
+	return []engine.Types{engine.Floats() | engine.TypesOf(tensor.I32, tensor.I64)}
 }

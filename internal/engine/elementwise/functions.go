@@ -78,9 +78,9 @@ func functions() engine.Table {
 	}
 	t := engine.Table{}
 	for name, d := range defs {
-		t[engine.Key{Op: name}] = []engine.Operator{{Since: d.since, Build: d.build}}
+		t[engine.Key{Op: name}] = []engine.Operator{{Since: d.since, In: floats(), Half: true, Build: d.build}}
 	}
-	t[engine.Key{Op: "Gelu"}] = []engine.Operator{{Since: 20, Build: gelu}}
+	t[engine.Key{Op: "Gelu"}] = []engine.Operator{{Since: 20, In: floats(), Half: true, Build: gelu}}
 	return t
 }
 

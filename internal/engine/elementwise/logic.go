@@ -15,15 +15,17 @@ func logic() engine.Table {
 		return pairwise(comparison{boolean: f})
 	}
 	return engine.Table{
-		{Op: "Not"}:     {{Since: 1, Build: not}},
-		{Op: "And"}:     {{Since: 7, Build: boolean(func(a, b bool) bool { return a && b })}},
-		{Op: "Or"}:      {{Since: 7, Build: boolean(func(a, b bool) bool { return a || b })}},
-		{Op: "Equal"}:   {{Since: 7, Build: pairwise(comparison{equal[float32], equal[float64], equal[int32], equal[int64], equal[bool]})}},
-		{Op: "Greater"}: {{Since: 7, Build: pairwise(comparison{f32: greater[float32], f64: greater[float64], i32: greater[int32], i64: greater[int64]})}},
-		{Op: "Less"}:    {{Since: 7, Build: pairwise(comparison{f32: less[float32], f64: less[float64], i32: less[int32], i64: less[int64]})}},
-		{Op: "Where"}:   {{Since: 9, Build: where}},
+		{Op: "Not"}:     {{Since: 1, In: booleans(), Build: not}},
+		{Op: "And"}:     {{Since: 7, In: booleans(), Build: boolean(func(a, b bool) bool { return a && b })}},
+		{Op: "Or"}:      {{Since: 7, In: booleans(), Build: boolean(func(a, b bool) bool { return a || b })}},
+		{Op: "Equal"}:   {{Since: 7, In: []engine.Types{narrow()[0] | engine.TypesOf(tensor.Bool)}, Half: true, Build: pairwise(comparison{equal[float32], equal[float64], equal[int32], equal[int64], equal[bool]})}},
+		{Op: "Greater"}: {{Since: 7, In: narrow(), Half: true, Build: pairwise(comparison{f32: greater[float32], f64: greater[float64], i32: greater[int32], i64: greater[int64]})}},
+		{Op: "Less"}:    {{Since: 7, In: narrow(), Half: true, Build: pairwise(comparison{f32: less[float32], f64: less[float64], i32: less[int32], i64: less[int64]})}},
+		{Op: "Where"}:   {{Since: 9, In: []engine.Types{engine.TypesOf(tensor.Bool), engine.Fixed()}, Build: where}},
 	}
 }
+
+func booleans() []engine.Types { return []engine.Types{engine.TypesOf(tensor.Bool)} }
 
 // comparison is one operator's rule by dtype.
 type comparison struct {

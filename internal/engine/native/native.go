@@ -15,12 +15,14 @@ import (
 
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/classic"
+	"github.com/shardwise/shardwise/internal/engine/control"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // Name is what manifests call this engine.
@@ -37,7 +39,7 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), trees.Table()} {
+	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}
@@ -52,33 +54,50 @@ func (e *Native) Compile(g *graph.Graph, w engine.Weights) (engine.Program, erro
 	if v := g.Opsets[""]; v > newest {
 		return nil, fmt.Errorf("compile %s: operator set %d of ai.onnx is newer than %d, the newest known: export the model with an older one", g.Name, v, newest)
 	}
-	c := &compiler{engine: e, g: g, slots: map[string]int{}, program: &program{name: g.Name, inputs: g.Inputs, outputs: map[string]int{}}}
-	c.program.constants = &constants{graph: g, file: w}
-	if err := c.run(); err != nil {
+	s := e.scope(g, nil)
+	s.constants = newConstants(w)
+	b, err := s.compile()
+	if err != nil {
 		return nil, fmt.Errorf("compile %s: %w", g.Name, err)
 	}
-	return c.program, nil
+	p, err := e.program(g, b)
+	if err != nil {
+		return nil, fmt.Errorf("compile %s: %w", g.Name, err)
+	}
+	return p, nil
 }
 
-// Refuses says why the engine does not cover the node in a graph with these opsets, looking at version, attributes and
-// number of inputs; it is nil when it does. Weights are the graph's constants.
+// Refuses says why the engine does not cover the node in a graph with these opsets, looking at version, attributes,
+// number of inputs and the dtypes of constants; it is nil when it does. Weights are the graph's constants.
 func Refuses(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight) error {
+	return RefusesTyped(n, opsets, weights, nil)
+}
+
+// RefusesTyped is Refuses that also looks at the dtypes of the node's inputs, by name; Invalid and absent ones are
+// unknown, and nothing is said of them.
+func RefusesTyped(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight, dtypes map[string]tensor.DType) error {
 	g := &graph.Graph{Opsets: opsets, Weights: weights}
-	c := &compiler{engine: newNative(), g: g, program: &program{constants: &constants{graph: g}}}
-	_, err := c.kernel(n)
+	s := newNative().scope(g, nil)
+	s.constants, s.open = newConstants(nil), true
+	for name, d := range dtypes {
+		if _, constant := weights[name]; !constant {
+			s.slot(name, d, nil)
+		}
+	}
+	_, _, err := s.kernel(n)
 	return err
 }
 
 // operator finds the definition of a node's operator in the graph's version of its domain.
-func (c *compiler) operator(n *graph.Node) (engine.Operator, int64, error) {
+func (s *scope) operator(n *graph.Node) (engine.Operator, int64, error) {
 	refuse := func(format string, args ...any) (engine.Operator, int64, error) {
 		return engine.Operator{}, 0, &engine.UnsupportedError{Node: n.Name, Domain: n.Domain, Op: n.Op, Reason: fmt.Sprintf(format, args...)}
 	}
-	definitions, ok := c.engine.table[engine.Key{Domain: n.Domain, Op: n.Op}]
+	definitions, ok := s.engine.table[engine.Key{Domain: n.Domain, Op: n.Op}]
 	if !ok {
 		return refuse("the engine %s has no such operator", Name)
 	}
-	version, ok := c.g.Opsets[n.Domain]
+	version, ok := s.opsets[n.Domain]
 	if !ok {
 		return refuse("the graph does not import the domain %q", n.Domain)
 	}

@@ -5,7 +5,10 @@
 // Views share their input's buffer. The package is called by internal/engine/native alone.
 package shape
 
-import "github.com/shardwise/shardwise/internal/engine"
+import (
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
 
 // Table is the family's operators.
 func Table() engine.Table {
@@ -13,15 +16,18 @@ func Table() engine.Table {
 		{Op: "Identity"}:  {{Since: 1, Build: identity}},
 		{Op: "Dropout"}:   {{Since: 7, Build: dropout}},
 		{Op: "Constant"}:  {{Since: 1, Build: constant}},
-		{Op: "Reshape"}:   {{Since: 5, Build: reshape}},
+		{Op: "Reshape"}:   {{Since: 5, In: []engine.Types{engine.Any(), indices()}, Build: reshape}},
 		{Op: "Flatten"}:   {{Since: 1, Build: flatten}},
-		{Op: "Squeeze"}:   {{Since: 1, Until: 12, Build: axesAttr(squeeze)}, {Since: 13, Build: axesInput(squeeze, 1)}},
-		{Op: "Unsqueeze"}: {{Since: 1, Until: 12, Build: axesAttr(unsqueeze)}, {Since: 13, Build: axesInput(unsqueeze, 2)}},
-		{Op: "Transpose"}: {{Since: 1, Build: transpose}},
-		{Op: "Concat"}:    {{Since: 4, Build: concat}},
-		{Op: "Slice"}:     {{Since: 10, Build: slice}},
-		{Op: "Gather"}:    {{Since: 1, Build: gather}},
+		{Op: "Squeeze"}:   {{Since: 1, Until: 12, Build: axesAttr(squeeze)}, {Since: 13, In: []engine.Types{engine.Any(), indices()}, Build: axesInput(squeeze, 1)}},
+		{Op: "Unsqueeze"}: {{Since: 1, Until: 12, Build: axesAttr(unsqueeze)}, {Since: 13, In: []engine.Types{engine.Any(), indices()}, Build: axesInput(unsqueeze, 2)}},
+		{Op: "Transpose"}: {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: transpose}},
+		{Op: "Concat"}:    {{Since: 4, In: []engine.Types{engine.Fixed()}, Build: concat}},
+		{Op: "Slice"}:     {{Since: 10, In: []engine.Types{engine.Any(), indices()}, Build: slice}},
+		{Op: "Gather"}:    {{Since: 1, In: []engine.Types{engine.Any(), indices()}, Build: gather}},
 		{Op: "Shape"}:     {{Since: 1, Build: shapeOf}},
-		{Op: "Cast"}:      {{Since: 6, Build: cast}},
+		{Op: "Cast"}:      {{Since: 6, In: []engine.Types{engine.Fixed()}, Build: cast}},
 	}
 }
+
+// indices are the integers that count positions and axes.
+func indices() engine.Types { return engine.TypesOf(tensor.I32, tensor.I64) }

@@ -61,15 +61,24 @@ func constant(s *engine.Site) (engine.Kernel, error) {
 	if err != nil {
 		return nil, s.Refuse("%v", err)
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		if t.DType() == tensor.String {
-			c.Out[0] = t // strings are never changed in place
-			return nil
-		}
-		c.Out[0] = c.New(t.DType(), t.Shape()...)
-		copy(c.Out[0].Bytes(), t.Bytes())
-		return nil
-	}), nil
+	return always{t}, nil
+}
+
+// always implements engine.Constant.
+type always struct{ value *tensor.Tensor }
+
+// Value implements engine.Constant.
+func (f always) Value() *tensor.Tensor { return f.value }
+
+// Run implements engine.Kernel.
+func (f always) Run(c *engine.Call) (err error) {
+	if f.value.DType() == tensor.String {
+		c.Out[0], err = tensor.StringsFromBytes(f.value.Shape(), slices.Clone(f.value.Offsets()), slices.Clone(f.value.Bytes()))
+		return err
+	}
+	c.Out[0] = c.New(f.value.DType(), f.value.Shape()...)
+	copy(c.Out[0].Bytes(), f.value.Bytes())
+	return nil
 }
 
 func constantOf(n *graph.Node) (*tensor.Tensor, error) {
@@ -106,23 +115,29 @@ func reshape(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	allowZero := s.Node.Int("allowzero", 0) != 0
+	list, err := s.Ints(1)
+	if err != nil {
+		return nil, err
+	}
 	return engine.KernelFunc(func(c *engine.Call) error {
-		want, err := engine.Int64s(c.In[1])
+		want, _, err := list.At(c)
 		if err != nil {
 			return err
 		}
-		x := c.In[0]
-		shape, err := reshaped(x.Shape(), want, allowZero)
+		var few [8]int
+		shape, err := reshaped(few[:0], c.In[0].Shape(), want, allowZero)
 		if err != nil {
 			return err
 		}
-		c.Out[0], err = x.Reshape(shape...)
-		return err
+		return c.View(0, c.In[0], shape...)
 	}), nil
 }
 
-func reshaped(from tensor.Shape, want []int64, allowZero bool) (tensor.Shape, error) {
-	out := make(tensor.Shape, len(want))
+// reshaped is the result's shape, appended to out.
+func reshaped(out, from tensor.Shape, want []int64, allowZero bool) (tensor.Shape, error) {
+	for range want {
+		out = append(out, 0)
+	}
 	total, err := from.Elements()
 	if err != nil {
 		return nil, err
@@ -166,7 +181,7 @@ func flatten(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	attr := s.Node.Int("axis", 1)
-	return engine.KernelFunc(func(c *engine.Call) (err error) {
+	return engine.KernelFunc(func(c *engine.Call) error {
 		x := c.In[0]
 		// The axis may be the rank itself: everything is in the first dimension then.
 		axis, ok := engine.Axis(attr, x.Rank())
@@ -181,8 +196,7 @@ func flatten(s *engine.Site) (engine.Kernel, error) {
 				columns *= n
 			}
 		}
-		c.Out[0], err = x.Reshape(rows, columns)
-		return err
+		return c.View(0, x, rows, columns)
 	}), nil
 }
 

@@ -12,6 +12,7 @@ package trees
 import (
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // Version is the version of the domain shardwise that these operators are defined in.
@@ -26,9 +27,17 @@ const (
 
 // Table is the family's operators.
 func Table() engine.Table {
-	op := func(build func(*engine.Site) (engine.Kernel, error)) []engine.Operator {
-		return []engine.Operator{{Since: Version, Until: Version, Build: build}}
+	op := func(build func(*engine.Site) (engine.Kernel, error), in ...tensor.DType) []engine.Operator {
+		o := engine.Operator{Since: Version, Until: Version, Build: build}
+		for _, d := range in {
+			o.In = append(o.In, engine.TypesOf(d))
+		}
+		return []engine.Operator{o}
 	}
 	key := func(name string) engine.Key { return engine.Key{Domain: graph.ShardwiseDomain, Op: name} }
-	return engine.Table{key(OpEnsemble): op(buildEnsemble), key(OpLeaf): op(buildLeaf), key(OpObjective): op(buildObjective)}
+	return engine.Table{
+		key(OpEnsemble):  op(buildEnsemble, tensor.F32, tensor.U64, tensor.U32, tensor.I64, tensor.I32, tensor.I32, tensor.F32, tensor.U32),
+		key(OpLeaf):      op(buildLeaf, tensor.I32),
+		key(OpObjective): op(buildObjective, tensor.F32),
+	}
 }
