@@ -1,10 +1,12 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
@@ -191,7 +193,8 @@ func (c *cleaner) keep(n *graph.Node) error {
 		c.refuse(n, reason, remedyFor(err))
 		last := c.net.refused[len(c.net.refused)-1]
 		last.Native = onnxruntime.Refuses(n) == nil
-		last.Types = native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) == nil
+		var u *engine.UnsupportedError
+		last.Types = errors.As(err, &u) && u.DType != tensor.Invalid
 	}
 	out, err := c.infer(n)
 	if err != nil {
