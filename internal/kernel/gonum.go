@@ -13,6 +13,8 @@ const (
 	// blockBytes is how many bytes of weights a block has, so that they stay in a core's second-level cache while the rows
 	// of a batch pass over them.
 	blockBytes = 128 << 10
+	// blockColumns is how many columns of a result are computed at a time, so that their sums stay in the first-level cache.
+	blockColumns = 2048
 	// rowStep and blockStep are what the bounds of blocks of weights' rows and of columns are multiples of, so that gonum's
 	// unrolled loops (4 rows, 16 columns) fall on the same ones however they are cut.
 	rowStep   = 8
@@ -38,11 +40,12 @@ func (g *Gonum[T]) Mul(dst, x, w []T, m, n, k int) {
 	}
 	// Blocks of rows of w stay in the cache while the batch passes over them; a row's products are added in the same
 	// order as without blocks, because each block goes on from the sum of the one before.
-	rows := k
+	rows, block := k, n
 	if m > 1 {
-		rows = max(blockBytes/int(unsafe.Sizeof(x[0]))/n/rowStep, 1) * rowStep
+		block = min(n, blockColumns)
+		rows = max(blockBytes/int(unsafe.Sizeof(x[0]))/block/rowStep, 1) * rowStep
 	}
-	columns(m, n, k, n, func(lo, hi int) {
+	columns(m, n, k, block, func(lo, hi int) {
 		for l := 0; l < k; l += rows {
 			end := min(l+rows, k)
 			for i := range m {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// gemmNode is Gemm (ai.onnx 7 to today): alpha·A'·B' + beta·C, where A' and B' are A and B or their transposes and C
-// broadcasts one way to the result [m, n]. C is optional since version 11.
+// gemmNode is Gemm (ai.onnx 1 to today) of numbers: alpha·A'·B' + beta·C, where A' and B' are A and B or their
+// transposes and C broadcasts one way to the result [m, n]. C is optional since version 11. Integers are computed
+// exactly and wrap around while alpha and beta are 1, else in float64 and truncated.
 type gemmNode struct {
 	k              *kernels
 	transA, transB bool
@@ -17,12 +19,15 @@ type gemmNode struct {
 }
 
 func (k *kernels) gemm(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("alpha", "beta", "transA", "transB"); err != nil {
-		return nil, err
+	attrs, minIn := []string{"alpha", "beta", "transA", "transB"}, 3
+	if s.Opset < 7 {
+		attrs = append(attrs, "broadcast") // whether C may broadcast; where it does not, shapes are equal anyway
 	}
-	minIn := 3
 	if s.Opset >= 11 {
 		minIn = 2
+	}
+	if err := s.Only(attrs...); err != nil {
+		return nil, err
 	}
 	if err := s.Arity(minIn, 3, 1); err != nil {
 		return nil, err
@@ -35,11 +40,8 @@ func (k *kernels) gemm(s *engine.Site) (engine.Kernel, error) {
 // Run implements engine.Kernel.
 func (g *gemmNode) Run(c *engine.Call) error {
 	a, b := c.In[0], c.In[1]
-	if err := same(a, b); err != nil {
-		return err
-	}
-	if a.Rank() != 2 || b.Rank() != 2 {
-		return fmt.Errorf("wanted two matrices, found %v and %v", a, b)
+	if a.Rank() != 2 || b.Rank() != 2 || a.DType() != b.DType() || g.k.multiplier(a.DType()) == nil {
+		return fmt.Errorf("wanted two matrices of one type of number, found %v and %v", a, b)
 	}
 	m, k := a.Dim(0), a.Dim(1)
 	if g.transA {
@@ -60,12 +62,26 @@ func (g *gemmNode) Run(c *engine.Call) error {
 		}
 	}
 	c.Out[0] = c.New(a.DType(), m, n)
-	if a.DType() == tensor.F32 {
-		runGemm(g, g.k.f32, c, tensor.Of[float32], add, m, n, k)
-	} else {
-		runGemm(g, g.k.f64, c, tensor.Of[float64], add, m, n, k)
+	if g.transA {
+		t, err := transposed(c, a)
+		if err != nil {
+			return err
+		}
+		a = t
 	}
-	return nil
+	switch a.DType() {
+	case tensor.F32:
+		runGemm(g, g.k.f32, c, tensor.Of[float32], a, add, m, n, k)
+		return nil
+	case tensor.F64:
+		runGemm(g, g.k.f64, c, tensor.Of[float64], a, add, m, n, k)
+		return nil
+	}
+	return g.runWhole(c, a, add, m, n, k)
+}
+
+func transposed(c *engine.Call, x *tensor.Tensor) (*tensor.Tensor, error) {
+	return strided.Copy(c, x, tensor.Shape{x.Dim(1), x.Dim(0)}, []int{1, x.Dim(1)}, 0)
 }
 
 func broadcastsTo(s tensor.Shape, m, n int) bool {
@@ -75,17 +91,8 @@ func broadcastsTo(s tensor.Shape, m, n int) bool {
 	return (len(s) < 1 || s[len(s)-1] == n || s[len(s)-1] == 1) && (len(s) < 2 || s[0] == m || s[0] == 1)
 }
 
-func runGemm[T kernel.Float](g *gemmNode, d kernel.Dense[T], c *engine.Call, of func(*tensor.Tensor) []T, add *tensor.Tensor, m, n, k int) {
-	out, a, b := of(c.Out[0]), of(c.In[0]), of(c.In[1])
-	if g.transA {
-		rows := of(c.New(c.In[0].DType(), m, k))
-		for i := range m {
-			for l := range k {
-				rows[i*k+l] = a[l*m+i]
-			}
-		}
-		a = rows
-	}
+func runGemm[T kernel.Float](g *gemmNode, d kernel.Dense[T], c *engine.Call, of func(*tensor.Tensor) []T, rows, add *tensor.Tensor, m, n, k int) {
+	out, a, b := of(c.Out[0]), of(rows), of(c.In[1])
 	if g.transB {
 		d.MulT(out, a, b, m, n, k)
 	} else {
@@ -121,6 +128,59 @@ func addScaled[T kernel.Float](out, add []T, shape tensor.Shape, beta T, m, n in
 		for j := range row {
 			scaled := T(beta * add[i*rowStep+j*colStep])
 			row[j] += scaled
+		}
+	}
+}
+
+// runWhole is Gemm of integers.
+func (g *gemmNode) runWhole(c *engine.Call, a, add *tensor.Tensor, m, n, k int) (err error) {
+	b := c.In[1]
+	if g.transB {
+		if b, err = transposed(c, b); err != nil {
+			return err
+		}
+	}
+	g.k.multiplier(a.DType())(c.Out[0], a, b, 0, 0, 0, m, n, k)
+	if add == nil && g.alpha == 1 {
+		return nil
+	}
+	switch a.DType() {
+	case tensor.I8:
+		addWhole[int8](g, c.Out[0], add, n)
+	case tensor.I16:
+		addWhole[int16](g, c.Out[0], add, n)
+	case tensor.I32:
+		addWhole[int32](g, c.Out[0], add, n)
+	case tensor.I64:
+		addWhole[int64](g, c.Out[0], add, n)
+	case tensor.U8:
+		addWhole[uint8](g, c.Out[0], add, n)
+	case tensor.U16:
+		addWhole[uint16](g, c.Out[0], add, n)
+	case tensor.U32:
+		addWhole[uint32](g, c.Out[0], add, n)
+	case tensor.U64:
+		addWhole[uint64](g, c.Out[0], add, n)
+	}
+	return nil
+}
+
+func addWhole[T whole](g *gemmNode, out, add *tensor.Tensor, n int) {
+	dst := tensor.Of[T](out)
+	step := []int{0, 0}
+	var terms []T
+	if add != nil {
+		terms, step = tensor.Of[T](add), strided.Stretched(add.Shape(), 2)
+	}
+	for i, v := range dst {
+		var term T
+		if add != nil {
+			term = terms[i/n*step[0]+i%n*step[1]]
+		}
+		if g.alpha == 1 && g.beta == 1 {
+			dst[i] = v + term
+		} else {
+			dst[i] = T(float64(float64(g.alpha)*float64(v)) + float64(float64(g.beta)*float64(term)))
 		}
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
-	"github.com/shardwise/shardwise/internal/kernel"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// matMul is MatMul (ai.onnx 1 to today): numpy.matmul. Operands of rank 1 become a row or a column that the result
-// loses again; leading dimensions broadcast.
+// matMul is MatMul (ai.onnx 1 to today) of numbers: numpy.matmul. Operands of rank 1 become a row or a column that the
+// result loses again; leading dimensions broadcast.
 func (k *kernels) matMul(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Only(); err != nil {
 		return nil, err
@@ -17,39 +17,49 @@ func (k *kernels) matMul(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Arity(2, 2, 1); err != nil {
 		return nil, err
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		a, b := c.In[0], c.In[1]
-		if err := same(a, b); err != nil {
-			return err
-		}
-		var few [8]int
-		p, err := planMatMul(few[:0], a.Shape(), b.Shape())
-		if err != nil {
-			return err
-		}
-		out := c.New(a.DType(), p.out...)
-		if a.DType() == tensor.F32 {
-			multiply(k.f32, p, tensor.Of[float32](out), tensor.Of[float32](a), tensor.Of[float32](b))
-		} else {
-			multiply(k.f64, p, tensor.Of[float64](out), tensor.Of[float64](a), tensor.Of[float64](b))
-		}
-		c.Out[0] = out
-		return nil
+	return engine.KernelFunc(func(c *engine.Call) (err error) {
+		c.Out[0], err = k.product(c, c.In[0], c.In[1])
+		return err
 	}), nil
 }
 
-// product is a planned MatMul: for each pair of offsets one [m, k] times [k, n].
-type product struct {
+// product is numpy.matmul of a and b.
+func (k *kernels) product(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+	mul := k.multiplier(a.DType())
+	if mul == nil || a.DType() != b.DType() {
+		return nil, fmt.Errorf("wanted two operands of one type of number, found %v and %v", a, b)
+	}
+	var few [8]int
+	p, err := planMatMul(few[:0], a.Shape(), b.Shape())
+	if err != nil {
+		return nil, err
+	}
+	out := c.New(a.DType(), p.out...)
+	if p.pairs == nil {
+		mul(out, a, b, 0, 0, 0, p.m, p.n, p.k)
+		return out, nil
+	}
+	at := 0
+	for ok := p.pairs.Start(); ok; ok = p.pairs.Next() {
+		for i := range p.pairs.Run {
+			mul(out, a, b, at, p.pairs.At[0]+i*p.pairs.Inner[0], p.pairs.At[1]+i*p.pairs.Inner[1], p.m, p.n, p.k)
+			at += p.m * p.n
+		}
+	}
+	return out, nil
+}
+
+// matrices is a planned MatMul: for each pair of offsets one [m, k] times [k, n]; pairs is nil when there is one pair.
+type matrices struct {
 	m, n, k int
-	pairs   [][2]int // offsets of the matrices of a and b, in the order of the result's
-	single  bool     // one product, without pairs
+	pairs   *strided.Loop
 	out     tensor.Shape
 }
 
 // planMatMul appends the result's shape to out.
-func planMatMul(out, a, b tensor.Shape) (product, error) {
-	fail := func() (product, error) {
-		return product{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a, b)
+func planMatMul(out, a, b tensor.Shape) (matrices, error) {
+	fail := func() (matrices, error) {
+		return matrices{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a, b)
 	}
 	if len(a) == 0 || len(b) == 0 {
 		return fail()
@@ -61,13 +71,13 @@ func planMatMul(out, a, b tensor.Shape) (product, error) {
 	if len(b) == 1 {
 		right = tensor.Shape{b[0], 1}
 	}
-	p := product{m: left[len(left)-2], k: left[len(left)-1], n: right[len(right)-1]}
+	p := matrices{m: left[len(left)-2], k: left[len(left)-1], n: right[len(right)-1]}
 	if right[len(right)-2] != p.k {
 		return fail()
 	}
 	la, lb := left[:len(left)-2], right[:len(right)-2]
-	lead, ok := broadcast(la, lb)
-	if !ok {
+	lead, err := strided.BroadcastShape(la, lb)
+	if err != nil {
 		return fail()
 	}
 	p.out = append(out, lead...)
@@ -77,46 +87,22 @@ func planMatMul(out, a, b tensor.Shape) (product, error) {
 	if len(b) > 1 {
 		p.out = append(p.out, p.n)
 	}
+	if _, err := p.out.Elements(); err != nil {
+		return p, err
+	}
 	if ones(lb) && len(lead) == len(la) {
 		// One constant matrix for all: the leading dimensions are more rows.
 		count, err := lead.Elements()
 		p.m *= count
-		p.single = true
 		return p, err
 	}
-	return p.pair(la, lb, lead)
-}
-
-// pair lists the matrices that are multiplied.
-func (p product) pair(la, lb, lead tensor.Shape) (product, error) {
-	count, err := lead.Elements()
-	if err != nil {
-		return p, err
+	stepA, stepB := strided.Stretched(la, len(lead)), strided.Stretched(lb, len(lead))
+	for d := range lead {
+		stepA[d] *= p.m * p.k
+		stepB[d] *= p.k * p.n
 	}
-	index := make([]int, len(lead))
-	for range count {
-		p.pairs = append(p.pairs, [2]int{offset(index, la) * p.m * p.k, offset(index, lb) * p.k * p.n})
-		for d := len(index) - 1; d >= 0; d-- {
-			if index[d]++; index[d] < lead[d] {
-				break
-			}
-			index[d] = 0
-		}
-	}
+	p.pairs = strided.Over(lead, stepA, stepB)
 	return p, nil
-}
-
-// offset is the position of index in a shape that was broadcast to the index's rank.
-func offset(index []int, shape tensor.Shape) int {
-	at := 0
-	for d, size := range shape {
-		i := index[len(index)-len(shape)+d]
-		if size == 1 {
-			i = 0
-		}
-		at = at*size + i
-	}
-	return at
 }
 
 func ones(s tensor.Shape) bool {
@@ -126,37 +112,4 @@ func ones(s tensor.Shape) bool {
 		}
 	}
 	return true
-}
-
-// broadcast is numpy's rule for leading dimensions.
-func broadcast(a, b tensor.Shape) (tensor.Shape, bool) {
-	out := make(tensor.Shape, max(len(a), len(b)))
-	for i := range out {
-		x, y := 1, 1
-		if j := i - len(out) + len(a); j >= 0 {
-			x = a[j]
-		}
-		if j := i - len(out) + len(b); j >= 0 {
-			y = b[j]
-		}
-		switch {
-		case x == y || y == 1:
-			out[i] = x
-		case x == 1:
-			out[i] = y
-		default:
-			return nil, false
-		}
-	}
-	return out, true
-}
-
-func multiply[T kernel.Float](d kernel.Dense[T], p product, out, a, b []T) {
-	if p.single {
-		d.Mul(out, a, b, p.m, p.n, p.k)
-		return
-	}
-	for i, pair := range p.pairs {
-		d.Mul(out[i*p.m*p.n:(i+1)*p.m*p.n], a[pair[0]:pair[0]+p.m*p.k], b[pair[1]:pair[1]+p.k*p.n], p.m, p.n, p.k)
-	}
 }

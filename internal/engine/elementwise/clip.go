@@ -8,16 +8,29 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// clipAttrs is Clip (ai.onnx 6 to 10): bounds are attributes.
+// clips: Clip (ai.onnx 1 to today) of numbers: the nearest number between min and max; NaN stays NaN.
+func clips() engine.Table {
+	floats, numbers := []engine.Types{engine.Floats()}, []engine.Types{engine.Numbers()}
+	return engine.Table{{Op: "Clip"}: {
+		{Since: 1, Until: 10, Build: clipAttrs, In: floats, Half: true},
+		{Since: 11, Build: clipInputs, In: numbers, Half: true}}}
+}
+
+// clipAttrs is Clip (ai.onnx 1 to 10): bounds are attributes.
 func clipAttrs(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("min", "max"); err != nil {
+	names := []string{"min", "max"}
+	if s.Opset < 6 {
+		names = append(names, "consumed_inputs")
+	}
+	if err := s.Only(names...); err != nil {
 		return nil, err
 	}
 	if err := s.Arity(1, 1, 1); err != nil {
 		return nil, err
 	}
-	lo, hi := float64(s.Node.Float("min", -math.MaxFloat32)), float64(s.Node.Float("max", math.MaxFloat32))
-	return mapped(func(x float64) float64 { return clamp(x, lo, hi) }), nil
+	lo, hi := s.Node.Float("min", -math.MaxFloat32), s.Node.Float("max", math.MaxFloat32)
+	return overFloats(func(dst, x []float32) { clamp(dst, x, lo, hi) },
+		func(dst, x []float64) { clamp(dst, x, float64(lo), float64(hi)) }).kernel(), nil
 }
 
 // clipInputs is Clip (ai.onnx 11 to today): optional scalar inputs min and max of the input's type. Where min exceeds
@@ -29,93 +42,52 @@ func clipInputs(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Arity(1, 3, 1); err != nil {
 		return nil, err
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		lo, hi := math.Inf(-1), math.Inf(1)
-		for i, to := range []*float64{&lo, &hi} {
-			if !c.Has(i + 1) {
-				continue
-			}
-			b := c.In[i+1]
-			if b.DType() != c.In[0].DType() || b.Len() != 1 || !b.DType().Float() {
-				return fmt.Errorf("bound %d is %v, wanted one float of the input's type %s", i+1, b, c.In[0].DType())
-			}
-			switch b.DType() {
-			case tensor.F32:
-				*to = float64(tensor.Of[float32](b)[0])
-			case tensor.F64:
-				*to = tensor.Of[float64](b)[0]
-			}
-		}
-		return mapped(func(x float64) float64 { return clamp(x, lo, hi) }).Run(c)
-	}), nil
-}
-
-func clamp(x, lo, hi float64) float64 {
-	if x < lo {
-		x = lo
+	run := map[tensor.DType]func(c *engine.Call){
+		tensor.F32: clip(float32(math.Inf(-1)), float32(math.Inf(1))), tensor.F64: clip(math.Inf(-1), math.Inf(1)),
+		tensor.I8: clip[int8](math.MinInt8, math.MaxInt8), tensor.I16: clip[int16](math.MinInt16, math.MaxInt16),
+		tensor.I32: clip[int32](math.MinInt32, math.MaxInt32), tensor.I64: clip[int64](math.MinInt64, math.MaxInt64),
+		tensor.U8: clip[uint8](0, math.MaxUint8), tensor.U16: clip[uint16](0, math.MaxUint16),
+		tensor.U32: clip[uint32](0, math.MaxUint32), tensor.U64: clip[uint64](0, math.MaxUint64),
 	}
-	if x > hi {
-		x = hi
-	}
-	return x
-}
-
-// batchNorm is BatchNormalization (ai.onnx 7 to today) at inference: over dimension 1,
-// (x - mean) / sqrt(var + epsilon) · scale + bias.
-func batchNorm(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("epsilon", "momentum", "spatial", "training_mode"); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(5, 5, 5); err != nil {
-		return nil, err
-	}
-	if s.Node.Int("training_mode", 0) != 0 || s.Node.Int("spatial", 1) != 1 {
-		return nil, s.Refuse("training mode and spatial=0 are not covered")
-	}
-	for i, name := range s.Node.Outputs {
-		if i > 0 && name != "" {
-			return nil, s.Refuse("output %d exists in training only", i)
-		}
-	}
-	epsilon := s.Node.Float("epsilon", 1e-5)
 	return engine.KernelFunc(func(c *engine.Call) error {
 		x := c.In[0]
-		if x.Rank() < 2 {
-			return fmt.Errorf("input is %v, wanted at least 2 dimensions", x)
-		}
-		if x.DType() != tensor.F32 && x.DType() != tensor.F64 {
-			return fmt.Errorf("input is %v, wanted F32 or F64", x)
-		}
-		for i, p := range c.In[1:5] {
-			if p.DType() != x.DType() || p.Rank() != 1 || p.Dim(0) != x.Dim(1) {
-				return fmt.Errorf("input %d is %v, wanted %s[%d]", i+1, p, x.DType(), x.Dim(1))
+		for i := 1; i < 3; i++ {
+			if c.Has(i) && (c.In[i].DType() != x.DType() || c.In[i].Len() != 1) {
+				return fmt.Errorf("bound %d is %v, wanted one number of the input's type %s", i, c.In[i], x.DType())
 			}
 		}
-		c.Out[0] = c.New(x.DType(), x.Shape()...)
-		switch x.DType() {
-		case tensor.F32:
-			normalise(c, tensor.Of[float32], float64(epsilon))
-		case tensor.F64:
-			normalise(c, tensor.Of[float64], float64(epsilon))
-		default:
-			return fmt.Errorf("input is %v, covered are F32 and F64", x)
+		f := run[x.DType()]
+		if f == nil {
+			return fmt.Errorf("input is %v, wanted a number", x)
 		}
+		f(c)
 		return nil
 	}), nil
 }
 
-func normalise[T float](c *engine.Call, of func(*tensor.Tensor) []T, epsilon float64) {
-	x, out, channels := of(c.In[0]), of(c.Out[0]), c.In[0].Dim(1)
-	scale, bias, mean, variance := of(c.In[1]), of(c.In[2]), of(c.In[3]), of(c.In[4])
-	if len(x) == 0 {
-		return
-	}
-	inner := len(x) / c.In[0].Dim(0) / channels
-	for at := 0; at < len(x); at += inner {
-		ch := at / inner % channels
-		factor := float64(scale[ch]) / math.Sqrt(float64(variance[ch])+epsilon)
-		for i, v := range x[at : at+inner] {
-			out[at+i] = T(float64((float64(v)-float64(mean[ch]))*factor) + float64(bias[ch]))
+// clip takes the bounds of a call, or these where it has none.
+func clip[T number](lo, hi T) func(c *engine.Call) {
+	return func(c *engine.Call) {
+		lo, hi := lo, hi
+		if c.Has(1) {
+			lo = tensor.Of[T](c.In[1])[0]
 		}
+		if c.Has(2) {
+			hi = tensor.Of[T](c.In[2])[0]
+		}
+		c.Out[0] = c.New(c.In[0].DType(), c.In[0].Shape()...)
+		clamp(tensor.Of[T](c.Out[0]), tensor.Of[T](c.In[0]), lo, hi)
+	}
+}
+
+func clamp[T number](dst, x []T, lo, hi T) {
+	for i, v := range x[:len(dst)] {
+		if v < lo {
+			v = lo
+		}
+		if v > hi {
+			v = hi
+		}
+		dst[i] = v
 	}
 }

@@ -1,31 +1,38 @@
 // Package elementwise is the family of operators that treat every element alike: arithmetic with numpy's broadcasting,
-// functions of one variable (activations, exponentials, clipping), comparison and logic.
+// functions of one variable (activations, exponentials, clipping), comparison, logic and bits, and the choice between
+// two tensors.
 //
-// Floats are computed in their own type, functions through float64 and rounded once. Where an operator exists for
-// integers too, the definitions say so. The package is called by internal/engine/native alone.
+// Floats are computed in their own type, functions through float64 and rounded once. Integers wrap around; a division by
+// zero of integers is an error. The package is called by internal/engine/native alone.
 package elementwise
 
 import (
 	"maps"
 
 	"github.com/shardwise/shardwise/internal/engine"
-	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // Table is the family's operators.
 func Table() engine.Table {
 	t := arithmetic()
-	maps.Copy(t, functions())
-	maps.Copy(t, logic())
-	t[engine.Key{Op: "Clip"}] = []engine.Operator{{Since: 6, Until: 10, In: floats(), Half: true, Build: clipAttrs}, {Since: 11, In: floats(), Half: true, Build: clipInputs}}
-	t[engine.Key{Op: "PRelu"}] = []engine.Operator{{Since: 7, In: floats(), Half: true, Build: buildBinary(ops{f32: prelu[float32], f64: prelu[float64]})}}
-	t[engine.Key{Op: "BatchNormalization"}] = []engine.Operator{{Since: 7, In: floats(), Half: true, Build: batchNorm}}
+	for _, more := range []engine.Table{powers(), folds(), plain(), exponentials(), trigonometry(), activations(), clips(),
+		comparisons(), logic(), bits(), tests(), random()} {
+		maps.Copy(t, more)
+	}
+	t[engine.Key{Op: "Where"}] = []engine.Operator{{Since: 9, Build: where, In: whereTypes()}}
 	return t
 }
 
-func floats() []engine.Types { return []engine.Types{engine.Floats()} }
+type float interface{ ~float32 | ~float64 }
 
-// narrow are the numbers that arithmetic has loops for.
-func narrow() []engine.Types {
-	return []engine.Types{engine.Floats() | engine.TypesOf(tensor.I32, tensor.I64)}
+type signed interface {
+	~int8 | ~int16 | ~int32 | ~int64
 }
+
+type unsigned interface {
+	~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+type integer interface{ signed | unsigned }
+
+type number interface{ float | integer }

@@ -1,170 +1,104 @@
 package elementwise
 
 import (
-	"fmt"
-
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// logic: Not (ai.onnx 1 to today), And and Or (7 to today) of booleans; Equal, Greater and Less (7 and 9 to today) of two
-// numbers of one type among F32, F64, I32 and I64, with a boolean result; Where (9 to today) of a condition and two
-// tensors of one of these types.
+// logic: And, Or, Xor and Not (ai.onnx 1 to today) of booleans.
 func logic() engine.Table {
-	boolean := func(f func(a, b bool) bool) func(s *engine.Site) (engine.Kernel, error) {
-		return pairwise(comparison{boolean: f})
+	boolean := func(loop func(dst, a, b []uint8)) []engine.Operator {
+		return pairs{tensor.Bool: pair(tensor.Bool, loop)}.operators(1, false)
 	}
 	return engine.Table{
-		{Op: "Not"}:     {{Since: 1, In: booleans(), Build: not}},
-		{Op: "And"}:     {{Since: 7, In: booleans(), Build: boolean(func(a, b bool) bool { return a && b })}},
-		{Op: "Or"}:      {{Since: 7, In: booleans(), Build: boolean(func(a, b bool) bool { return a || b })}},
-		{Op: "Equal"}:   {{Since: 7, In: []engine.Types{narrow()[0] | engine.TypesOf(tensor.Bool)}, Half: true, Build: pairwise(comparison{equal[float32], equal[float64], equal[int32], equal[int64], equal[bool]})}},
-		{Op: "Greater"}: {{Since: 7, In: narrow(), Half: true, Build: pairwise(comparison{f32: greater[float32], f64: greater[float64], i32: greater[int32], i64: greater[int64]})}},
-		{Op: "Less"}:    {{Since: 7, In: narrow(), Half: true, Build: pairwise(comparison{f32: less[float32], f64: less[float64], i32: less[int32], i64: less[int64]})}},
-		{Op: "Where"}:   {{Since: 9, In: []engine.Types{engine.TypesOf(tensor.Bool), engine.Fixed()}, Build: where}},
+		{Op: "And"}: boolean(and[uint8]),
+		{Op: "Or"}:  boolean(or[uint8]),
+		{Op: "Xor"}: boolean(xor[uint8]),
+		{Op: "Not"}: function{since: 1, keep: true, loops: plainly(loops{tensor.Bool: over(not)})}.operators(),
 	}
 }
 
-func booleans() []engine.Types { return []engine.Types{engine.TypesOf(tensor.Bool)} }
-
-// comparison is one operator's rule by dtype.
-type comparison struct {
-	f32     func(a, b float32) bool
-	f64     func(a, b float64) bool
-	i32     func(a, b int32) bool
-	i64     func(a, b int64) bool
-	boolean func(a, b bool) bool
+// bits: BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (ai.onnx 18 to today) and BitShift (11 to today) of
+// integers; signed ones are shifted since version 28.
+func bits() engine.Table {
+	return engine.Table{
+		{Op: "BitwiseAnd"}: integers(and[int8], and[int16], and[int32], and[int64], and[uint8], and[uint16], and[uint32], and[uint64]).operators(18, false),
+		{Op: "BitwiseOr"}:  integers(or[int8], or[int16], or[int32], or[int64], or[uint8], or[uint16], or[uint32], or[uint64]).operators(18, false),
+		{Op: "BitwiseXor"}: integers(xor[int8], xor[int16], xor[int32], xor[int64], xor[uint8], xor[uint16], xor[uint32], xor[uint64]).operators(18, false),
+		{Op: "BitwiseNot"}: function{since: 18, keep: true, loops: plainly(loops{}.signed(inverse[int8], inverse[int16], inverse[int32], inverse[int64]).
+			unsigned(inverse[uint8], inverse[uint16], inverse[uint32], inverse[uint64]))}.operators(),
+		{Op: "BitShift"}: {{Since: 11, Build: buildShift, In: []engine.Types{engine.Integers()}}},
+	}
 }
 
-func equal[T comparable](a, b T) bool { return a == b }
-func greater[T number](a, b T) bool   { return a > b }
-func less[T number](a, b T) bool      { return a < b }
+func and[T integer](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] & b[i]
+	}
+}
 
-func not(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only(); err != nil {
+func or[T integer](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] | b[i]
+	}
+}
+
+func xor[T integer](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] ^ b[i]
+	}
+}
+
+func not(dst, x []bool) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = !v
+	}
+}
+
+func inverse[T integer](dst, x []T) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = ^v
+	}
+}
+
+// buildShift is BitShift: x moved by y bits to the side that the attribute direction names. A shift by a negative number
+// or by all bits and more leaves nothing but the sign.
+func buildShift(s *engine.Site) (engine.Kernel, error) {
+	if err := s.Only("direction"); err != nil {
 		return nil, err
 	}
-	if err := s.Arity(1, 1, 1); err != nil {
+	if err := s.Arity(2, 2, 1); err != nil {
 		return nil, err
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		if c.In[0].DType() != tensor.Bool {
-			return fmt.Errorf("input is %v, wanted booleans", c.In[0])
-		}
-		c.Out[0] = c.New(tensor.Bool, c.In[0].Shape()...)
-		dst := tensor.Of[bool](c.Out[0])
-		for i, v := range tensor.Of[bool](c.In[0]) {
-			dst[i] = !v
-		}
-		return nil
-	}), nil
-}
-
-func pairwise(o comparison) func(s *engine.Site) (engine.Kernel, error) {
-	return func(s *engine.Site) (engine.Kernel, error) {
-		if err := s.Only(); err != nil {
-			return nil, err
-		}
-		if err := s.Arity(2, 2, 1); err != nil {
-			return nil, err
-		}
-		return engine.KernelFunc(func(c *engine.Call) error {
-			a, b := c.In[0], c.In[1]
-			switch {
-			case a.DType() != b.DType():
-			case a.DType() == tensor.F32 && o.f32 != nil:
-				return decide(c, o.f32)
-			case a.DType() == tensor.F64 && o.f64 != nil:
-				return decide(c, o.f64)
-			case a.DType() == tensor.I32 && o.i32 != nil:
-				return decide(c, o.i32)
-			case a.DType() == tensor.I64 && o.i64 != nil:
-				return decide(c, o.i64)
-			case a.DType() == tensor.Bool && o.boolean != nil:
-				return decide(c, o.boolean)
-			}
-			return fmt.Errorf("operands %v and %v have different types, or one that is not covered", a, b)
-		}), nil
+	var p pairs
+	switch side := s.Node.Text("direction", ""); side {
+	case "LEFT":
+		p = integers(left[int8], left[int16], left[int32], left[int64], left[uint8], left[uint16], left[uint32], left[uint64])
+	case "RIGHT":
+		p = integers(right[int8], right[int16], right[int32], right[int64], right[uint8], right[uint16], right[uint32], right[uint64])
+	default:
+		return nil, s.Refuse("direction is %q, wanted LEFT or RIGHT", side)
 	}
-}
-
-func decide[T tensor.Element](c *engine.Call, f func(a, b T) bool) error {
-	a, b := c.In[0], c.In[1]
-	shape, err := broadcastShape(a.Shape(), b.Shape())
-	if err != nil {
+	return engine.KernelFunc(func(c *engine.Call) (err error) {
+		c.Out[0], err = p.run(c, c.In[0], c.In[1])
 		return err
-	}
-	c.Out[0] = c.New(tensor.Bool, shape...)
-	dst, x, y := tensor.Of[bool](c.Out[0]), tensor.Of[T](a), tensor.Of[T](b)
-	w := newWalk(a.Shape(), b.Shape(), shape)
-	if len(dst) == 0 {
-		return nil
-	}
-	w.each(func(o, ia, ib int) {
-		for i := range w.run {
-			dst[o+i] = f(x[ia], y[ib])
-			ia, ib = ia+step(w.moveA), ib+step(w.moveB)
-		}
-	})
-	return nil
-}
-
-func step(moves bool) int {
-	if moves {
-		return 1
-	}
-	return 0
-}
-
-// where picks, element by element after broadcasting, from its second input where the first is true, else from its third.
-func where(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only(); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(3, 3, 1); err != nil {
-		return nil, err
-	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		cond, x, y := c.In[0], c.In[1], c.In[2]
-		if cond.DType() != tensor.Bool || x.DType() != y.DType() || x.DType().Size() == 0 {
-			return fmt.Errorf("inputs are %v, %v and %v, wanted booleans and two tensors of one type", cond, x, y)
-		}
-		shape, err := broadcastShape(x.Shape(), y.Shape())
-		if err != nil {
-			return err
-		}
-		if shape, err = broadcastShape(shape, cond.Shape()); err != nil {
-			return err
-		}
-		c.Out[0] = c.New(x.DType(), shape...)
-		size, n := x.DType().Size(), c.Out[0].Len()
-		steps := [3][]int{strides(cond.Shape(), len(shape)), strides(x.Shape(), len(shape)), strides(y.Shape(), len(shape))}
-		at, index := [3]int{}, make([]int, len(shape))
-		for i := range n {
-			from, off := x, at[1]
-			if cond.Bytes()[at[0]] == 0 {
-				from, off = y, at[2]
-			}
-			copy(c.Out[0].Bytes()[i*size:(i+1)*size], from.Bytes()[off*size:])
-			advance(index, shape, &at, &steps)
-		}
-		return nil
 	}), nil
 }
 
-// advance moves an odometer over shape, and the offsets of three operands with it.
-func advance(index []int, shape tensor.Shape, at *[3]int, steps *[3][]int) {
-	for d := len(shape) - 1; d >= 0; d-- {
-		index[d]++
-		for k := range at {
-			at[k] += steps[k][d]
-		}
-		if index[d] < shape[d] {
-			return
-		}
-		for k := range at {
-			at[k] -= steps[k][d] * index[d]
-		}
-		index[d] = 0
+// A negative count becomes a huge one.
+func left[T integer](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] << uint64(b[i])
+	}
+}
+
+func right[T integer](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = a[i] >> uint64(b[i])
 	}
 }

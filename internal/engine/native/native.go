@@ -14,10 +14,16 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/attention"
 	"github.com/shardwise/shardwise/internal/engine/classic"
 	"github.com/shardwise/shardwise/internal/engine/control"
+	"github.com/shardwise/shardwise/internal/engine/conv"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/index"
+	"github.com/shardwise/shardwise/internal/engine/norm"
+	"github.com/shardwise/shardwise/internal/engine/quant"
+	"github.com/shardwise/shardwise/internal/engine/recurrent"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
@@ -29,7 +35,7 @@ import (
 const Name = "native"
 
 // newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
-const newest = 25
+const newest = 28
 
 // Native is the default engine. It is immutable and safe for concurrent use.
 type Native struct{ table engine.Table }
@@ -39,7 +45,10 @@ func New() engine.Engine { return newNative() }
 
 func newNative() *Native {
 	t := engine.Table{}
-	for _, family := range []engine.Table{dense.Table(), elementwise.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table()} {
+	for _, family := range []engine.Table{
+		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(),
+	} {
 		maps.Copy(t, family)
 	}
 	return &Native{table: t}

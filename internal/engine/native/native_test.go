@@ -202,7 +202,7 @@ func TestCompileRefusesByName(t *testing.T) {
 	}{
 		"operator":       {func(g *graph.Graph) { g.Nodes[1].Op = "Frobnicate" }, "Frobnicate"},
 		"attribute":      {func(g *graph.Graph) { g.Nodes[1].Attrs = map[string]graph.Attr{"x": {Kind: graph.AttrInt}} }, `"x"`},
-		"old version":    {func(g *graph.Graph) { g.Opsets[""] = 5 }, "version 5"},
+		"old version":    {func(g *graph.Graph) { g.Nodes[1].Op, g.Opsets[""] = "HardSwish", 13 }, "version 13"},
 		"future version": {func(g *graph.Graph) { g.Opsets[""] = 99 }, "99"},
 		"no domain":      {func(g *graph.Graph) { g.Nodes[1].Domain, g.Nodes[1].Op = "ai.onnx.ml", "Binarizer" }, "ai.onnx.ml"},
 		"undefined":      {func(g *graph.Graph) { g.Nodes[2].Inputs[0] = "nothing" }, "nothing"},

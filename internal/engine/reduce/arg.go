@@ -4,73 +4,95 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// buildArg is ArgMax and ArgMin (ai.onnx 1 to today): the index along axis (default 0) of the greatest or least
+// args: ArgMax and ArgMin (ai.onnx 1 to today) of numbers: the index along axis (default 0) of the greatest or least
 // element, the first of equals, or the last with select_last_index (since 12). NaN is never chosen unless it comes first.
-func buildArg(greatest bool) func(*engine.Site) (engine.Kernel, error) {
-	return func(s *engine.Site) (engine.Kernel, error) {
-		if err := s.Only("axis", "keepdims", "select_last_index"); err != nil {
-			return nil, err
-		}
-		if err := s.Arity(1, 1, 1); err != nil {
-			return nil, err
-		}
-		attr, keep := s.Node.Int("axis", 0), s.Node.Int("keepdims", 1) != 0
-		last := s.Node.Int("select_last_index", 0) != 0
-		return engine.KernelFunc(func(c *engine.Call) error {
-			x := c.In[0]
-			axis, ok := engine.Axis(attr, x.Rank())
-			if !ok || x.Dim(axis) == 0 {
-				return fmt.Errorf("axis %d does not lie in %v, or is empty", attr, x)
-			}
-			outer, count, inner := block(x.Shape(), axis, axis+1)
-			c.Out[0] = c.New(tensor.I64, reduced(x.Shape(), map[int]bool{axis: true}, keep)...)
-			dst := tensor.Of[int64](c.Out[0])
-			switch x.DType() {
-			case tensor.F32:
-				arg(dst, tensor.Of[float32](x), outer, count, inner, greatest, last)
-			case tensor.F64:
-				arg(dst, tensor.Of[float64](x), outer, count, inner, greatest, last)
-			case tensor.I32:
-				arg(dst, tensor.Of[int32](x), outer, count, inner, greatest, last)
-			case tensor.I64:
-				arg(dst, tensor.Of[int64](x), outer, count, inner, greatest, last)
-			default:
-				return fmt.Errorf("input is %v, covered are F32, F64, I32 and I64", x)
-			}
-			return nil
-		}), nil
+func args() engine.Table {
+	in := []engine.Types{engine.Numbers()}
+	return engine.Table{
+		{Op: "ArgMax"}: {{Since: 1, Build: argNode{greatest: true}.build, In: in, Half: true}},
+		{Op: "ArgMin"}: {{Since: 1, Build: argNode{}.build, In: in, Half: true}},
 	}
 }
 
-func arg[T float | ~int32 | ~int64](dst []int64, x []T, outer, count, inner int, greatest, last bool) {
+type argNode struct {
+	greatest, last, keep bool
+	axis                 int64
+}
+
+func (a argNode) build(s *engine.Site) (engine.Kernel, error) {
+	if err := s.Only("axis", "keepdims", "select_last_index"); err != nil {
+		return nil, err
+	}
+	if err := s.Arity(1, 1, 1); err != nil {
+		return nil, err
+	}
+	a.axis, a.keep, a.last = s.Node.Int("axis", 0), s.Node.Int("keepdims", 1) != 0, s.Node.Int("select_last_index", 0) != 0
+	return a, nil
+}
+
+// Run implements engine.Kernel.
+func (a argNode) Run(c *engine.Call) error {
+	x := c.In[0]
+	axis, ok := engine.Axis(a.axis, x.Rank())
+	if !ok || x.Dim(axis) == 0 {
+		return fmt.Errorf("axis %d does not lie in %v, or is empty", a.axis, x)
+	}
+	set := make(axisSet, x.Rank())
+	set[axis] = true
+	c.Out[0] = c.New(tensor.I64, set.reduced(x.Shape(), a.keep)...)
+	switch x.DType() {
+	case tensor.F32:
+		arg[float32](c, a, axis)
+	case tensor.F64:
+		arg[float64](c, a, axis)
+	case tensor.I8:
+		arg[int8](c, a, axis)
+	case tensor.I16:
+		arg[int16](c, a, axis)
+	case tensor.I32:
+		arg[int32](c, a, axis)
+	case tensor.I64:
+		arg[int64](c, a, axis)
+	case tensor.U8:
+		arg[uint8](c, a, axis)
+	case tensor.U16:
+		arg[uint16](c, a, axis)
+	case tensor.U32:
+		arg[uint32](c, a, axis)
+	case tensor.U64:
+		arg[uint64](c, a, axis)
+	default:
+		return fmt.Errorf("input is %v, wanted a number", x)
+	}
+	return nil
+}
+
+func arg[T number](c *engine.Call, a argNode, axis int) {
+	dst, x := tensor.Of[int64](c.Out[0]), tensor.Of[T](c.In[0])
+	outer, count, inner := strided.Around(c.In[0].Shape(), axis, axis+1)
 	for o := range outer {
 		for in := range inner {
-			at := o*count*inner + in
-			best := 0
-			for i := 1; i < count; i++ {
-				v, b := x[at+i*inner], x[at+best*inner]
-				if greatest && v > b || !greatest && v < b || last && v == b {
-					best = i
-				}
-			}
-			dst[o*inner+in] = int64(best)
+			dst[o*inner+in] = int64(extreme(x[o*count*inner+in:], count, inner, a.greatest, a.last))
 		}
 	}
 }
 
-// reduced is the shape without the axes, or with 1 in their places.
-func reduced(s tensor.Shape, axes map[int]bool, keep bool) tensor.Shape {
-	out := tensor.Shape{}
-	for d, n := range s {
-		switch {
-		case !axes[d]:
-			out = append(out, n)
-		case keep:
-			out = append(out, 1)
+// extreme is the place of the greatest or least of count elements that lie step apart.
+func extreme[T number](x []T, count, step int, greatest, last bool) int {
+	best, top := 0, x[0]
+	for i, at := 1, step; i < count; i, at = i+1, at+step {
+		v := x[at]
+		if v == top {
+			if last {
+				best = i
+			}
+		} else if v > top == greatest && v == v && top == top {
+			best, top = i, v
 		}
 	}
-	return out
+	return best
 }

@@ -5,79 +5,130 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// flatSoftmax is Softmax and LogSoftmax (ai.onnx 1 to 12): the input is seen as a matrix whose rows end before axis
-// (default 1), and each row is normalised as a whole.
-func flatSoftmax(log bool) func(*engine.Site) (engine.Kernel, error) {
+// softmaxes: Softmax, LogSoftmax and Hardmax (ai.onnx 1 to today) of floats. Until version 12 the input is seen as a
+// matrix whose rows end before axis (default 1), and each row is treated as a whole; since 13 they work along one axis
+// (default the last). Hardmax is 1 at the first of the greatest elements, else 0.
+func softmaxes() engine.Table {
+	in := []engine.Types{engine.Floats()}
+	t := engine.Table{}
+	for op, rows := range map[string]lane{
+		"Softmax": {softmax[float32], softmax[float64]}, "LogSoftmax": {logSoftmax[float32], logSoftmax[float64]},
+		"Hardmax": {hardmax[float32], hardmax[float64]},
+	} {
+		t[engine.Key{Op: op}] = []engine.Operator{
+			{Since: 1, Until: 12, Build: rows.build(1, true), In: in, Half: true},
+			{Since: 13, Build: rows.build(-1, false), In: in, Half: true}}
+	}
+	return t
+}
+
+// lane is an operator's loops over count elements that lie step apart; scratch has room for count numbers.
+type lane struct {
+	f32 func(dst, x []float32, count, step int, scratch []float64)
+	f64 func(dst, x []float64, count, step int, scratch []float64)
+}
+
+func (r lane) build(def int64, flat bool) func(*engine.Site) (engine.Kernel, error) {
 	return func(s *engine.Site) (engine.Kernel, error) {
-		return buildSoftmax(s, log, 1, func(axis, rank int) int { return rank })
+		if err := s.Only("axis"); err != nil {
+			return nil, err
+		}
+		if err := s.Arity(1, 1, 1); err != nil {
+			return nil, err
+		}
+		attr := s.Node.Int("axis", def)
+		return engine.KernelFunc(func(c *engine.Call) error { return r.run(c, attr, flat) }), nil
 	}
 }
 
-// axisSoftmax is Softmax and LogSoftmax (ai.onnx 13 to today): along one axis, default the last.
-func axisSoftmax(log bool) func(*engine.Site) (engine.Kernel, error) {
-	return func(s *engine.Site) (engine.Kernel, error) {
-		return buildSoftmax(s, log, -1, func(axis, rank int) int { return axis + 1 })
+func (r lane) run(c *engine.Call, attr int64, flat bool) error {
+	x := c.In[0]
+	axis, ok := engine.Axis(attr, x.Rank())
+	if !ok && x.Rank() == 0 && (attr == 0 || attr == -1 || flat) {
+		axis, ok = 0, true // a scalar is a row of one element
 	}
-}
-
-func buildSoftmax(s *engine.Site, log bool, def int64, end func(axis, rank int) int) (engine.Kernel, error) {
-	if err := s.Only("axis"); err != nil {
-		return nil, err
+	if !ok {
+		return fmt.Errorf("axis %d does not lie in %v", attr, x)
 	}
-	if err := s.Arity(1, 1, 1); err != nil {
-		return nil, err
+	end := axis + 1
+	if flat {
+		end = x.Rank()
 	}
-	attr := s.Node.Int("axis", def)
-	return engine.KernelFunc(func(c *engine.Call) error {
-		x := c.In[0]
-		axis, ok := engine.Axis(attr, x.Rank())
-		if !ok {
-			return fmt.Errorf("axis %d does not lie in %v", attr, x)
-		}
-		outer, count, inner := block(x.Shape(), axis, end(axis, x.Rank()))
-		switch x.DType() {
-		case tensor.F32:
-			c.Out[0] = c.New(tensor.F32, x.Shape()...)
-			softmax(tensor.Of[float32](c.Out[0]), tensor.Of[float32](x), outer, count, inner, log)
-		case tensor.F64:
-			c.Out[0] = c.New(tensor.F64, x.Shape()...)
-			softmax(tensor.Of[float64](c.Out[0]), tensor.Of[float64](x), outer, count, inner, log)
-		default:
-			return fmt.Errorf("input is %v, covered are F32 and F64", x)
-		}
+	outer, count, inner := strided.Around(x.Shape(), axis, end)
+	c.Out[0] = c.New(x.DType(), x.Shape()...)
+	if x.Len() == 0 {
 		return nil
-	}), nil
+	}
+	scratch := tensor.Of[float64](c.New(tensor.F64, count))
+	switch x.DType() {
+	case tensor.F32:
+		lanes(r.f32, tensor.Of[float32](c.Out[0]), tensor.Of[float32](x), outer, count, inner, scratch)
+	case tensor.F64:
+		lanes(r.f64, tensor.Of[float64](c.Out[0]), tensor.Of[float64](x), outer, count, inner, scratch)
+	default:
+		return fmt.Errorf("input is %v, wanted F32 or F64", x)
+	}
+	return nil
 }
 
-type float interface{ ~float32 | ~float64 }
-
-func softmax[T float](dst, x []T, outer, count, inner int, log bool) {
-	exps := make([]float64, count)
+func lanes[T float](f func(dst, x []T, count, step int, scratch []float64), dst, x []T, outer, count, inner int, scratch []float64) {
 	for o := range outer {
 		for in := range inner {
 			at := o*count*inner + in
-			top := math.Inf(-1)
-			for i := range count {
-				top = max(top, float64(x[at+i*inner])) // max keeps NaN
-			}
-			total := 0.0
-			for i := range count {
-				exps[i] = math.Exp(float64(x[at+i*inner]) - top)
-				total += exps[i]
-			}
-			if log {
-				shift := math.Log(total)
-				for i := range count {
-					dst[at+i*inner] = T(float64(x[at+i*inner]) - top - shift)
-				}
-				continue
-			}
-			for i := range count {
-				dst[at+i*inner] = T(exps[i] / total)
-			}
+			f(dst[at:], x[at:], count, inner, scratch)
 		}
 	}
+}
+
+// peak is the greatest element; NaN wins.
+func peak[T float](x []T, count, step int) float64 {
+	top := x[0]
+	for i, at := 1, step; i < count; i, at = i+1, at+step {
+		top = max(top, x[at])
+	}
+	return float64(top)
+}
+
+func softmax[T float](dst, x []T, count, step int, scratch []float64) {
+	top, total := peak(x, count, step), 0.0
+	at := 0
+	for i := range scratch {
+		e := math.Exp(float64(x[at]) - top)
+		scratch[i] = e
+		total += e
+		at += step
+	}
+	at = 0
+	for _, e := range scratch {
+		dst[at] = T(e / total)
+		at += step
+	}
+}
+
+func logSoftmax[T float](dst, x []T, count, step int, scratch []float64) {
+	top, total := peak(x, count, step), 0.0
+	at := 0
+	for i := range scratch {
+		scratch[i] = float64(x[at]) - top
+		total += math.Exp(scratch[i])
+		at += step
+	}
+	shift := math.Log(total)
+	at = 0
+	for _, v := range scratch {
+		dst[at] = T(v - shift)
+		at += step
+	}
+}
+
+func hardmax[T float](dst, x []T, count, step int, _ []float64) {
+	best := extreme(x, count, step, true, false)
+	for i := range count {
+		dst[i*step] = 0
+	}
+	dst[best*step] = 1
 }

@@ -4,8 +4,21 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
+
+// sliceAttrs is Slice (ai.onnx 1 to 9): starts, ends and axes (default all) are attributes, and every step is 1.
+func sliceAttrs(s *engine.Site) (engine.Kernel, error) {
+	if err := s.Only("starts", "ends", "axes"); err != nil {
+		return nil, err
+	}
+	if err := s.Arity(1, 1, 1); err != nil {
+		return nil, err
+	}
+	b := bounds{starts: s.Node.Attrs["starts"].Ints, ends: s.Node.Attrs["ends"].Ints, axes: s.Node.Attrs["axes"].Ints}
+	return engine.KernelFunc(func(c *engine.Call) error { return b.cut(c) }), nil
+}
 
 // slice is Slice (ai.onnx 10 to today): inputs data, starts, ends, axes (default all), steps (default 1). Bounds may
 // count from the end and are clamped; steps may be negative.
@@ -16,62 +29,86 @@ func slice(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Arity(3, 5, 1); err != nil {
 		return nil, err
 	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		var lists [5][]int64
-		for i := 1; i < 5; i++ {
-			if !c.Has(i) {
-				continue
-			}
-			v, err := engine.Int64s(c.In[i])
-			if err != nil {
-				return err
-			}
-			lists[i] = v
+	var lists [4]engine.Ints
+	for i := range lists {
+		var err error
+		if lists[i], err = s.Ints(i + 1); err != nil {
+			return nil, err
 		}
-		x := c.In[0]
-		for i, start := range lists[1] {
-			axis, step := int64(i), int64(1)
-			if lists[3] != nil && i < len(lists[3]) {
-				axis = lists[3][i]
-			}
-			if lists[4] != nil && i < len(lists[4]) {
-				step = lists[4][i]
-			}
-			d, ok := engine.Axis(axis, x.Rank())
-			if !ok || step == 0 || i >= len(lists[2]) {
-				return fmt.Errorf("starts %v, ends %v, axes %v, steps %v do not fit %v", lists[1], lists[2], lists[3], lists[4], x)
-			}
-			var err error
-			if x, err = cut(c, x, d, start, lists[2][i], step); err != nil {
+	}
+	return engine.KernelFunc(func(c *engine.Call) (err error) {
+		var b bounds
+		for i, to := range []*[]int64{&b.starts, &b.ends, &b.axes, &b.steps} {
+			if *to, _, err = lists[i].At(c); err != nil {
 				return err
 			}
 		}
-		c.Out[0] = x
-		return nil
+		return b.cut(c)
 	}), nil
 }
 
-func cut(c *engine.Call, x *tensor.Tensor, axis int, start, end, step int64) (*tensor.Tensor, error) {
-	n := int64(x.Dim(axis))
+// bounds are a slice's lists, by position; axes and steps may be nil.
+type bounds struct{ starts, ends, axes, steps []int64 }
+
+func (b bounds) cut(c *engine.Call) (err error) {
+	x := c.In[0]
+	n := len(b.starts)
+	if len(b.ends) != n || b.axes != nil && len(b.axes) != n || b.steps != nil && len(b.steps) != n || b.axes == nil && n > x.Rank() {
+		return fmt.Errorf("starts %v, ends %v, axes %v, steps %v do not fit %v", b.starts, b.ends, b.axes, b.steps, x)
+	}
+	shape, step, offset := x.Shape().Clone(), strided.RowMajor(x.Shape()), 0
+	seen := make([]bool, x.Rank())
+	for i := range b.starts {
+		axis, by := int64(i), int64(1)
+		if b.axes != nil {
+			axis = b.axes[i]
+		}
+		if b.steps != nil {
+			by = b.steps[i]
+		}
+		d, ok := engine.Axis(axis, x.Rank())
+		if !ok || by == 0 || seen[d] {
+			return fmt.Errorf("axes %v, steps %v do not fit %v", b.axes, b.steps, x)
+		}
+		seen[d] = true
+		first, count := span(int64(x.Dim(d)), b.starts[i], b.ends[i], by)
+		shape[d] = count
+		if count > 0 {
+			offset += first * step[d]
+		}
+		if count > 1 {
+			step[d] *= int(by)
+		}
+	}
+	if shape.Equal(x.Shape()) && offset == 0 && x.DType() == tensor.String {
+		c.Out[0] = x
+		return nil
+	}
+	c.Out[0], err = strided.Copy(c, x, shape, step, offset)
+	return err
+}
+
+// span is the first index and the number of indices from start to end (which is not among them) of n, by steps.
+func span(n, start, end, by int64) (first, count int) {
 	clamp := func(v, lo, hi int64) int64 {
 		if v < 0 {
-			v += n
+			v = max(v+n, lo) // the sum cannot overflow
 		}
 		return max(lo, min(v, hi))
 	}
-	var index []int64
-	if step > 0 {
-		stop := clamp(end, 0, n)
-		for i := clamp(start, 0, n); i < stop; i += min(step, n) { // a larger step would overflow, and ends all the same
-			index = append(index, i)
+	if by > 0 {
+		from, to := clamp(start, 0, n), clamp(end, 0, n)
+		if from >= to {
+			return 0, 0
 		}
-	} else {
-		stop := clamp(end, -1, n-1)
-		for i := clamp(start, -1, n-1); i > stop; i += max(step, -n) {
-			index = append(index, i)
-		}
+		return int(from), int((to-from-1)/by) + 1
 	}
-	shape := x.Shape().Clone()
-	shape[axis] = len(index)
-	return engine.Take(c, x, axis, index, shape)
+	from, to := clamp(start, -1, n-1), clamp(end, -1, n-1)
+	if from <= to {
+		return 0, 0
+	}
+	if by < -n {
+		return int(from), 1 // its negative may not exist
+	}
+	return int(from), int((from-to-1)/-by) + 1
 }

@@ -2,10 +2,8 @@ package shape
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine"
-	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -23,87 +21,16 @@ func identity(s *engine.Site) (engine.Kernel, error) {
 	}), nil
 }
 
-// dropout is Dropout (ai.onnx 7 to today) at inference: the input itself. The mask is not covered.
-func dropout(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("ratio", "seed"); err != nil {
+// reshapeAttr is Reshape (ai.onnx 1 to 4), whose shape is an attribute.
+func reshapeAttr(s *engine.Site) (engine.Kernel, error) {
+	if err := s.Only("shape", "consumed_inputs"); err != nil {
 		return nil, err
 	}
-	if err := s.Arity(1, 3, 2); err != nil {
+	if err := s.Arity(1, 1, 1); err != nil {
 		return nil, err
 	}
-	if len(s.Node.Outputs) > 1 && s.Node.Outputs[1] != "" {
-		return nil, s.Refuse("the mask output is not covered")
-	}
-	if s.Has(2) {
-		training, err := s.Fetch(2)
-		if err != nil {
-			return nil, err
-		}
-		if training == nil || training.DType() != tensor.Bool || training.Len() != 1 || training.Bytes()[0] != 0 {
-			return nil, s.Refuse("training_mode is not the constant false")
-		}
-	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		c.Out[0] = c.In[0]
-		return nil
-	}), nil
-}
-
-// constant is Constant (ai.onnx 1 to today): value, value_float(s), value_int(s), value_string(s).
-func constant(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(0, 0, 1); err != nil {
-		return nil, err
-	}
-	t, err := constantOf(s.Node)
-	if err != nil {
-		return nil, s.Refuse("%v", err)
-	}
-	return always{t}, nil
-}
-
-// always implements engine.Constant.
-type always struct{ value *tensor.Tensor }
-
-// Value implements engine.Constant.
-func (f always) Value() *tensor.Tensor { return f.value }
-
-// Run implements engine.Kernel.
-func (f always) Run(c *engine.Call) (err error) {
-	if f.value.DType() == tensor.String {
-		c.Out[0], err = tensor.StringsFromBytes(f.value.Shape(), slices.Clone(f.value.Offsets()), slices.Clone(f.value.Bytes()))
-		return err
-	}
-	c.Out[0] = c.New(f.value.DType(), f.value.Shape()...)
-	copy(c.Out[0].Bytes(), f.value.Bytes())
-	return nil
-}
-
-func constantOf(n *graph.Node) (*tensor.Tensor, error) {
-	if len(n.Attrs) != 1 {
-		return nil, fmt.Errorf("%d attributes, wanted exactly one value", len(n.Attrs))
-	}
-	for _, a := range n.Attrs {
-		switch a.Kind {
-		case graph.AttrTensor:
-			return engine.Inline(a.Tensor)
-		case graph.AttrFloat:
-			return tensor.FromSlice(tensor.F32, []float32{a.Float})
-		case graph.AttrFloats:
-			return tensor.FromSlice(tensor.F32, slices.Clone(a.Floats), len(a.Floats))
-		case graph.AttrInt:
-			return tensor.FromSlice(tensor.I64, []int64{a.Int})
-		case graph.AttrInts:
-			return tensor.FromSlice(tensor.I64, slices.Clone(a.Ints), len(a.Ints))
-		case graph.AttrString:
-			return tensor.FromStrings(nil, []string{a.Str})
-		case graph.AttrStrings:
-			return tensor.FromStrings(tensor.Shape{len(a.Strs)}, a.Strs)
-		}
-	}
-	return nil, fmt.Errorf("its value is of a kind that is not covered")
+	want := s.Node.Attrs["shape"].Ints
+	return engine.KernelFunc(func(c *engine.Call) error { return reshapeTo(c, want, false) }), nil
 }
 
 // reshape is Reshape (ai.onnx 5 to today): 0 copies a dimension unless allowzero (since 14), one -1 is inferred.
@@ -114,23 +41,27 @@ func reshape(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Arity(2, 2, 1); err != nil {
 		return nil, err
 	}
-	allowZero := s.Node.Int("allowzero", 0) != 0
 	list, err := s.Ints(1)
 	if err != nil {
 		return nil, err
 	}
+	allowZero := s.Node.Int("allowzero", 0) != 0
 	return engine.KernelFunc(func(c *engine.Call) error {
 		want, _, err := list.At(c)
 		if err != nil {
 			return err
 		}
-		var few [8]int
-		shape, err := reshaped(few[:0], c.In[0].Shape(), want, allowZero)
-		if err != nil {
-			return err
-		}
-		return c.View(0, c.In[0], shape...)
+		return reshapeTo(c, want, allowZero)
 	}), nil
+}
+
+func reshapeTo(c *engine.Call, want []int64, allowZero bool) error {
+	var few [8]int
+	shape, err := reshaped(few[:0], c.In[0].Shape(), want, allowZero)
+	if err != nil {
+		return err
+	}
+	return c.View(0, c.In[0], shape...)
 }
 
 // reshaped is the result's shape, appended to out.
@@ -222,6 +153,21 @@ func shapeOf(s *engine.Site) (engine.Kernel, error) {
 		for i, d := range dims {
 			tensor.Of[int64](c.Out[0])[i] = int64(d)
 		}
+		return nil
+	}), nil
+}
+
+// sizeOf is Size (ai.onnx 1 to today): the number of elements as a scalar I64.
+func sizeOf(s *engine.Site) (engine.Kernel, error) {
+	if err := s.Only(); err != nil {
+		return nil, err
+	}
+	if err := s.Arity(1, 1, 1); err != nil {
+		return nil, err
+	}
+	return engine.KernelFunc(func(c *engine.Call) error {
+		c.Out[0] = c.New(tensor.I64)
+		tensor.Of[int64](c.Out[0])[0] = int64(c.In[0].Len())
 		return nil
 	}), nil
 }

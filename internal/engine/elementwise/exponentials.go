@@ -1,0 +1,35 @@
+package elementwise
+
+import (
+	"math"
+
+	"github.com/shardwise/shardwise/internal/engine"
+)
+
+// exponentials: Exp, Log, Tanh, Sigmoid (ai.onnx 1 to today) and Erf (9 to today) of floats.
+func exponentials() engine.Table {
+	return table(map[string]function{
+		"Exp":     {since: 1, loops: plainly(through(math.Exp))},
+		"Log":     {since: 1, loops: plainly(through(math.Log))},
+		"Erf":     {since: 9, loops: plainly(through(math.Erf))},
+		"Tanh":    {since: 1, loops: plainly(through(math.Tanh))},
+		"Sigmoid": {since: 1, loops: plainly(through(sigmoid))},
+	})
+}
+
+// sigmoid avoids the overflow of exp on either side.
+func sigmoid(x float64) float64 {
+	if x >= 0 {
+		return 1 / (1 + math.Exp(-x))
+	}
+	e := math.Exp(x)
+	return e / (1 + e)
+}
+
+// softplus is log(1 + exp(x)), without overflow.
+func softplus(x float64) float64 {
+	if x > 0 {
+		return x + math.Log1p(math.Exp(-x))
+	}
+	return math.Log1p(math.Exp(x))
+}

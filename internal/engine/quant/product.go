@@ -1,0 +1,143 @@
+package quant
+
+import (
+	"fmt"
+
+	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/kernel"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// part is how many products are added in F32: 256 · 255 · 255 is below 2^24, so that every sum is exact.
+const part = 256
+
+// multiplier is the scratch space of one run.
+type multiplier struct {
+	dense             kernel.Dense[float32]
+	c                 *engine.Call
+	sums, left, right []float32
+}
+
+// space is n elements of a buffer that grows when it must.
+func (p *multiplier) space(buf *[]float32, n int) []float32 {
+	if len(*buf) < n {
+		*buf = tensor.Of[float32](p.c.New(tensor.F32, n))
+	}
+	return (*buf)[:n]
+}
+
+// multiply overwrites dst [m, n] with the product of a [m, k] and b [k, n], which hand out their columns and rows
+// [from, to).
+func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m, n, k int) {
+	clear(dst)
+	sums := p.space(&p.sums, m*n)
+	for from := 0; from < k; from += part {
+		to := min(from+part, k)
+		p.dense.Mul(sums, a(from, to), b(from, to), m, n, to-from)
+		for i, v := range sums {
+			dst[i] += int32(v)
+		}
+	}
+}
+
+// widen writes bytes of the dtype minus a zero point.
+func widen(dst []float32, src []byte, signed bool, zero float32) {
+	if signed {
+		for i, v := range src {
+			dst[i] = float32(int8(v)) - zero
+		}
+		return
+	}
+	for i, v := range src {
+		dst[i] = float32(v) - zero
+	}
+}
+
+// zeroPoints reads the zero points of an operand: one, or one for each of n rows or columns; none is 0.
+func zeroPoints(c *engine.Call, in, of, n int) ([]float32, error) {
+	if !c.Has(in) {
+		return []float32{0}, nil
+	}
+	z := c.In[in]
+	if z.DType() != c.In[of].DType() || z.Len() != 1 && z.Len() != n {
+		return nil, fmt.Errorf("zero point is %v, wanted %s with 1 or %d elements", z, c.In[of].DType(), n)
+	}
+	out := make([]float32, z.Len())
+	widen(out, z.Bytes(), z.DType() == tensor.I8, 0)
+	return out, nil
+}
+
+// pick is the zero point or scale of row i: the only one, or its own.
+func pick(list []float32, i int) float32 {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return list[i]
+}
+
+// rowsOf hands out columns of an integer matrix [m, k], with a zero point for each row or for all.
+func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) func(from, to int) []float32 {
+	buf := p.space(&p.left, m*min(k, part))
+	return func(from, to int) []float32 {
+		n := to - from
+		for i := range m {
+			widen(buf[i*n:(i+1)*n], raw[i*k+from:i*k+to], signed, pick(zero, i))
+		}
+		return buf[:m*n]
+	}
+}
+
+// columnsOf hands out rows of an integer matrix [k, n], with a zero point for each column or for all.
+func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int) func(from, to int) []float32 {
+	buf := p.space(&p.right, min(k, part)*n)
+	return func(from, to int) []float32 {
+		out := buf[:(to-from)*n]
+		if len(zero) == 1 {
+			widen(out, raw[from*n:to*n], signed, zero[0])
+			return out
+		}
+		for l := from; l < to; l++ {
+			row := out[(l-from)*n : (l-from+1)*n]
+			widen(row, raw[l*n:(l+1)*n], signed, 0)
+			for j := range row {
+				row[j] -= zero[j]
+			}
+		}
+		return out
+	}
+}
+
+// scaling turns exact sums into a quantised result: saturate(round(sum · scale) + zero point).
+type scaling struct {
+	zero   int64
+	lo, hi float64
+}
+
+// scales reads F32 scales of which there are 1 or n.
+func scales(t *tensor.Tensor, n int) ([]float32, error) {
+	if t.DType() != tensor.F32 || t.Len() != 1 && t.Len() != n {
+		return nil, fmt.Errorf("scale is %v, wanted F32 with 1 or %d elements", t, n)
+	}
+	return tensor.Of[float32](t), nil
+}
+
+// result reads the output's scale and zero point.
+func result(c *engine.Call, scale, zero int) (float32, scaling, error) {
+	y, err := scales(c.In[scale], 1)
+	if err != nil {
+		return 0, scaling{}, err
+	}
+	z := c.In[zero]
+	lo, hi, ok := limits(z.DType())
+	if !ok || z.Len() != 1 || z.DType().Size() != 1 {
+		return 0, scaling{}, fmt.Errorf("the output's zero point is %v, wanted one U8 or I8", z)
+	}
+	return y[0], scaling{zero: getter(z)(0), lo: lo, hi: hi}, nil
+}
+
+// store writes one row of sums; factors are one for the row or one for each column.
+func (s scaling) store(to []byte, sums []int32, factors func(j int) float32) {
+	for j, v := range sums {
+		to[j] = byte(saturate(float64(float32(v)*factors(j)), s.zero, s.lo, s.hi))
+	}
+}
