@@ -1,10 +1,10 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools bench
+.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench
 
 check:
 	.ci/run
 
-test race lint fuzz cross parity tools:
+test race lint fuzz cross parity tools backend onnxruntime:
 	.ci/run $@
 
 bench:

@@ -55,7 +55,8 @@ func TestWhatNoRequestCouldRunIsRefused(t *testing.T) {
 		"integers through an activation": {func(g *graph.Graph) {
 			g.Nodes[0] = &graph.Node{Name: "first", Op: "Shape", Inputs: []string{"x"}, Outputs: []string{"h"}}
 			g.Nodes, g.Outputs = g.Nodes[:2], []graph.Value{{Name: "z", DType: tensor.I64}}
-		}, "node act (Relu)"},
+			g.Nodes[1].Op = "Sigmoid"
+		}, "node act (Sigmoid)"},
 		"softmax axis":      {activation("Softmax", axisAttr(2)), "node act (Softmax): axis 2 does not exist"},
 		"log softmax axis":  {activation("LogSoftmax", axisAttr(-3)), "node act (LogSoftmax): axis"},
 		"flatten axis":      {activation("Flatten", axisAttr(3)), "node act (Flatten): axis 3 does not exist"},
