@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,7 +23,15 @@ type modelFacts struct {
 	Operators  map[string]int     `json:"operators,omitempty"`
 	Largest    []largest          `json:"largest,omitempty"`
 	DTypes     map[string]int64   `json:"dtypes,omitempty"`
-	Opaque     []string           `json:"not_covered,omitempty"`
+	NotCovered []uncovered        `json:"not_covered,omitempty"`
+}
+
+type uncovered struct {
+	Operator  string `json:"operator"`
+	Nodes     int    `json:"nodes"`
+	FirstNode string `json:"first_node"`
+	Reason    string `json:"reason"`
+	Remedy    string `json:"remedy"`
 }
 
 type factPair struct {
@@ -37,7 +47,10 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		MaxShards: i.MaxShards, Operators: i.Operators, DTypes: i.Dtypes, Opaque: i.Opaque}
+		MaxShards: i.MaxShards, Operators: i.Operators, DTypes: i.Dtypes}
+	for _, u := range i.Opaque {
+		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
+	}
 	for _, x := range i.Facts {
 		f.Facts = append(f.Facts, factPair(x))
 	}
@@ -48,7 +61,7 @@ func modelFactsOf(i layout.Info) *modelFacts {
 		f.Signature.Outputs = []manifest.Output{}
 	}
 	for _, t := range i.Largest {
-		f.Largest = append(f.Largest, largest{t.Name, t.DType.String(), t.Shape})
+		f.Largest = append(f.Largest, largest{t.Name, cmp.Or(t.Opaque, t.DType.String()), append([]int{}, t.Shape...)})
 	}
 	return f
 }
@@ -62,20 +75,17 @@ func (f *modelFacts) lines() []string {
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%s, %s in memory", count(f.Parameters, "learned value"), size(f.Bytes))},
 		[]string{"can be cut into", f.cuts()})
-	explained := false
 	for _, x := range f.Facts {
-		explained = explained || x.Name == notCovered
-		text := x.Value
-		if x.Name != notCovered { // reasons are read to the end
-			text = cut(text, maxFact)
-		}
-		rows = append(rows, []string{x.Name, text})
+		rows = append(rows, []string{x.Name, cut(x.Value, maxFact)})
 	}
 	if len(f.Operators) > 0 {
 		rows = append(rows, []string{"operators", tally(f.Operators)})
 	}
-	if len(f.Opaque) > 0 && !explained {
-		rows = append(rows, []string{notCovered, strings.Join(f.Opaque, ", ")})
+	for _, u := range f.NotCovered { // reasons are read to the end
+		rows = append(rows, []string{notCovered, fmt.Sprintf("%s, %s, the first %s: %s; %s", u.Operator, count(int64(u.Nodes), "node"), u.FirstNode, u.Reason, u.Remedy)})
+	}
+	if len(f.DTypes) > 1 {
+		rows = append(rows, []string{"bytes by dtype", f.bytesByDType()})
 	}
 	lines := columns(rows, "")
 	lines = append(lines, signatureLines(f.Signature)...)
@@ -88,6 +98,17 @@ func (f *modelFacts) lines() []string {
 		lines = append(lines, columns(table, "  ")...)
 	}
 	return lines
+}
+
+// bytesByDType lists the weights' bytes, the most first.
+func (f *modelFacts) bytesByDType() string {
+	names := slices.SortedFunc(maps.Keys(f.DTypes), func(a, b string) int {
+		return cmp.Or(cmp.Compare(f.DTypes[b], f.DTypes[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %s", size(f.DTypes[name]), name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // notCovered is the fact that says why a model cannot be split.

@@ -9,8 +9,10 @@ import (
 )
 
 func TestInspectOfAModelThatCannotBeSplitSaysWhy(t *testing.T) {
-	reason := "node forest (TreeEnsembleClassifier) is not covered; " + strings.Repeat("a long remedy ", 10) + "end"
-	f := modelFactsOf(layout.Info{Format: "onnx", Opaque: []string{"node forest"}, Facts: []layout.Fact{{Name: "not covered", Value: reason}}})
+	remedy := strings.Repeat("a long remedy ", 10) + "end"
+	reason := "TreeEnsembleClassifier, 3 nodes, the first forest: no such operator; " + remedy
+	f := modelFactsOf(layout.Info{Format: "onnx", Opaque: []layout.Uncovered{{Operator: "TreeEnsembleClassifier", Nodes: 3, First: "forest",
+		Reason: "no such operator", Remedy: remedy}}})
 	text := strings.Join(f.lines(), "\n")
 	if strings.Count(text, "\nnot covered ") != 1 || !strings.Contains(text, reason) {
 		t.Errorf("the reason does not stand there once:\n%s", text)

@@ -26,6 +26,9 @@ type Value struct {
 	Dims  []Dim
 	// Ranked is false when nothing is known about the shape.
 	Ranked bool
+	// Foreign says what the value is when it is no tensor of a dtype that Shardwise has, for example "a sequence" or
+	// "a tensor of COMPLEX64". DType is Invalid then.
+	Foreign string
 }
 
 // Dim is one dimension: Size >= 0, or Size -1 and a Symbol, which may be empty when unknown.
@@ -34,27 +37,32 @@ type Dim struct {
 	Symbol string
 }
 
-// Node applies an operator. An empty input or output name is an absent optional one.
+// Node applies an operator. An empty input or output name is an absent optional one. The bodies that it holds in
+// attributes may read values of the graphs around it without listing them as inputs: see Captures.
 type Node struct {
-	Name    string
-	Domain  string
-	Op      string
-	Inputs  []string
-	Outputs []string
-	Attrs   map[string]Attr
+	Name     string
+	Domain   string
+	Op       string
+	Overload string // tells functions of one name apart; empty for operators
+	Inputs   []string
+	Outputs  []string
+	Attrs    map[string]Attr
 }
 
-// Attr is one attribute; exactly one field is meaningful, by Kind.
+// Attr is one attribute; exactly one field is meaningful, by Kind. An AttrUndefined says in Str what it holds that has no
+// form here; AttrRef, which stands in the nodes of a function only, names the function's attribute in Str.
 type Attr struct {
-	Kind   AttrKind
-	Int    int64
-	Float  float32
-	Str    string
-	Ints   []int64
-	Floats []float32
-	Strs   []string
-	Tensor *Weight
-	Graph  *Graph
+	Kind    AttrKind
+	Int     int64
+	Float   float32
+	Str     string
+	Ints    []int64
+	Floats  []float32
+	Strs    []string
+	Tensor  *Weight // AttrTensor and AttrSparseTensor
+	Graph   *Graph
+	Tensors []*Weight // AttrTensors and AttrSparseTensors
+	Graphs  []*Graph
 }
 
 // AttrKind says which field of an Attr is set.
@@ -71,20 +79,12 @@ const (
 	AttrStrings
 	AttrTensor
 	AttrGraph
+	AttrTensors
+	AttrGraphs
+	AttrSparseTensor
+	AttrSparseTensors
+	AttrRef
 )
-
-// Weight is a constant: its type and where its bytes are. Either Data holds them (row-major little-endian), or they are
-// Length bytes at Offset of the file Location, which is relative to the model file ("" means the model file itself).
-type Weight struct {
-	Name     string
-	DType    tensor.DType
-	Shape    tensor.Shape
-	Data     []byte
-	Strings  []string // dtype String only
-	Location string
-	Offset   int64
-	Length   int64
-}
 
 // Int returns the integer attribute, or def when it is absent.
 func (n *Node) Int(name string, def int64) int64 {

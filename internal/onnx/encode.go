@@ -18,8 +18,8 @@ import (
 const irVersion = 8
 
 // Encode writes g as an ONNX file. The same graph gives the same bytes: opset imports, attributes and weights are sorted
-// by name. A weight with a Location becomes external data there (also when it has Data); one without must have Data or
-// Strings. It fails with an *UnsupportedError on a graph that has no such form.
+// by name. A weight with a Location becomes external data there (also when it has Data or is Sparse), in bodies as in the
+// graph itself; one without must have Data, Strings or Sparse. It fails with an *UnsupportedError on a graph that has no such form.
 func Encode(g *graph.Graph) ([]byte, error) {
 	body, err := appendGraph(nil, g, 0)
 	if err != nil {
@@ -54,17 +54,46 @@ func appendGraph(out []byte, g *graph.Graph, depth int) ([]byte, error) {
 	}
 	out = appendText(out, graphName, g.Name)
 	for _, name := range slices.Sorted(maps.Keys(g.Weights)) {
-		b, err := encodeTensor(g.Weights[name], name)
+		field, encode := graphInitializer, encodeTensor
+		if w := g.Weights[name]; w.Sparse != nil && w.Location == "" {
+			field, encode = graphSparse, encodeSparse
+		}
+		b, err := encode(g.Weights[name], name)
 		if err != nil {
 			return nil, err
 		}
-		out = appendMessage(out, graphInitializer, b)
+		out = appendMessage(out, field, b)
 	}
-	for _, v := range g.Inputs {
-		out = appendMessage(out, graphInput, encodeValue(v))
+	for _, list := range []struct {
+		field  protowire.Number
+		values []graph.Value
+	}{{graphInput, g.Inputs}, {graphOutput, g.Outputs}} {
+		for _, v := range list.values {
+			if v.Foreign != "" {
+				return nil, &UnsupportedError{Subject: "value " + strconv.Quote(v.Name), Reason: "it is " + v.Foreign + ", which cannot be written"}
+			}
+			out = appendMessage(out, list.field, encodeValue(v))
+		}
 	}
-	for _, v := range g.Outputs {
-		out = appendMessage(out, graphOutput, encodeValue(v))
+	return out, nil
+}
+
+// encodeSparse writes a SparseTensorProto, whose name is that of its values.
+func encodeSparse(w *graph.Weight, name string) ([]byte, error) {
+	if w.Sparse == nil {
+		return nil, &UnsupportedError{Subject: "tensor " + strconv.Quote(name), Reason: "it is dense where a sparse one is wanted"}
+	}
+	values, err := encodeTensor(w.Sparse.Values, name)
+	if err != nil {
+		return nil, err
+	}
+	indices, err := encodeTensor(w.Sparse.Indices, w.Sparse.Indices.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := appendMessage(appendMessage(nil, sparseValues, values), sparseIndices, indices)
+	for _, d := range w.Shape {
+		out = appendVarint(out, sparseDims, uint64(d))
 	}
 	return out, nil
 }
@@ -90,6 +119,9 @@ func encodeNode(n *graph.Node, depth int) ([]byte, error) {
 	}
 	if n.Domain != "" {
 		out = appendText(out, nodeDomain, n.Domain)
+	}
+	if n.Overload != "" {
+		out = appendText(out, nodeOverload, n.Overload)
 	}
 	return out, nil
 }
@@ -136,10 +168,52 @@ func encodeAttr(name string, a graph.Attr, depth int) ([]byte, error) {
 		for _, s := range a.Strs {
 			out = appendText(out, attrStrings, s)
 		}
+	case graph.AttrRef:
+		return appendText(out, attrRef, a.Str), nil
 	default:
-		return nil, fmt.Errorf("attribute %q holds %s, which cannot be written", name, a.Str)
+		var err error
+		if typ, out, err = encodeAttrList(out, name, a, depth); err != nil {
+			return nil, err
+		}
 	}
 	return appendVarint(out, attrType, typ), nil
+}
+
+// encodeAttrList writes the kinds that no operator of today but Constant takes, and gives their type.
+func encodeAttrList(out []byte, name string, a graph.Attr, depth int) (uint64, []byte, error) {
+	switch a.Kind {
+	case graph.AttrTensors:
+		for _, w := range a.Tensors {
+			b, err := encodeTensor(w, w.Name)
+			if err != nil {
+				return 0, nil, err
+			}
+			out = appendMessage(out, attrTensors, b)
+		}
+		return attrTypeTensors, out, nil
+	case graph.AttrGraphs:
+		for _, g := range a.Graphs {
+			b, err := appendGraph(nil, g, depth+1)
+			if err != nil {
+				return 0, nil, err
+			}
+			out = appendMessage(out, attrGraphs, b)
+		}
+		return attrTypeGraphs, out, nil
+	case graph.AttrSparseTensor:
+		b, err := encodeSparse(a.Tensor, a.Tensor.Name)
+		return attrTypeSparse, appendMessage(out, attrSparse, b), err
+	case graph.AttrSparseTensors:
+		for _, w := range a.Tensors {
+			b, err := encodeSparse(w, w.Name)
+			if err != nil {
+				return 0, nil, err
+			}
+			out = appendMessage(out, attrSparseTensors, b)
+		}
+		return attrTypeSparseTensors, out, nil
+	}
+	return 0, nil, fmt.Errorf("attribute %q holds %s, which cannot be written", name, a.Str)
 }
 
 // encodeValue leaves the type out when it is not known, as inside the bodies of nodes.

@@ -1,10 +1,6 @@
 package onnx
 
-import (
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/shardwise/shardwise/internal/tensor"
-)
+import "google.golang.org/protobuf/encoding/protowire"
 
 // Field numbers of onnx.proto, by message.
 const (
@@ -35,6 +31,7 @@ const (
 	nodeOp        protowire.Number = 4
 	nodeAttribute protowire.Number = 5
 	nodeDomain    protowire.Number = 7
+	nodeOverload  protowire.Number = 8
 
 	attrName          protowire.Number = 1
 	attrFloat         protowire.Number = 2
@@ -68,10 +65,29 @@ const (
 	tensorExternal   protowire.Number = 13
 	tensorLocation   protowire.Number = 14
 
+	sparseValues  protowire.Number = 1
+	sparseIndices protowire.Number = 2
+	sparseDims    protowire.Number = 3
+
+	functionName      protowire.Number = 1
+	functionInput     protowire.Number = 4
+	functionOutput    protowire.Number = 5
+	functionAttr      protowire.Number = 6
+	functionNode      protowire.Number = 7
+	functionOpset     protowire.Number = 9
+	functionDomain    protowire.Number = 10
+	functionAttrProto protowire.Number = 11
+	functionOverload  protowire.Number = 13
+
 	valueName protowire.Number = 1
 	valueType protowire.Number = 2
 
 	typeTensor     protowire.Number = 1
+	typeSequence   protowire.Number = 4
+	typeMap        protowire.Number = 5
+	typeOpaque     protowire.Number = 7
+	typeSparse     protowire.Number = 8
+	typeOptional   protowire.Number = 9
 	typeTensorElem protowire.Number = 1
 	typeShape      protowire.Number = 2
 	shapeDim       protowire.Number = 1
@@ -81,61 +97,16 @@ const (
 
 // AttributeProto.AttributeType.
 const (
-	attrTypeFloat   = 1
-	attrTypeInt     = 2
-	attrTypeString  = 3
-	attrTypeTensor  = 4
-	attrTypeGraph   = 5
-	attrTypeFloats  = 6
-	attrTypeInts    = 7
-	attrTypeStrings = 8
+	attrTypeFloat         = 1
+	attrTypeInt           = 2
+	attrTypeString        = 3
+	attrTypeTensor        = 4
+	attrTypeGraph         = 5
+	attrTypeFloats        = 6
+	attrTypeInts          = 7
+	attrTypeStrings       = 8
+	attrTypeTensors       = 9
+	attrTypeGraphs        = 10
+	attrTypeSparse        = 11
+	attrTypeSparseTensors = 12
 )
-
-// dtypes are TensorProto.DataType's numbers of the dtypes that Shardwise knows, by number.
-func dtypeOf(number uint64) (tensor.DType, bool) {
-	switch number {
-	case 1:
-		return tensor.F32, true
-	case 2:
-		return tensor.U8, true
-	case 3:
-		return tensor.I8, true
-	case 4:
-		return tensor.U16, true
-	case 5:
-		return tensor.I16, true
-	case 6:
-		return tensor.I32, true
-	case 7:
-		return tensor.I64, true
-	case 8:
-		return tensor.String, true
-	case 9:
-		return tensor.Bool, true
-	case 10:
-		return tensor.F16, true
-	case 11:
-		return tensor.F64, true
-	case 12:
-		return tensor.U32, true
-	case 13:
-		return tensor.U64, true
-	case 16:
-		return tensor.BF16, true
-	}
-	return tensor.Invalid, false
-}
-
-// DTypeOf gives the dtype of a TensorProto.DataType number, as operators such as Cast name it in attributes. It is
-// false for the numbers that Shardwise does not know (complex, 8-bit floats, 4- and 2-bit integers).
-func DTypeOf(number int64) (tensor.DType, bool) { return dtypeOf(uint64(number)) }
-
-// TypeNumber is the inverse of DTypeOf; it is 0 for tensor.Invalid.
-func TypeNumber(d tensor.DType) int64 {
-	for n := range uint64(17) {
-		if known, ok := dtypeOf(n); ok && known == d {
-			return int64(n)
-		}
-	}
-	return 0
-}

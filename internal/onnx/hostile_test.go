@@ -42,7 +42,7 @@ func TestHostileFilesGetTypedErrors(t *testing.T) {
 		"out of range":      {initializer(proto{}.varint(1, 1).varint(2, 2).varint(5, 256)), "is not a U8"},
 		"raw and list":      {initializer(proto{}.varint(1, 1).varint(2, 7).varint(7, 1).text(9, "12345678")), "more than one place"},
 		"bool of 2":         {initializer(proto{}.varint(1, 1).varint(2, 9).text(9, "\x02")), "boolean"},
-		"unknown dtype":     {initializer(proto{}.varint(1, 1).varint(2, 17).text(9, "\x02")), "data type 17"},
+		"undefined dtype":   {initializer(proto{}.varint(1, 1).varint(2, 0).text(9, "\x02")), "data type is 0"},
 		"no location":       {external(), "without a location"},
 		"absolute":          {external([2]string{"location", "/etc/passwd"}), "inside"},
 		"dot dot":           {external([2]string{"location", "a/../../b"}), "inside"},

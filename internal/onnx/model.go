@@ -20,8 +20,7 @@ type Model struct {
 	Producer        string // the exporter, for example "pytorch"
 	ProducerVersion string
 	Metadata        map[string]string
-	Functions       []string // domain.name of the functions that the file itself defines
-	Sparse          []string // names of sparse initializers, which Graph leaves out
+	Functions       []Function // that the file itself defines, in its order; Graph has them inlined
 
 	cursor *cursor
 	typed  map[*graph.Weight]span // tensors whose numbers are decoded when asked for
@@ -46,8 +45,8 @@ func Decode(data []byte) (*graph.Graph, error) {
 
 func scan(c *cursor, load bool) (*Model, error) {
 	m := &Model{Metadata: map[string]string{}, cursor: c, typed: map[*graph.Weight]span{}}
-	p := &parser{c: c, m: m, load: load}
 	opsets := map[string]int64{}
+	p := &parser{c: c, m: m, load: load}
 	err := c.each(span{0, c.size}, "model", func(f field) error { return p.modelField(f, opsets) })
 	if err != nil {
 		return nil, err
@@ -59,14 +58,19 @@ func scan(c *cursor, load bool) (*Model, error) {
 		return nil, &FormatError{Field: "model.opset_import", Reason: "missing: the operators' versions are not known"}
 	}
 	m.Graph.Opsets = opsets
+	if err := p.inline(); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
 // parser carries a scan. With load set, every weight of the file itself ends in Data.
 type parser struct {
-	c    *cursor
-	m    *Model
-	load bool
+	c         *cursor
+	m         *Model
+	load      bool
+	bodies    bool // a node holds a graph
+	functions []*function
 }
 
 func (p *parser) modelField(f field, opsets map[string]int64) (err error) {
@@ -84,7 +88,7 @@ func (p *parser) modelField(f field, opsets map[string]int64) (err error) {
 		}
 		p.m.Graph, err = p.graph(f, 0)
 	case modelOpset:
-		return p.opset(f, opsets)
+		return p.opset(f, "model.opset_import", opsets)
 	case modelMetadata:
 		var key, value string
 		if key, value, err = p.entry(f, "model.metadata_props"); err == nil {
@@ -96,13 +100,13 @@ func (p *parser) modelField(f field, opsets map[string]int64) (err error) {
 	return err
 }
 
-func (p *parser) opset(f field, opsets map[string]int64) error {
-	if err := p.c.item(f, "model.opset_import"); err != nil {
+func (p *parser) opset(f field, name string, opsets map[string]int64) error {
+	if err := p.c.item(f, name); err != nil {
 		return err
 	}
 	var domain string
 	var version int64
-	err := p.c.each(f.body, "model.opset_import", func(f field) (err error) {
+	err := p.c.each(f.body, name, func(f field) (err error) {
 		switch f.num {
 		case opsetDomain:
 			domain, err = p.c.text(f, "opset_import.domain")
@@ -116,7 +120,7 @@ func (p *parser) opset(f field, opsets map[string]int64) error {
 	}
 	domain = canonicalDomain(domain)
 	if old, ok := opsets[domain]; ok && old != version || version < 1 {
-		return &FormatError{Offset: f.off, Field: "model.opset_import", Reason: fmt.Sprintf("domain %q has version %d and %d", domain, old, version)}
+		return &FormatError{Offset: f.off, Field: name, Reason: fmt.Sprintf("domain %q has version %d and %d", domain, old, version)}
 	}
 	opsets[domain] = version
 	return nil
@@ -147,25 +151,6 @@ func (p *parser) entry(f field, name string) (key, value string, err error) {
 	return key, value, err
 }
 
-// function notes the name of a model-local function: FunctionProto.name is 1, domain 10.
-func (p *parser) function(f field) error {
-	if err := p.c.item(f, "model.functions"); err != nil {
-		return err
-	}
-	var name, domain string
-	err := p.c.each(f.body, "model.functions", func(f field) (err error) {
-		switch f.num {
-		case 1:
-			name, err = p.c.text(f, "functions.name")
-		case 10:
-			domain, err = p.c.text(f, "functions.domain")
-		}
-		return err
-	})
-	p.m.Functions = append(p.m.Functions, domain+"."+name)
-	return err
-}
-
 func (p *parser) graph(f field, depth int) (*graph.Graph, error) {
 	if err := p.c.item(f, "graph"); err != nil {
 		return nil, err
@@ -173,6 +158,7 @@ func (p *parser) graph(f field, depth int) (*graph.Graph, error) {
 	if depth > maxDepth {
 		return nil, &FormatError{Offset: f.off, Field: "graph", Reason: fmt.Sprintf("graphs are nested more than %d deep", maxDepth)}
 	}
+	p.bodies = p.bodies || depth > 0
 	g := &graph.Graph{Weights: map[string]*graph.Weight{}}
 	err := p.c.each(f.body, "graph", func(f field) error { return p.graphField(f, g, depth) })
 	return g, err
@@ -189,15 +175,14 @@ func (p *parser) graphField(f field, g *graph.Graph, depth int) (err error) {
 		}
 	case graphInitializer:
 		var w *graph.Weight
-		if w, err = p.tensor(f, "graph.initializer"); err != nil {
-			return err
+		if w, err = p.tensor(f, "graph.initializer"); err == nil {
+			err = addWeight(f, g, w, "graph.initializer")
 		}
-		if _, twice := g.Weights[w.Name]; twice || w.Name == "" {
-			return &FormatError{Offset: f.off, Field: "graph.initializer", Reason: fmt.Sprintf("the name %q is empty or stands twice", w.Name)}
-		}
-		g.Weights[w.Name] = w
 	case graphSparse:
-		return p.sparse(f)
+		var w *graph.Weight
+		if w, err = p.sparse(f, "graph.sparse_initializer"); err == nil {
+			err = addWeight(f, g, w, "graph.sparse_initializer")
+		}
 	case graphInput:
 		return p.value(f, "graph.input", &g.Inputs)
 	case graphOutput:
@@ -206,22 +191,10 @@ func (p *parser) graphField(f field, g *graph.Graph, depth int) (err error) {
 	return err
 }
 
-// sparse notes a sparse initializer's name: it is the name of its values tensor, field 1.
-func (p *parser) sparse(f field) error {
-	if err := p.c.item(f, "graph.sparse_initializer"); err != nil {
-		return err
+func addWeight(f field, g *graph.Graph, w *graph.Weight, name string) error {
+	if _, twice := g.Weights[w.Name]; twice || w.Name == "" {
+		return &FormatError{Offset: f.off, Field: name, Reason: fmt.Sprintf("the name %q is empty or stands twice", w.Name)}
 	}
-	return p.c.each(f.body, "graph.sparse_initializer", func(f field) error {
-		if f.num != 1 || f.typ != protowire.BytesType {
-			return nil
-		}
-		return p.c.each(f.body, "graph.sparse_initializer.values", func(f field) error {
-			if f.num != tensorName {
-				return nil
-			}
-			name, err := p.c.text(f, "graph.sparse_initializer.values.name")
-			p.m.Sparse = append(p.m.Sparse, name)
-			return err
-		})
-	})
+	g.Weights[w.Name] = w
+	return nil
 }

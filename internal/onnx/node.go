@@ -27,8 +27,10 @@ func (p *parser) node(f field, depth int) (*graph.Node, error) {
 		case nodeDomain:
 			n.Domain, err = p.c.text(f, "graph.node.domain")
 			n.Domain = canonicalDomain(n.Domain)
+		case nodeOverload:
+			n.Overload, err = p.c.text(f, "graph.node.overload")
 		case nodeAttribute:
-			err = p.attribute(f, n, depth)
+			err = p.attribute(f, &n.Attrs, depth)
 		}
 		return err
 	})
@@ -53,12 +55,13 @@ type attrParts struct {
 	typ     uint64
 	seen    graph.AttrKind
 	foreign string // what it holds that graph.Attr cannot
+	ref     string // the attribute of the enclosing function that it takes its value from
 	attr    graph.Attr
 }
 
-// attribute reads an AttributeProto into n. What graph.Attr cannot express (lists of tensors, types, references) becomes
-// an attribute of kind AttrUndefined whose Str says what it is, so that whoever uses the node can refuse it by name.
-func (p *parser) attribute(f field, n *graph.Node, depth int) error {
+// attribute reads an AttributeProto into attrs. What graph.Attr cannot express (types) becomes an attribute of kind
+// AttrUndefined whose Str says what it is, so that whoever uses the node can refuse it by name.
+func (p *parser) attribute(f field, attrs *map[string]graph.Attr, depth int) error {
 	if err := p.c.item(f, "graph.node.attribute"); err != nil {
 		return err
 	}
@@ -67,31 +70,53 @@ func (p *parser) attribute(f field, n *graph.Node, depth int) error {
 	if err != nil {
 		return err
 	}
-	if a.foreign == "" {
-		a.attr.Kind = a.seen
-		if a.typ != 0 {
-			kind, ok := kindOf(a.typ)
-			if !ok {
-				a.foreign = fmt.Sprintf("attribute type %d", a.typ)
-			} else if a.seen != graph.AttrUndefined && a.seen != kind {
-				return &FormatError{Offset: f.off, Field: "graph.node.attribute", Reason: fmt.Sprintf("%q declares type %d and holds another", a.name, a.typ)}
-			}
-			a.attr.Kind = kind
-		}
+	if err := a.settle(f); err != nil {
+		return err
 	}
-	if a.foreign != "" || a.attr.Kind == graph.AttrTensor && a.attr.Tensor == nil || a.attr.Kind == graph.AttrGraph && a.attr.Graph == nil {
-		if a.foreign == "" {
-			a.foreign = "nothing"
-		}
-		a.attr = graph.Attr{Str: a.foreign}
-	}
-	if _, twice := n.Attrs[a.name]; twice || a.name == "" {
+	if _, twice := (*attrs)[a.name]; twice || a.name == "" {
 		return &FormatError{Offset: f.off, Field: "graph.node.attribute", Reason: fmt.Sprintf("the name %q is empty or stands twice", a.name)}
 	}
-	if n.Attrs == nil {
-		n.Attrs = map[string]graph.Attr{}
+	if *attrs == nil {
+		*attrs = map[string]graph.Attr{}
 	}
-	n.Attrs[a.name] = a.attr
+	(*attrs)[a.name] = a.attr
+	return nil
+}
+
+// settle decides the attribute's kind.
+func (a *attrParts) settle(f field) error {
+	switch {
+	case a.ref != "":
+		a.attr = graph.Attr{Kind: graph.AttrRef, Str: a.ref}
+		return nil
+	case a.foreign != "":
+		a.attr = graph.Attr{Str: a.foreign}
+		return nil
+	}
+	a.attr.Kind = a.seen
+	if a.typ != 0 {
+		kind, ok := kindOf(a.typ)
+		if !ok {
+			a.attr = graph.Attr{Str: fmt.Sprintf("attribute type %d", a.typ)}
+			return nil
+		}
+		if a.seen != graph.AttrUndefined && a.seen != kind {
+			return &FormatError{Offset: f.off, Field: "graph.node.attribute", Reason: fmt.Sprintf("%q declares type %d and holds another", a.name, a.typ)}
+		}
+		a.attr.Kind = kind
+	}
+	switch a.attr.Kind {
+	case graph.AttrTensor, graph.AttrSparseTensor:
+		if a.attr.Tensor == nil {
+			a.attr = graph.Attr{Str: "nothing"}
+		}
+	case graph.AttrGraph:
+		if a.attr.Graph == nil {
+			a.attr = graph.Attr{Str: "nothing"}
+		}
+	case graph.AttrUndefined:
+		a.attr = graph.Attr{Str: "nothing"}
+	}
 	return nil
 }
 
@@ -113,6 +138,14 @@ func kindOf(typ uint64) (graph.AttrKind, bool) {
 		return graph.AttrInts, true
 	case attrTypeStrings:
 		return graph.AttrStrings, true
+	case attrTypeTensors:
+		return graph.AttrTensors, true
+	case attrTypeGraphs:
+		return graph.AttrGraphs, true
+	case attrTypeSparse:
+		return graph.AttrSparseTensor, true
+	case attrTypeSparseTensors:
+		return graph.AttrSparseTensors, true
 	}
 	return graph.AttrUndefined, false
 }
@@ -160,8 +193,37 @@ func (p *parser) attrField(f field, a *attrParts, depth int) (err error) {
 	case attrStrings:
 		saw(graph.AttrStrings)
 		err = p.attrStrings(f, &a.attr)
-	case attrTensors, attrGraphs, attrTypeProto, attrTypeProtos, attrRef, attrSparse, attrSparseTensors:
-		a.foreign = foreignAttr(f.num)
+	case attrRef:
+		a.ref, err = p.c.text(f, name+".ref_attr_name")
+	case attrTypeProto, attrTypeProtos:
+		a.foreign = "a type"
+	default:
+		err = p.attrList(f, a, depth, saw)
+	}
+	return err
+}
+
+// attrList reads the kinds that no operator of today but Constant takes.
+func (p *parser) attrList(f field, a *attrParts, depth int, saw func(graph.AttrKind)) (err error) {
+	const name = "graph.node.attribute"
+	var w *graph.Weight
+	switch f.num {
+	case attrTensors:
+		saw(graph.AttrTensors)
+		w, err = p.tensor(f, name+".tensors")
+		a.attr.Tensors = append(a.attr.Tensors, w)
+	case attrGraphs:
+		saw(graph.AttrGraphs)
+		var g *graph.Graph
+		g, err = p.graph(f, depth+1)
+		a.attr.Graphs = append(a.attr.Graphs, g)
+	case attrSparse:
+		saw(graph.AttrSparseTensor)
+		a.attr.Tensor, err = p.sparse(f, name+".sparse_tensor")
+	case attrSparseTensors:
+		saw(graph.AttrSparseTensors)
+		w, err = p.sparse(f, name+".sparse_tensors")
+		a.attr.Tensors = append(a.attr.Tensors, w)
 	}
 	return err
 }
@@ -179,18 +241,4 @@ func (p *parser) attrStrings(f field, a *graph.Attr) error {
 func (p *parser) rawText(f field, name string) (string, error) {
 	b, err := p.c.bytes(f, name)
 	return string(b), err
-}
-
-func foreignAttr(num protowire.Number) string {
-	switch num {
-	case attrTensors:
-		return "a list of tensors"
-	case attrGraphs:
-		return "a list of graphs"
-	case attrRef:
-		return "a reference to a function's attribute"
-	case attrSparse, attrSparseTensors:
-		return "a sparse tensor"
-	}
-	return "a type"
 }

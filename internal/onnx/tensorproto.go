@@ -47,13 +47,7 @@ func (p *parser) tensorField(f field, t *tensorParts, name string) (err error) {
 	case tensorType:
 		t.number, err = f.number, f.want(protowire.VarintType, name+".data_type")
 	case tensorDims:
-		err = p.c.numbers(f, protowire.VarintType, name+".dims", func(v uint64) error {
-			if v > math.MaxInt64/2 || len(t.shape) >= maxRank {
-				return &FormatError{Offset: f.off, Field: name + ".dims", Reason: fmt.Sprintf("%d is no dimension, or there are more than %d", int64(v), maxRank)}
-			}
-			t.shape = append(t.shape, int(v))
-			return nil
-		})
+		err = p.dims(f, &t.shape, name)
 	case tensorRaw:
 		t.raw, t.hasRaw = f.body, true
 		err = f.want(protowire.BytesType, name+".raw_data")
@@ -88,18 +82,23 @@ func (p *parser) place(f field, t *tensorParts, name string) (*graph.Weight, err
 		return &FormatError{Offset: f.off, Field: name + " " + strconv.Quote(t.name), Reason: fmt.Sprintf(format, args...)}
 	}
 	d, ok := dtypeOf(t.number)
-	if !ok {
-		return nil, &UnsupportedError{Subject: name + " " + strconv.Quote(t.name), Reason: fmt.Sprintf("data type %d is not known (complex numbers, 8-bit floats and 4-bit integers are not read)", t.number)}
-	}
 	w := &graph.Weight{Name: t.name, DType: d, Shape: t.shape}
+	if !ok {
+		if w.Opaque, ok = opaqueOf(t.number); !ok {
+			return nil, bad("its data type is %d, which is none", t.number)
+		}
+	}
 	n, err := t.shape.Elements()
 	if err != nil {
 		return nil, bad("%v", err)
 	}
-	if d != tensor.String && n > math.MaxInt/8 {
-		return nil, bad("shape %v is larger than any file", t.shape)
+	need, err := w.Bytes()
+	if err != nil {
+		return nil, bad("%v", err)
 	}
-	need := int64(n) * int64(d.Size())
+	if w.Opaque != nil && w.Opaque.Bits == 0 {
+		return w, nil // nothing can be said of its data
+	}
 	lists := 0
 	for range t.lists {
 		lists++
@@ -114,9 +113,11 @@ func (p *parser) place(f field, t *tensorParts, name string) (*graph.Weight, err
 		return w, p.strings(f, w, n, name)
 	case t.hasRaw:
 		if t.raw.len() != need {
-			return nil, bad("%s%v needs %d bytes, raw_data has %d", d, t.shape, need, t.raw.len())
+			return nil, bad("%s%v needs %d bytes, raw_data has %d", w.Type(), t.shape, need, t.raw.len())
 		}
 		return w, p.placeRaw(w, t.raw)
+	case w.Opaque != nil:
+		return w, nil // numbers that nobody decodes
 	}
 	return w, p.placeTyped(f, w, t, need, bad)
 }
@@ -145,7 +146,7 @@ func (p *parser) placeExternal(w *graph.Weight, t *tensorParts, need int64, bad 
 		*e.to = v
 	}
 	if w.Length != need || w.Offset > math.MaxInt64-need {
-		return bad("%s%v needs %d bytes, external_data gives %d at %d", w.DType, w.Shape, need, w.Length, w.Offset)
+		return bad("%s%v needs %d bytes, external_data gives %d at %d", w.Type(), w.Shape, need, w.Length, w.Offset)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 )
 
-// value reads a ValueInfoProto and appends it. A type that is no tensor (sequence, map, optional) leaves DType Invalid.
+// value reads a ValueInfoProto and appends it. A type that is no tensor (sequence, map, optional) leaves DType Invalid and
+// is named in Foreign.
 func (p *parser) value(f field, name string, to *[]graph.Value) error {
 	if err := p.c.item(f, name); err != nil {
 		return err
@@ -32,7 +33,12 @@ func (p *parser) value(f field, name string, to *[]graph.Value) error {
 
 func (p *parser) valueType(f field, name string, v *graph.Value) error {
 	return p.c.each(f.body, name+".type", func(f field) error {
-		if f.num != typeTensor {
+		switch f.num {
+		case typeSequence, typeMap, typeOpaque, typeSparse, typeOptional:
+			v.Foreign = foreignType(f.num)
+			return nil
+		case typeTensor:
+		default:
 			return nil
 		}
 		if err := f.want(protowire.BytesType, name+".type.tensor_type"); err != nil {
@@ -41,7 +47,10 @@ func (p *parser) valueType(f field, name string, v *graph.Value) error {
 		return p.c.each(f.body, name+".type.tensor_type", func(f field) error {
 			switch f.num {
 			case typeTensorElem:
-				v.DType, _ = dtypeOf(f.number)
+				var ok bool
+				if v.DType, ok = dtypeOf(f.number); !ok && f.number != 0 {
+					v.Foreign = "a tensor of " + typeName(f.number)
+				}
 				return f.want(protowire.VarintType, name+".type.tensor_type.elem_type")
 			case typeShape:
 				v.Ranked = true
@@ -88,4 +97,18 @@ func (p *parser) shape(f field, name string, v *graph.Value) error {
 		v.Dims = append(v.Dims, d)
 		return err
 	})
+}
+
+func foreignType(num protowire.Number) string {
+	switch num {
+	case typeSequence:
+		return "a sequence"
+	case typeMap:
+		return "a map"
+	case typeSparse:
+		return "a sparse tensor"
+	case typeOptional:
+		return "an optional value"
+	}
+	return "an opaque value"
 }

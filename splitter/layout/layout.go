@@ -71,17 +71,28 @@ type Info struct {
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
 	MaxShards  int              // the largest useful shard count
-	Opaque     []string         // operators that no engine covers
+	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
 
 // Fact is one line of inspect.
 type Fact struct{ Name, Value string }
 
-// LargestTensor is a tensor worth naming.
+// LargestTensor is a tensor worth naming. Opaque names its element type when that is no dtype.
 type LargestTensor struct {
-	Name  string
-	DType tensor.DType
-	Shape tensor.Shape
+	Name   string
+	DType  tensor.DType
+	Opaque string
+	Shape  tensor.Shape
+	Bytes  int64
+}
+
+// Uncovered is an operator with nodes that cannot be split: how many, the first of them, why not, and what would help.
+type Uncovered struct {
+	Operator string
+	Nodes    int
+	First    string
+	Reason   string
+	Remedy   string
 }
 
 // Model is an opened model file. Layout partitions it; a wish that cannot be met is a *RefusalError.

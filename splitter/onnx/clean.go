@@ -12,6 +12,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -22,10 +23,21 @@ const remedyCheck = "check the model with onnx.checker and export it again"
 type net struct {
 	graph    *graph.Graph
 	values   map[string]graph.Value
-	refused  []*layout.RefusalError // what no engine covers, in node order
+	refused  []refused              // what no engine covers, in node order
+	foreign  []*layout.RefusalError // inputs and outputs that are no tensors that Shardwise has
+	bodies   int                    // graphs inside nodes
+	shared   int                    // names of weights whose bytes another weight has, too
 	zipMaps  int                    // ZipMap nodes that were taken away
+	leading  []string               // symbols of inputs' first dimensions, in the order of the inputs
+	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
 	declared []graph.Value          // the outputs as the file declares them
+}
+
+// refused is why a node cannot be split.
+type refused struct {
+	node *graph.Node
+	why  *layout.RefusalError
 }
 
 // cleaner goes through the nodes once, in topological order.
@@ -33,20 +45,26 @@ type cleaner struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	alias   map[string]string      // value -> the value that it equals
-	ints    map[string][]graph.Dim // small integer vectors whose elements are known, maybe as symbols
-	flipped map[string]string      // constant matrix -> the matrix that it is the transpose of
+	alias   map[string]string // value -> the value that it equals
+	scope   *infer.Scope
+	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
+	kept    []*onnx.Function  // functions whose calls stay, because they cannot be replaced
+	places  map[place]string  // where large weights lie -> the first weight that lies there
 }
 
 func clean(m *onnx.Model, s *store) (*net, error) {
 	g := m.Graph
-	nodes, err := order(g, m.Sparse)
-	if err != nil {
+	if err := order(g); err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, ints: map[string][]graph.Dim{}, flipped: map[string]string{},
+	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
+	for i := range m.Functions {
+		if f := &m.Functions[i]; f.Kept != "" {
+			c.kept = append(c.kept, f)
+		}
+	}
 	for _, name := range sorted(g.Weights) {
 		if err := c.addWeight(name, g.Weights[name]); err != nil {
 			return nil, err
@@ -55,7 +73,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err := c.inputs(g); err != nil {
 		return nil, err
 	}
-	for _, n := range nodes {
+	for _, n := range g.Nodes {
 		if err := c.node(n); err != nil {
 			return nil, err
 		}
@@ -64,88 +82,102 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 		return nil, err
 	}
 	c.prune()
-	c.net.check()
+	c.net.findRows(c.scope)
 	return c.net, nil
 }
 
 func (c *cleaner) addWeight(name string, w *graph.Weight) error {
-	w.Name = name
-	if err := c.store.attach(w); err != nil {
+	if err := c.store.take(name, w); err != nil {
 		return err
 	}
-	if err := c.store.small(w); err != nil {
-		return err
+	if first, twice := c.samePlace(w); twice {
+		c.alias[name] = first
+		c.net.shared++
+		return nil
 	}
 	c.net.graph.Weights[name] = w
 	c.net.values[name] = weightValue(w)
-	if list, ok := smallInts(w); ok {
-		c.ints[name] = list
-	}
+	c.scope.Define(name, infer.OfWeight(w))
 	return nil
+}
+
+// place is where a weight's bytes are, and what they are.
+type place struct {
+	location       string
+	offset, length int64
+	dtype          tensor.DType
+	shape          string
+}
+
+// samePlace finds the earlier weight that has the bytes and the type of a large one, so that they are shipped once.
+func (c *cleaner) samePlace(w *graph.Weight) (first string, twice bool) {
+	if w.Data != nil || w.Length == 0 || w.Opaque != nil {
+		return "", false
+	}
+	p := place{w.Location, w.Offset, w.Length, w.DType, fmt.Sprint(w.Shape)}
+	if first, twice = c.places[p]; !twice {
+		c.places[p] = w.Name
+	}
+	return first, twice
 }
 
 func weightValue(w *graph.Weight) graph.Value {
 	v := graph.Value{Name: w.Name, DType: w.DType, Ranked: true}
+	if w.Opaque != nil {
+		v.Foreign = "a tensor of " + w.Opaque.Type
+	}
 	for _, d := range w.Shape {
 		v.Dims = append(v.Dims, graph.Dim{Size: d})
 	}
 	return v
 }
 
-// inputs takes over the graph's inputs. Old files list their weights among them. The first dimension, where it has no
-// fixed size, is the batch.
+// unnamedRows counts the first dimension of inputs whose model gives it no name.
+const unnamedRows = "batch"
+
+// inputs takes over the graph's inputs. Old files list their weights among them. Dimensions without a size or a name get a
+// name: first ones count the rows, the others stand for themselves.
 func (c *cleaner) inputs(g *graph.Graph) error {
-	batch := ""
 	for _, v := range g.Inputs {
 		if _, constant := g.Weights[v.Name]; constant {
 			continue
 		}
 		if v.DType == tensor.Invalid || !v.Ranked {
-			return &layout.RefusalError{Subject: "input " + v.Name, Reason: "it is no tensor of a known type and rank", Remedy: "export the model with typed tensor inputs"}
+			c.foreign("input", v)
 		}
 		v.Dims = slices.Clone(v.Dims)
 		for i, d := range v.Dims {
 			switch {
 			case d.Size >= 0:
-			case i == 0 && (batch == "" || d.Symbol == "" || d.Symbol == batch):
-				if d.Symbol != "" {
-					batch = d.Symbol
-				}
-				v.Dims[i].Symbol = batchSymbol
+			case i == 0 && d.Symbol == "":
+				v.Dims[i].Symbol = unnamedRows
 			case d.Symbol == "":
 				v.Dims[i].Symbol = fmt.Sprintf("%s_dim%d", v.Name, i)
 			}
 		}
+		known := infer.OfValue(v)
+		v = known.Graph(v.Name) // names that are expressions in their one form
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
-	}
-	// Another dimension may use the batch's symbol.
-	for _, v := range c.net.graph.Inputs {
-		for i := range v.Dims {
-			if batch != "" && v.Dims[i].Symbol == batch {
-				v.Dims[i].Symbol = batchSymbol
-			}
-		}
 		c.net.values[v.Name] = v
+		c.scope.Define(v.Name, known)
+		if len(v.Dims) > 0 && v.Dims[0].Size < 0 && !slices.Contains(c.net.leading, v.Dims[0].Symbol) {
+			c.net.leading = append(c.net.leading, v.Dims[0].Symbol)
+		}
 	}
 	return nil
 }
 
 // node cleans one node and takes it over, or makes its outputs aliases or weights.
 func (c *cleaner) node(n *graph.Node) error {
-	for i, in := range n.Inputs {
-		if to, ok := c.alias[in]; ok {
-			n.Inputs[i] = to
+	n.Rename(c.resolve)
+	for b := range n.Bodies() {
+		if err := c.body(b); err != nil {
+			return err
 		}
 	}
-	if slices.Contains(c.scanned.Functions, functionName(n)) {
-		c.refuse(n, "it is a function that the file itself defines", "inline the model's functions (onnx.inliner) and split the result")
-		return c.keep(n)
-	}
-	for _, in := range n.Inputs {
-		if slices.Contains(c.scanned.Sparse, in) {
-			c.refuse(n, fmt.Sprintf("its input %s is a sparse initializer", in), "store the tensor densely")
-			return c.keep(n)
-		}
+	if reason, remedy := c.foreignTo(n); reason != "" {
+		c.opaque(n, reason, remedy)
+		return nil
 	}
 	if len(n.Outputs) == 0 || n.Outputs[0] == "" && len(n.Outputs) == 1 {
 		return c.keep(n)
@@ -173,11 +205,12 @@ func (c *cleaner) node(n *graph.Node) error {
 	return nil
 }
 
-func functionName(n *graph.Node) string {
-	if n.Domain == "" {
-		return "ai.onnx." + n.Op
+// resolve follows an alias to the value that it stands for.
+func (c *cleaner) resolve(name string) string {
+	if to, ok := c.alias[name]; ok {
+		return to
 	}
-	return n.Domain + "." + n.Op
+	return name
 }
 
 // keep takes the node over after asking the engine, inferring its outputs.
@@ -191,16 +224,18 @@ func (c *cleaner) keep(n *graph.Node) error {
 			reason = after
 		}
 		c.refuse(n, reason, remedyFor(err))
-		last := c.net.refused[len(c.net.refused)-1]
+		last := c.net.refused[len(c.net.refused)-1].why
 		last.Native = onnxruntime.Refuses(n) == nil
 		var u *engine.UnsupportedError
 		last.Types = errors.As(err, &u) && u.DType != tensor.Invalid
 	}
 	out, err := c.infer(n)
 	if err != nil {
-		return &layout.RefusalError{Subject: subject(n), Reason: err.Error(), Remedy: remedyCheck}
+		out = nil // what follows from it is not known either
+	} else if covered {
+		err = c.accepts(n)
 	}
-	if err := c.accepts(n); covered && err != nil {
+	if err != nil && covered { // held against the model only when an output needs the node
 		c.refuse(n, err.Error(), remedyCheck)
 	}
 	for i, name := range n.Outputs {
@@ -217,8 +252,17 @@ func (c *cleaner) keep(n *graph.Node) error {
 	return nil
 }
 
+// foreign notes an input or output of the model that is no tensor of a known type and rank.
+func (c *cleaner) foreign(what string, v graph.Value) {
+	is := v.Foreign
+	if is == "" {
+		is = "no tensor of a known type and rank"
+	}
+	c.net.foreign = append(c.net.foreign, &layout.RefusalError{Subject: what + " " + v.Name, Reason: "it is " + is, Remedy: "export the model with " + what + "s that are tensors of known types and ranks"})
+}
+
 func (c *cleaner) refuse(n *graph.Node, reason, remedy string) {
-	c.net.refused = append(c.net.refused, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedy})
+	c.net.refused = append(c.net.refused, refused{n, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedy}})
 }
 
 // subject names a node in messages.
@@ -228,62 +272,4 @@ func subject(n *graph.Node) string {
 		op = n.Domain + "." + n.Op
 	}
 	return fmt.Sprintf("node %s (%s)", n.Name, op)
-}
-
-// order names the nodes that have no name and puts them into topological order, which keeps the file's where it is one.
-func order(g *graph.Graph, sparse []string) ([]*graph.Node, error) {
-	known := map[string]bool{"": true}
-	for name := range g.Weights {
-		known[name] = true
-	}
-	for _, name := range sparse {
-		known[name] = true
-	}
-	for _, v := range g.Inputs {
-		known[v.Name] = true
-	}
-	defined := map[string]bool{}
-	for i, n := range g.Nodes {
-		if n.Name == "" {
-			n.Name = fmt.Sprintf("%s_%d", n.Op, i)
-		}
-		for _, o := range n.Outputs {
-			if o != "" && (defined[o] || known[o]) {
-				return nil, &layout.RefusalError{Subject: subject(n), Reason: fmt.Sprintf("the value %q is defined twice", o), Remedy: remedyCheck}
-			}
-			defined[o] = true
-		}
-	}
-	var out []*graph.Node
-	waiting := map[string][]*graph.Node{} // by the first input that is not known yet
-	missing := func(n *graph.Node) int {
-		return slices.IndexFunc(n.Inputs, func(in string) bool { return !known[in] })
-	}
-	for _, first := range g.Nodes {
-		for ready := []*graph.Node{first}; len(ready) > 0; ready = ready[1:] {
-			n := ready[0]
-			if i := missing(n); i >= 0 {
-				waiting[n.Inputs[i]] = append(waiting[n.Inputs[i]], n)
-				continue
-			}
-			out = append(out, n)
-			for _, o := range n.Outputs {
-				known[o] = true
-				ready = append(ready, waiting[o]...)
-				delete(waiting, o)
-			}
-		}
-	}
-	for _, n := range g.Nodes {
-		i := missing(n)
-		if i < 0 {
-			continue
-		}
-		reason := fmt.Sprintf("its input %q is defined nowhere", n.Inputs[i])
-		if defined[n.Inputs[i]] {
-			reason = fmt.Sprintf("its input %q depends on its own output, or on something undefined: the graph has a cycle", n.Inputs[i])
-		}
-		return nil, &layout.RefusalError{Subject: subject(n), Reason: reason, Remedy: remedyCheck}
-	}
-	return out, nil
 }

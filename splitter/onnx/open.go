@@ -64,7 +64,7 @@ func refusal(file string, err error) error {
 	case errors.As(err, &format):
 		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model again, or copy the file again: it is damaged, cut off or no ONNX file"}
 	case errors.As(err, &unsupported):
-		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model with float32 or float64 weights and ordinary tensors"}
+		return &layout.RefusalError{Subject: file, Reason: err.Error(), Remedy: "export the model with ordinary tensors, as ONNX's own tools write them"}
 	}
 	var refused *layout.RefusalError
 	if errors.As(err, &refused) {
@@ -81,14 +81,12 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	for _, r := range m.net.refused {
-		if !r.Native || o.Engine != onnxruntime.Name && (r.Types || o.Engine == native.Name) {
-			return nil, r
-		}
+	if err := m.net.refusal(o.Engine); err != nil {
+		return nil, err
 	}
 	in, err := m.input()
 	if err != nil && len(m.net.refused) > 0 {
-		return nil, m.net.refused[0] // what is not covered is why something else is not known
+		return nil, m.net.refused[0].why // what is not covered is why something else is not known
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +96,7 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 		return nil, err
 	}
 	for _, r := range m.net.refused {
-		l.Uncovered = append(l.Uncovered, r.Subject)
+		l.Uncovered = append(l.Uncovered, r.why.Subject)
 	}
 	return l, nil
 }
@@ -115,6 +113,21 @@ func (m *model) input() (*dense.Model, error) {
 	}
 	return &dense.Model{Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
 		Dims: m.net.dims, Read: m.store.open}, nil
+}
+
+// refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does
+// not cover is left to another engine, unless it is the one that is wanted; where it is the types alone that it does not
+// cover, the other has to be named.
+func (n *net) refusal(engine string) error {
+	if len(n.foreign) > 0 {
+		return n.foreign[0]
+	}
+	for _, r := range n.refused {
+		if engine == native.Name || !r.why.Native || r.why.Types && engine != onnxruntime.Name {
+			return r.why
+		}
+	}
+	return nil
 }
 
 // library is what wrote the file, as far as it tells.

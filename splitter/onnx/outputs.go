@@ -6,6 +6,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -35,6 +36,9 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 			c.constantOutput(v.Name)
 		}
 		known, ok := c.net.values[v.Name]
+		if v.Foreign != "" && (known.DType == tensor.Invalid || c.net.zipMaps == 0) {
+			c.foreign("output", v)
+		}
 		if !ok {
 			return &layout.RefusalError{Subject: "output " + v.Name, Reason: "no node computes it", Remedy: remedyCheck}
 		}
@@ -49,14 +53,19 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 
 // legalNames renames the inner values whose names a manifest cannot hold.
 func (c *cleaner) legalNames() {
+	outputs := map[string]bool{"": true}
+	for _, v := range c.net.graph.Outputs {
+		outputs[v.Name] = true
+	}
+	changed := map[string]string{}
 	for i, n := range c.net.graph.Nodes {
-		for _, o := range n.Outputs {
-			isOutput := slices.ContainsFunc(c.net.graph.Outputs, func(v graph.Value) bool { return v.Name == o })
-			if o != "" && !isOutput && checkName("value", o) != nil {
-				c.rename(o, c.unused(fmt.Sprintf("value_%d", i)))
+		for j, o := range n.Outputs {
+			if !outputs[o] && checkName("value", o) != nil {
+				changed[o] = c.unused(fmt.Sprintf("value_%d_%d", i, j))
 			}
 		}
 	}
+	c.renameAll(changed)
 }
 
 // constantOutput lets an Identity compute an output that turned out to be a constant.
@@ -65,11 +74,10 @@ func (c *cleaner) constantOutput(name string) {
 	delete(c.net.graph.Weights, name)
 	moved := *w
 	moved.Name = c.unused(name + "/constant")
-	if d, ok := c.store.derived[name]; ok {
-		c.store.derived[moved.Name] = d
-	}
+	c.store.derive(&moved, w, nil)
 	c.net.graph.Weights[moved.Name] = &moved
 	c.net.values[moved.Name] = weightValue(&moved)
+	c.scope.Define(moved.Name, infer.OfWeight(&moved))
 	c.net.graph.Nodes = append(c.net.graph.Nodes, &graph.Node{Name: name, Op: "Identity", Inputs: []string{moved.Name}, Outputs: []string{name}})
 }
 
@@ -81,28 +89,36 @@ func (c *cleaner) unused(name string) string {
 }
 
 // rename gives a value another name, everywhere.
-func (c *cleaner) rename(from, to string) {
-	swap := func(list []string) {
-		for i, v := range list {
-			if v == from {
-				list[i] = to
-			}
+func (c *cleaner) rename(from, to string) { c.renameAll(map[string]string{from: to}) }
+
+// renameAll gives values other names, everywhere, in one pass over the graph.
+func (c *cleaner) renameAll(changed map[string]string) {
+	if len(changed) == 0 {
+		return
+	}
+	swap := func(name string) string {
+		if to, ok := changed[name]; ok {
+			return to
 		}
+		return name
 	}
 	for _, n := range c.net.graph.Nodes {
-		swap(n.Inputs)
-		swap(n.Outputs)
-	}
-	for name, target := range c.alias {
-		if target == from {
-			c.alias[name] = to
+		n.Rename(swap)
+		for i, o := range n.Outputs {
+			n.Outputs[i] = swap(o)
 		}
 	}
-	v := c.net.values[from]
-	v.Name = to
-	delete(c.net.values, from)
-	c.net.values[to] = v
-	c.alias[from] = to
+	for name, target := range c.alias {
+		c.alias[name] = swap(target)
+	}
+	for from, to := range changed {
+		v := c.net.values[from]
+		v.Name = to
+		delete(c.net.values, from)
+		c.net.values[to] = v
+		c.scope.Rename(from, to)
+		c.alias[from] = to
+	}
 }
 
 // prune drops the nodes and weights that no output needs, and what was said about them.
@@ -113,14 +129,14 @@ func (c *cleaner) prune() {
 		needed[v.Name] = true
 	}
 	var nodes []*graph.Node
-	kept := map[string]bool{}
+	kept := map[*graph.Node]bool{}
 	for _, n := range slices.Backward(g.Nodes) {
 		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return needed[o] }) {
 			continue
 		}
-		kept[subject(n)] = true
+		kept[n] = true
 		nodes = append(nodes, n)
-		for _, in := range n.Inputs {
+		for _, in := range reads(n) {
 			needed[in] = true
 		}
 	}
@@ -131,87 +147,29 @@ func (c *cleaner) prune() {
 			delete(g.Weights, name)
 		}
 	}
-	c.net.refused = slices.DeleteFunc(c.net.refused, func(r *layout.RefusalError) bool { return !kept[r.Subject] })
+	c.net.refused = slices.DeleteFunc(c.net.refused, func(r refused) bool { return !kept[r.node] })
 }
 
-// check finds out whether every row's results depend on that row alone, so that batches may be cut.
-func (n *net) check() {
-	batched := slices.ContainsFunc(n.graph.Inputs, func(v graph.Value) bool {
-		return len(v.Dims) > 0 && v.Dims[0].Symbol == batchSymbol
-	})
-	if !batched {
-		n.mixes = "no input has rows of any number"
-		return
-	}
-	for _, node := range n.graph.Nodes {
-		if why := n.rowMixing(node); why != "" {
-			n.mixes = subject(node) + " " + why
+// findRows finds out whether the rows of a batch are independent, so that batches may be cut. The rows are what counts
+// the first dimension of inputs; where inputs have several such symbols, the first one that serves is it.
+func (n *net) findRows(s *infer.Scope) {
+	n.mixes = "no input has rows of any number"
+	for i, symbol := range n.leading {
+		why := n.mixing(infer.AnalyseRows(n.graph, s, symbol))
+		if i == 0 || why == "" {
+			n.mixes, n.batch = why, symbol
+		}
+		if why == "" {
 			return
 		}
 	}
+}
+
+// mixing is the first reason why an output is not one for each row.
+func (n *net) mixing(r *infer.Rows) string {
 	for _, v := range n.graph.Outputs {
-		if d, ok := rowDim(v); !ok || d != 0 {
-			n.mixes = "output " + v.Name + " does not have the rows in front"
-			return
-		}
-	}
-}
-
-// rowDim is the dimension that counts the rows: it occurs once, and only dimensions of 1 stand before it.
-func rowDim(v graph.Value) (int, bool) {
-	at := slices.IndexFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol })
-	if at < 0 {
-		return 0, false
-	}
-	for i, d := range v.Dims {
-		if i < at && d.Size != 1 || i > at && d.Symbol == batchSymbol {
-			return 0, false
-		}
-	}
-	return at, true
-}
-
-// rowMixing says why a node's result for a row may depend on other rows, "" when it does not.
-func (n *net) rowMixing(node *graph.Node) string {
-	rows, at := false, 0
-	for i, in := range node.Inputs {
-		v := n.values[in]
-		if !slices.ContainsFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol }) {
-			continue
-		}
-		d, ok := rowDim(v)
-		if !ok {
-			return "reads rows that are not in front"
-		}
-		if i == 0 {
-			at = d
-		}
-		rows = true
-	}
-	if !rows {
-		return ""
-	}
-	for _, out := range node.Outputs {
-		if out == "" {
-			continue
-		}
-		if _, ok := rowDim(n.values[out]); !ok {
-			return "does not keep the rows apart"
-		}
-	}
-	rank := len(n.values[node.Inputs[0]].Dims)
-	switch node.Op {
-	case "Softmax", "LogSoftmax":
-		if a, err := axis(node.Int("axis", softmaxAxis(n.graph.Opsets[""])), rank); err != nil || a <= at {
-			return "normalises over rows"
-		}
-	case "Normalizer", "Scaler", "Binarizer":
-		if rank < 2 {
-			return "takes all rows for one"
-		}
-	case "BatchNormalization":
-		if at != 0 {
-			return "takes rows for channels"
+		if why := r.Mixed(v.Name); why != "" {
+			return "output " + v.Name + ": " + why
 		}
 	}
 	return ""

@@ -98,7 +98,7 @@ func TestInfoListsWhatIsNotCovered(t *testing.T) {
 	}
 	defer model.Close()
 	info := model.Info()
-	if len(info.Opaque) != 1 || info.Operators["Frobnicate"] != 1 || info.Parameters != 42 || info.Bytes != 168 {
+	if len(info.Opaque) != 1 || info.Opaque[0].Operator != "Frobnicate" || info.Opaque[0].Nodes != 1 || info.Opaque[0].First != "act" || info.Operators["Frobnicate"] != 1 || info.Parameters != 42 || info.Bytes != 168 {
 		t.Errorf("%+v", info)
 	}
 }

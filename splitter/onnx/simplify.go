@@ -8,6 +8,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 )
 
 // simplify handles the nodes that vanish: those that hand their input on and those that compute constants. It reports
@@ -32,7 +33,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
 	}
-	if list, ok := c.ints[n.Outputs[0]]; ok && fixedInts(list) {
+	if list, ok := c.scope.Value(n.Outputs[0]).Ints(); ok && n.Domain == "" && len(n.Outputs) == 1 && wholeType(out[0].DType) {
 		return true, c.intWeight(n.Outputs[0], list, out[0])
 	}
 	return c.fold(n, out)
@@ -57,18 +58,44 @@ func sameType(a, b graph.Value) bool {
 
 // constant turns a Constant node into a weight.
 func (c *cleaner) constant(n *graph.Node) (bool, error) {
-	if native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil {
-		// The engine wants the bytes at hand; a large tensor of the file is as good.
-		if a, ok := n.Attrs["value"]; ok && a.Kind == graph.AttrTensor && len(n.Outputs) == 1 {
-			return true, c.addWeight(n.Outputs[0], a.Tensor)
-		}
-		return false, nil
+	w, err := c.constantWeight(n)
+	if w == nil || err != nil {
+		return false, err // keep says why
 	}
-	t, err := c.run(n, nil)
+	return true, c.addWeight(n.Outputs[0], w)
+}
+
+// constantWeight is what a Constant node holds; nil when the node is another or not one that ONNX defines.
+func (c *cleaner) constantWeight(n *graph.Node) (*graph.Weight, error) {
+	if n.Domain != "" || n.Op != "Constant" || len(n.Attrs) != 1 || len(n.Inputs) > 0 || len(n.Outputs) != 1 || n.Outputs[0] == "" {
+		return nil, nil
+	}
+	name := sorted(n.Attrs)[0]
+	a := n.Attrs[name]
+	var t *tensor.Tensor
+	var err error
+	switch {
+	case name == "value" && a.Kind == graph.AttrTensor, name == "sparse_value" && a.Kind == graph.AttrSparseTensor:
+		return a.Tensor, nil // no other node has it
+	case name == "value_float" && a.Kind == graph.AttrFloat:
+		t, err = tensor.FromSlice(tensor.F32, []float32{a.Float})
+	case name == "value_floats" && a.Kind == graph.AttrFloats:
+		t, err = tensor.FromSlice(tensor.F32, a.Floats, len(a.Floats))
+	case name == "value_int" && a.Kind == graph.AttrInt:
+		t, err = tensor.FromSlice(tensor.I64, []int64{a.Int})
+	case name == "value_ints" && a.Kind == graph.AttrInts:
+		t, err = tensor.FromSlice(tensor.I64, a.Ints, len(a.Ints))
+	case name == "value_string" && a.Kind == graph.AttrString:
+		return &graph.Weight{DType: tensor.String, Shape: tensor.Shape{}, Strings: []string{a.Str}}, nil
+	case name == "value_strings" && a.Kind == graph.AttrStrings:
+		return &graph.Weight{DType: tensor.String, Shape: tensor.Shape{len(a.Strs)}, Strings: a.Strs}, nil
+	default:
+		return nil, nil
+	}
 	if err != nil {
-		return false, nil // keep says why
+		return nil, err
 	}
-	return true, c.addWeight(n.Outputs[0], toWeight(t))
+	return toWeight(t), nil
 }
 
 func toWeight(t *tensor.Tensor) *graph.Weight {
@@ -98,10 +125,13 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 			large = w
 		}
 	}
-	if len(n.Inputs) == 0 || len(n.Outputs) != 1 {
+	if len(n.Inputs) == 0 || len(n.Outputs) != 1 || n.HasBodies() {
 		return false, nil
 	}
 	if large == nil {
+		if shape, ok := fixedShape(out[0]); !ok || !c.foldable(n, shape, out[0].DType) {
+			return false, nil
+		}
 		t, err := c.run(n, nil)
 		if err != nil {
 			return false, nil // keep says why
@@ -113,6 +143,9 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 		return false, nil
 	}
 	w := &graph.Weight{Name: n.Outputs[0], DType: out[0].DType, Shape: shape}
+	if c.store.isSparse(large) && !passes(n) {
+		return false, nil // it is not held dense here
+	}
 	make := func(data []byte) ([]byte, error) {
 		t, err := c.run(n, map[string][]byte{large.Name: data})
 		if err != nil {
@@ -129,7 +162,26 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 	c.store.derive(w, large, make)
 	c.net.graph.Weights[w.Name] = w
 	c.net.values[w.Name] = weightValue(w)
+	c.scope.Define(w.Name, infer.OfWeight(w))
 	return true, nil
+}
+
+// maxGrown is the size up to which a constant may be larger than what it is computed from.
+const maxGrown = 64 << 10
+
+// foldable reports whether the result of a node of small constants is worth holding. ConstantOfShape, Expand and their like
+// make tensors of any size from a few numbers: such a node stays and makes it where it runs.
+func (c *cleaner) foldable(n *graph.Node, shape tensor.Shape, d tensor.DType) bool {
+	limit := int64(maxGrown)
+	for _, in := range n.Inputs {
+		if w := c.net.graph.Weights[in]; w != nil {
+			if size, err := w.Bytes(); err == nil {
+				limit = max(limit, size)
+			}
+		}
+	}
+	size, err := (&graph.Weight{DType: d, Shape: shape}).Bytes()
+	return err == nil && size <= limit
 }
 
 // run computes one node from constants; data are the bytes of weights that are not in memory.
@@ -158,14 +210,10 @@ func (c *cleaner) run(n *graph.Node, data map[string][]byte) (*tensor.Tensor, er
 }
 
 // intWeight makes a weight of known integers.
-func (c *cleaner) intWeight(name string, list []graph.Dim, v graph.Value) error {
-	values := make([]int64, len(list))
-	for i, d := range list {
-		values[i] = int64(d.Size)
-	}
+func (c *cleaner) intWeight(name string, values []int64, v graph.Value) error {
 	shape, ok := fixedShape(v)
 	if !ok {
-		return fmt.Errorf("value %s: %d known integers of unknown shape", name, len(list))
+		return fmt.Errorf("value %s: %d known integers of unknown shape", name, len(values))
 	}
 	t, err := tensor.FromSlice(tensor.I64, values, shape...)
 	if err != nil {
@@ -177,9 +225,8 @@ func (c *cleaner) intWeight(name string, list []graph.Dim, v graph.Value) error 
 	return c.addWeight(name, toWeight(t))
 }
 
-func fixedDims(list []graph.Dim) bool {
-	return !slices.ContainsFunc(list, func(d graph.Dim) bool { return d.Size < 0 })
-}
+// wholeType reports whether values of the dtype are integers or truth values that intWeight can make.
+func wholeType(d tensor.DType) bool { return d == tensor.I64 || d == tensor.I32 || d == tensor.Bool }
 
 func fixedShape(v graph.Value) (tensor.Shape, bool) {
 	if !v.Ranked || !fixedDims(v.Dims) {

@@ -1,0 +1,236 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/onnx"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// inspectLimit is the most memory that inspect may take, whatever the size of the model.
+const inspectLimit = 128 << 20
+
+// TestInspectLoadsNoWeights inspects models that are far larger than the memory it may take.
+func TestInspectLoadsNoWeights(t *testing.T) {
+	for name, c := range map[string]struct {
+		write func(t *testing.T, dir string) string
+		says  []string
+	}{
+		"6 GiB of external data":    {writeExternalModel, []string{"6.00 GiB in memory", "48 MatMul", "weights.bin"}},
+		"one protobuf of 2.4 GiB":   {writeSingleFile, []string{"2.41 GiB in memory", "77 MatMul"}},
+		"a graph of 100,000 nodes":  {writeLongGraph, []string{"50000 Mul, 50000 Relu"}},
+		"100,000 nodes, backwards":  {writeBackwards, []string{"50000 Mul, 50000 Relu"}},
+		"50,000 calls of functions": {writeCalls, []string{"50000 Neg, 50000 Relu", "50000 times"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := c.write(t, t.TempDir())
+			cmd := command(t, "inspect", path)
+			start := time.Now()
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			most := maxRSS(t, cmd.ProcessState)
+			t.Logf("%v, %d MB", time.Since(start).Round(time.Millisecond), most>>20)
+			for _, text := range c.says {
+				if !strings.Contains(string(out), text) {
+					t.Errorf("%q is not said:\n%s", text, out)
+				}
+			}
+			if most > inspectLimit {
+				t.Errorf("inspect took %d MB, at most %d are allowed", most>>20, inspectLimit>>20)
+			}
+		})
+	}
+}
+
+// maxRSS is the most memory that an ended process had, in bytes.
+func maxRSS(t *testing.T, state *os.ProcessState) int64 {
+	t.Helper()
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Fatalf("no resource usage: %T", state.SysUsage())
+	}
+	if runtime.GOOS == "darwin" {
+		return usage.Maxrss // bytes there, kilobytes elsewhere
+	}
+	return usage.Maxrss << 10
+}
+
+// columns is an input with rows of width numbers.
+func columns(width int) []graph.Value {
+	return []graph.Value{{Name: "x0", DType: tensor.F32, Ranked: true, Dims: []graph.Dim{{Size: -1, Symbol: "n"}, {Size: width}}}}
+}
+
+func writeModel(t *testing.T, dir string, g *graph.Graph) string {
+	t.Helper()
+	data, err := onnx.Encode(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "model.onnx")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// writeExternalModel is a chain of 48 products with matrices of 128 MiB each, in a file of holes.
+func writeExternalModel(t *testing.T, dir string) string {
+	const layers, side, bytes = 48, 5792, 128 << 20
+	g := &graph.Graph{Name: "large", Opsets: map[string]int64{"": 17}, Inputs: columns(side), Weights: map[string]*graph.Weight{}}
+	for i := range layers {
+		// 5792 is the nearest to the root of 2^25: the rest of each 128 MiB is a bias.
+		w, b := fmt.Sprint("w", i), fmt.Sprint("b", i)
+		matrix := int64(side * side * 4)
+		g.Weights[w] = &graph.Weight{DType: tensor.F32, Shape: tensor.Shape{side, side}, Location: "weights.bin", Offset: int64(i) * bytes, Length: matrix}
+		g.Weights[b] = &graph.Weight{DType: tensor.F32, Shape: tensor.Shape{side}, Location: "weights.bin", Offset: int64(i)*bytes + bytes - side*4, Length: side * 4}
+		g.Nodes = append(g.Nodes,
+			&graph.Node{Op: "MatMul", Inputs: []string{fmt.Sprint("x", i), w}, Outputs: []string{fmt.Sprint("h", i)}},
+			&graph.Node{Op: "Add", Inputs: []string{fmt.Sprint("h", i), b}, Outputs: []string{fmt.Sprint("x", i+1)}})
+	}
+	g.Outputs = []graph.Value{{Name: fmt.Sprint("x", layers), DType: tensor.F32}}
+	f, err := os.Create(filepath.Join(dir, "weights.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(layers * bytes); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return writeModel(t, dir, g)
+}
+
+// writeSingleFile is a chain of products whose matrices stand in the protobuf itself, as holes of the file.
+func writeSingleFile(t *testing.T, dir string) string {
+	const layers, side = 77, 2896
+	const raw = side * side * 4
+	message := func(out []byte, num protowire.Number, b []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(out, num, protowire.BytesType), b)
+	}
+	small, err := onnx.Encode(&graph.Graph{Opsets: map[string]int64{"": 17}, Inputs: columns(side), Outputs: []graph.Value{{Name: fmt.Sprint("x", layers), DType: tensor.F32}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The graph of a small model goes on in pieces: its own fields, then each layer's node, initializer and hole.
+	head, own, tail := cutGraph(t, small)
+	pieces := [][]byte{own}
+	total := len(own)
+	for i := range layers {
+		node := message(message(message(message(nil, 1, []byte(fmt.Sprint("x", i))), 1, []byte(fmt.Sprint("w", i))), 2, []byte(fmt.Sprint("x", i+1))), 4, []byte("MatMul"))
+		var start []byte
+		for range 2 {
+			start = protowire.AppendVarint(protowire.AppendTag(start, 1, protowire.VarintType), side)
+		}
+		start = protowire.AppendVarint(protowire.AppendTag(start, 2, protowire.VarintType), 1)
+		start = message(start, 8, []byte(fmt.Sprint("w", i)))
+		start = protowire.AppendVarint(protowire.AppendTag(start, 9, protowire.BytesType), raw)
+		piece := message(nil, 1, node)
+		piece = protowire.AppendVarint(protowire.AppendTag(piece, 5, protowire.BytesType), uint64(len(start)+raw))
+		piece = append(piece, start...)
+		pieces, total = append(pieces, piece), total+len(piece)+raw
+	}
+	path := filepath.Join(dir, "model.onnx")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := int64(0)
+	put := func(b []byte) {
+		if _, err := f.WriteAt(b, at); err != nil {
+			t.Fatal(err)
+		}
+		at += int64(len(b))
+	}
+	put(protowire.AppendVarint(protowire.AppendTag(head, 7, protowire.BytesType), uint64(total)))
+	for i, piece := range pieces {
+		put(piece)
+		if i > 0 {
+			at += raw
+		}
+	}
+	put(tail)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// cutGraph cuts a model into what stands before its graph, the graph's fields, and the rest.
+func cutGraph(t *testing.T, model []byte) (head, own, tail []byte) {
+	t.Helper()
+	for at := 0; at < len(model); {
+		num, typ, n := protowire.ConsumeTag(model[at:])
+		if num == 7 && typ == protowire.BytesType {
+			body, m := protowire.ConsumeBytes(model[at+n:])
+			return model[:at:at], body, model[at+n+m:]
+		}
+		at += n + protowire.ConsumeFieldValue(num, typ, model[at+n:])
+	}
+	t.Fatal("the model has no graph")
+	return nil, nil, nil
+}
+
+// longGraph is a chain of 100,000 nodes that all read one vector, with values of several dimensions between them.
+func longGraph() *graph.Graph {
+	const pairs = 50_000
+	g := &graph.Graph{Name: "long", Opsets: map[string]int64{"": 17}, Inputs: columns(8),
+		Weights: map[string]*graph.Weight{"scale": {DType: tensor.F32, Shape: tensor.Shape{8}, Data: make([]byte, 32)}}}
+	for i := range pairs {
+		g.Nodes = append(g.Nodes,
+			&graph.Node{Name: fmt.Sprint("mul", i), Op: "Mul", Inputs: []string{fmt.Sprint("x", i), "scale"}, Outputs: []string{fmt.Sprint("h", i)}},
+			&graph.Node{Name: fmt.Sprint("relu", i), Op: "Relu", Inputs: []string{fmt.Sprint("h", i)}, Outputs: []string{fmt.Sprint("x", i+1)}})
+	}
+	g.Outputs = []graph.Value{{Name: fmt.Sprint("x", pairs), DType: tensor.F32}}
+	return g
+}
+
+func writeLongGraph(t *testing.T, dir string) string { return writeModel(t, dir, longGraph()) }
+
+func writeBackwards(t *testing.T, dir string) string {
+	g := longGraph()
+	for i, j := 0, len(g.Nodes)-1; i < j; i, j = i+1, j-1 {
+		g.Nodes[i], g.Nodes[j] = g.Nodes[j], g.Nodes[i]
+	}
+	return writeModel(t, dir, g)
+}
+
+// writeCalls is a chain of 50,000 calls of a function of two nodes.
+func writeCalls(t *testing.T, dir string) string {
+	const calls = 50_000
+	g := &graph.Graph{Name: "calls", Opsets: map[string]int64{"": 17, "f": 1}, Inputs: columns(8)}
+	for i := range calls {
+		g.Nodes = append(g.Nodes, &graph.Node{Domain: "f", Op: "Both", Inputs: []string{fmt.Sprint("x", i)}, Outputs: []string{fmt.Sprint("x", i+1)}})
+	}
+	g.Outputs = []graph.Value{{Name: fmt.Sprint("x", calls), DType: tensor.F32}}
+	path := writeModel(t, dir, g)
+	text := func(out []byte, num protowire.Number, s string) []byte {
+		return protowire.AppendString(protowire.AppendTag(out, num, protowire.BytesType), s)
+	}
+	node := func(in, op, out string) string { return string(text(text(text(nil, 1, in), 2, out), 4, op)) }
+	function := text(text(text(text(nil, 1, "Both"), 4, "a"), 5, "b"), 10, "f")
+	function = text(text(function, 7, node("a", "Neg", "c")), 7, node("c", "Relu", "b"))
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(text(nil, 25, string(function))); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
