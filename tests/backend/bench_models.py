@@ -90,6 +90,8 @@ class Dlrm(nn.Module):
     def __init__(self, tables=8, rows=20000, width=64):
         super().__init__()
         self.tables = nn.ModuleList([nn.EmbeddingBag(rows, width, mode="sum") for _ in range(tables)])
+        for table in self.tables:  # as small as trained ones, so that the last sigmoid is not at its end
+            nn.init.uniform_(table.weight, -0.05, 0.05)
         self.bottom = nn.Sequential(nn.Linear(13, 256), nn.ReLU(), nn.Linear(256, width), nn.ReLU())
         pairs = (tables + 1) * (tables + 1)
         self.top = nn.Sequential(nn.Linear(width + pairs, 256), nn.ReLU(), nn.Linear(256, 1), nn.Sigmoid())
