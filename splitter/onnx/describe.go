@@ -8,8 +8,8 @@ import (
 
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // maxLargest is how many of the largest tensors are named.
@@ -28,7 +28,7 @@ func (m *model) describe() layout.Info {
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
 	if in, err := m.input(); err == nil && m.net.refusal(native.Name) == nil {
-		info.MaxShards = dense.MaxShards(in)
+		info.MaxShards = plan.MaxShards(in)
 	}
 	return info
 }
