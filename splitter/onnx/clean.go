@@ -156,7 +156,9 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 			}
 		}
 		known := infer.OfValue(v)
+		foreign := v.Foreign
 		v = known.Graph(v.Name) // names that are expressions in their one form
+		v.Foreign = foreign
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
 		c.net.values[v.Name] = v
 		c.scope.Define(v.Name, known)
@@ -174,6 +176,9 @@ func (c *cleaner) node(n *graph.Node) error {
 		if err := c.body(b); err != nil {
 			return err
 		}
+	}
+	if err := c.attributes(n); err != nil {
+		return err
 	}
 	if reason, remedy := c.foreignTo(n); reason != "" {
 		c.opaque(n, reason, remedy)

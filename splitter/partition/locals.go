@@ -8,6 +8,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/parts"
 	"github.com/shardwise/shardwise/splitter/program"
+	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
 // localStep is what the coordinator computes after so many stages have run.
@@ -48,7 +49,7 @@ func (b *builder) locals() ([]localStep, error) {
 		}
 		at := 0
 		for _, n := range nodes {
-			for _, in := range n.Inputs {
+			for _, in := range sharding.Reads(n) {
 				at = max(at, phase[in])
 			}
 		}
@@ -74,7 +75,7 @@ func (b *builder) connect(steps []localStep) []localStep {
 	readBy := map[string]map[int]bool{} // value -> steps that read it
 	for s := range steps {
 		for _, n := range steps[s].nodes {
-			for _, in := range n.Inputs {
+			for _, in := range sharding.Reads(n) {
 				if readBy[in] == nil {
 					readBy[in] = map[int]bool{}
 				}
@@ -94,8 +95,8 @@ func (b *builder) connect(steps []localStep) []localStep {
 		st.phase = s
 		made := map[string]bool{}
 		for _, n := range st.nodes {
-			for _, in := range n.Inputs {
-				if in != "" && !made[in] && !b.constant(in) && !slices.Contains(st.inputs, in) {
+			for _, in := range sharding.Reads(n) {
+				if !made[in] && !b.constant(in) && !slices.Contains(st.inputs, in) {
 					st.inputs = append(st.inputs, in)
 				}
 			}

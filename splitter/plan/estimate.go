@@ -95,7 +95,7 @@ func (e *estimator) estimate(p *partition.Plan) *Estimate {
 			continue
 		}
 		local = local.plus(e.work[n])
-		for _, in := range e.g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(e.g.Nodes[n]) {
 			if w := e.g.Weight(in); w != nil && !seenLocal[in] {
 				seenLocal[in] = true
 				out.LocalWeights += sharding.Bytes(w)

@@ -3,7 +3,6 @@ package plan
 import (
 	"slices"
 
-	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
@@ -30,7 +29,7 @@ func newLine(g *sharding.Graph, sz *sizes) *line {
 	seen := map[string]bool{}
 	for _, n := range l.order {
 		it := item{node: n}
-		for _, in := range g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			if w := g.Weight(in); w != nil && !seen[in] {
 				seen[in] = true
 				it.bytes += sharding.Bytes(w)
@@ -54,7 +53,7 @@ func depthFirst(g *sharding.Graph) []int {
 			return
 		}
 		done[n] = true
-		for _, in := range reads(g.Nodes[n]) {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			if p, ok := g.Producer[in]; ok {
 				visit(p)
 			}
@@ -66,8 +65,6 @@ func depthFirst(g *sharding.Graph) []int {
 	}
 	return order
 }
-
-func reads(n *graph.Node) []string { return n.Inputs }
 
 // measure finds how much crosses each place of the order.
 func (l *line) measure(sz *sizes) {

@@ -67,7 +67,7 @@ func levels(g *sharding.Graph, owner []int, pieces int) ([]int, error) {
 	next, wait := make([][]int, count), make([]int, count)
 	for n := range g.Nodes {
 		seen := map[int]bool{}
-		for _, in := range g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			p, ok := g.Producer[in]
 			if !ok || unit(p) == unit(n) || seen[unit(p)] {
 				continue

@@ -239,7 +239,7 @@ func (w *regionWriter) unsqueeze(name, in string, rank, count int) string {
 func tidy(g *graph.Graph) {
 	read := map[string]bool{}
 	for _, n := range g.Nodes {
-		for _, in := range n.Inputs {
+		for _, in := range sharding.Reads(n) {
 			read[in] = true
 		}
 	}

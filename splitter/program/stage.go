@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -116,7 +117,7 @@ func (s *Stage) segmentBorder(p *Piece) {
 	at := []int{p.At}
 	for _, i := range p.Nodes {
 		n := s.Graph.Nodes[i]
-		for _, in := range Reads(n) {
+		for _, in := range sharding.Reads(n) {
 			if !inside[in] && s.Graph.Weight(in) == nil {
 				s.input(in, sharding.Placement{}, nil, at)
 			}
@@ -131,17 +132,6 @@ func (s *Stage) segmentBorder(p *Piece) {
 			}
 		}
 	}
-}
-
-// Reads are the present inputs of a node.
-func Reads(n *graph.Node) []string {
-	var out []string
-	for _, in := range n.Inputs {
-		if in != "" && !slices.Contains(out, in) {
-			out = append(out, in)
-		}
-	}
-	return out
 }
 
 func (s *Stage) positions(p *Piece) []int {
@@ -265,14 +255,37 @@ func (s *Stage) whole(p *Piece, g *graph.Graph, use func(*graph.Graph, parts.Par
 	}
 }
 
-// WholeNode is a node of the model with its weights entered whole into the graph to.
+// WholeNode is a node of the model with its weights entered whole into the graph to, those that its bodies read or hold included.
 func WholeNode(model *graph.Graph, n *graph.Node, to *graph.Graph, use func(*graph.Graph, parts.Part) string) *graph.Node {
-	c := *n
-	c.Inputs = slices.Clone(n.Inputs)
-	for i, in := range c.Inputs {
-		if w := model.Weights[in]; w != nil {
-			c.Inputs[i] = use(to, parts.Whole(w))
+	c := n.Clone()
+	c.Rename(func(name string) string {
+		if w := model.Weights[name]; w != nil {
+			return use(to, parts.Whole(w))
+		}
+		return name
+	})
+	for b := range c.Bodies() {
+		for g := range b.All() {
+			bodyWeights(g, use)
 		}
 	}
-	return &c
+	return c
+}
+
+// bodyWeights enters the weights that a body itself holds. One that lies in the shard's file has a name of that file, and so one that no other
+// body's weight has.
+func bodyWeights(g *graph.Graph, use func(*graph.Graph, parts.Part) string) {
+	held := g.Weights
+	g.Weights = map[string]*graph.Weight{}
+	renamed := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		renamed[name] = use(g, parts.Whole(held[name]))
+	}
+	to := func(name string) string { return cmp.Or(renamed[name], name) }
+	for _, n := range g.Nodes {
+		n.Rename(to)
+	}
+	for i, o := range g.Outputs {
+		g.Outputs[i].Name = to(o.Name)
+	}
 }

@@ -47,17 +47,15 @@ func New(g *graph.Graph, values map[string]graph.Value) *Graph {
 				v.Producer[o] = i
 			}
 		}
-		for _, in := range n.Inputs {
-			if list := v.Consumers[in]; in != "" && (len(list) == 0 || list[len(list)-1] != i) {
-				v.Consumers[in] = append(list, i)
-			}
+		for _, in := range Reads(n) {
+			v.Consumers[in] = append(v.Consumers[in], i)
 		}
 	}
 	v.ancestors = make([]bits, len(g.Nodes))
 	for i, n := range g.Nodes {
 		v.nodes = append(v.nodes, v.ruleOf(v.node(n)))
 		v.ancestors[i] = newBits(len(g.Nodes))
-		for _, in := range n.Inputs {
+		for _, in := range Reads(n) {
 			if p, ok := v.Producer[in]; ok {
 				v.ancestors[i].set(p)
 				v.ancestors[i].union(v.ancestors[p])
@@ -65,6 +63,25 @@ func New(g *graph.Graph, values map[string]graph.Value) *Graph {
 		}
 	}
 	return v
+}
+
+// Reads are the values that a node needs, each once: its present inputs and what its bodies capture.
+func Reads(n *graph.Node) []string {
+	var out []string
+	for _, in := range n.Inputs {
+		if in != "" && !slices.Contains(out, in) {
+			out = append(out, in)
+		}
+	}
+	if !n.HasBodies() {
+		return out
+	}
+	for _, name := range n.Captures() {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // Before reports whether node b needs, through whatever lies between, a result of node a.
