@@ -48,6 +48,7 @@ type Options struct {
 	MemoryMB int
 	Name     string // model name; default from the file name
 	Version  string
+	Plan     string // kind of plan that is wanted, for graphs: "tensor", "pipeline" or "mixed"; "" takes the best of any
 	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.
 	Engine string
 	// Note hears a sentence about what was decided and may surprise; nil is legal.

@@ -19,13 +19,13 @@ func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.
 	}
 	g := sharding.New(m.Graph, m.Values)
 	if o.Shards > 0 {
-		best, err := New(g, Options{}).Best(o.Shards)
+		best, err := New(g, Options{Kind: o.Plan}).Best(o.Shards)
 		if err != nil {
 			return nil, err
 		}
 		return partition.Lay(m, best.Plan, o)
 	}
-	return fit(ctx, m, New(g, Options{MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
+	return fit(ctx, m, New(g, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
 }
 
 // checkTypes refuses graphs in which the type of a value is not known: programs declare theirs.

@@ -10,12 +10,12 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Kinds of plans, for people.
+// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both.
 const (
-	Whole    = "one function"
-	Tensor   = "tensor parallel"
+	Whole    = "whole"
+	Tensor   = "tensor"
 	Pipeline = "pipeline"
-	Mixed    = "tensor parallel and pipeline"
+	Mixed    = "mixed"
 )
 
 // Options are what the search has to keep to. The zero value of a field takes its default.
@@ -26,6 +26,7 @@ type Options struct {
 	Symbols       map[string]int // sizes of symbolic dimensions, for the estimate
 	OtherSize     int            // of symbols without a number, default 1
 	Fit           bool           // weights must fit into MemoryMB
+	Kind          string         // the kind of plan that is wanted; "" for any
 }
 
 func (o Options) defaults() *Options {
@@ -80,7 +81,8 @@ func (p *Planner) Candidates(n int) []Candidate {
 	if p.o.Fit {
 		limit = p.room(p.o.MemoryMB)
 	}
-	s := newSearch(p.line, p.est, p.regions, n, limit)
+	// Segments of more than their share would leave shards without any.
+	s := newSearch(p.line, p.est, p.regions, n, min(limit, p.total/int64(n)*5/4))
 	var out []Candidate
 	for _, price := range chances() {
 		for _, with := range []struct {
@@ -96,6 +98,9 @@ func (p *Planner) Candidates(n int) []Candidate {
 	if c, ok := s.pipeline(); ok {
 		c.kind = Pipeline
 		out = p.keep(out, c)
+	}
+	if p.o.Kind != "" {
+		out = slices.DeleteFunc(out, func(c Candidate) bool { return c.Kind != p.o.Kind })
 	}
 	slices.SortStableFunc(out, func(a, b Candidate) int { return cmp.Compare(a.Estimate.WarmMS, b.Estimate.WarmMS) })
 	return out
