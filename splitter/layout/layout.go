@@ -19,6 +19,8 @@ const CoordinatorFile = -1
 type Layout struct {
 	Manifest *manifest.Manifest
 	Files    []File
+	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
+	Uncovered []string
 	// Close releases what the recipes read from; nil when there is nothing.
 	Close func() error
 }
@@ -53,7 +55,8 @@ type Options struct {
 	Note func(sentence string)
 }
 
-// EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others.
+// EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others. Types
+// that the native engine does not cover are refused: most are mistakes, and who means them names the engine.
 const EngineAuto = "auto"
 
 // Info is what inspect shows of a model before it is split.
@@ -107,6 +110,8 @@ type RefusalError struct {
 	Remedy  string
 	// Native says that the native engine alone does not cover the subject: another engine may.
 	Native bool
+	// Types says that it covers the operator, for other types of inputs.
+	Types bool
 }
 
 // Error is one line: subject, reason, remedy.

@@ -1,10 +1,12 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
@@ -227,7 +229,10 @@ func (c *cleaner) keep(n *graph.Node) error {
 			reason = after
 		}
 		c.refuse(n, reason, remedyFor(err))
-		c.net.refused[len(c.net.refused)-1].why.Native = onnxruntime.Refuses(n) == nil
+		last := c.net.refused[len(c.net.refused)-1].why
+		last.Native = onnxruntime.Refuses(n) == nil
+		var u *engine.UnsupportedError
+		last.Types = errors.As(err, &u) && u.DType != tensor.Invalid
 	}
 	out, err := c.infer(n)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/plan"
@@ -26,7 +27,7 @@ func (m *model) describe() layout.Info {
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
-	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
+	if in, err := m.input(); err == nil && m.net.refusal(native.Name) == nil {
 		info.MaxShards = plan.MaxShards(in)
 	}
 	return info

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/splitter/layout"
@@ -81,7 +82,7 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if err := m.net.refusal(o.Engine == native.Name); err != nil {
+	if err := m.net.refusal(o.Engine); err != nil {
 		return nil, err
 	}
 	in, err := m.input()
@@ -91,7 +92,14 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	return plan.Layout(ctx, in, o)
+	l, err := plan.Layout(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.net.refused {
+		l.Uncovered = append(l.Uncovered, r.why.Subject)
+	}
+	return l, nil
 }
 
 // input is what the partitioner works on.
@@ -109,13 +117,14 @@ func (m *model) input() (*partition.Model, error) {
 }
 
 // refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does
-// not cover is left to another engine, unless it is the one that is wanted.
-func (n *net) refusal(native bool) error {
+// not cover is left to another engine, unless it is the one that is wanted; where it is the types alone that it does not
+// cover, the other has to be named.
+func (n *net) refusal(engine string) error {
 	if len(n.foreign) > 0 {
 		return n.foreign[0]
 	}
 	for _, r := range n.refused {
-		if native || !r.why.Native {
+		if engine == native.Name || !r.why.Native || r.why.Types && engine != onnxruntime.Name {
 			return r.why
 		}
 	}

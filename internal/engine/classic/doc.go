@@ -164,8 +164,14 @@ func binarizer(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	threshold := float64(s.Node.Float("threshold", 0))
-	return rowwise(func(dst []float32, row []float64) error {
-		for i, v := range row {
+	return engine.KernelFunc(func(c *engine.Call) error {
+		wide, err := tensor.Convert(c.In[0], tensor.F64)
+		if err != nil {
+			return err
+		}
+		c.Out[0] = c.New(tensor.F32, c.In[0].Shape()...)
+		dst := tensor.Of[float32](c.Out[0])
+		for i, v := range tensor.Of[float64](wide) {
 			dst[i] = 0
 			if v > threshold {
 				dst[i] = 1
