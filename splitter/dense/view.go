@@ -1,10 +1,6 @@
 package dense
 
-import (
-	"slices"
-
-	"github.com/shardwise/shardwise/internal/graph"
-)
+import "github.com/shardwise/shardwise/internal/graph"
 
 // view is a graph with its edges in both directions.
 type view struct {
@@ -23,8 +19,8 @@ func newView(m *Model) *view {
 			}
 		}
 		for _, in := range n.Inputs {
-			if in != "" && !slices.Contains(v.consumers[in], i) {
-				v.consumers[in] = append(v.consumers[in], i)
+			if list := v.consumers[in]; in != "" && (len(list) == 0 || list[len(list)-1] != i) {
+				v.consumers[in] = append(list, i)
 			}
 		}
 	}

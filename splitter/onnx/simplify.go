@@ -20,7 +20,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		c.net.zipMaps++
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
-	case native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil:
+	case c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, nil) != nil:
 		return false, nil // keep says why
 	}
 	c.resolveShape(n)
