@@ -1,5 +1,5 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools bench
+.PHONY: check test race lint fuzz cross parity tools bench soak
 
 check:
 	.ci/run
@@ -9,3 +9,7 @@ test race lint fuzz cross parity tools:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Ten minutes of mixed load with faults on one deployment.
+soak:
+	SHARDWISE_SOAK=10m go test -count=1 -timeout 20m -v -run '^TestSoak$$' ./internal/local

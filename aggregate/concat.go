@@ -38,7 +38,7 @@ func (r *concat) accept(i int, p Partial) error {
 	if err := r.wantDType(i, manifest.RoleValue, t, r.DType); err != nil {
 		return err
 	}
-	if t.Rank() <= r.Dim {
+	if t.Rank() <= r.Dim && !r.alone(t) {
 		return r.refuse(i, manifest.RoleValue, fmt.Sprintf("more than %d dimensions", r.Dim), t.Shape().String())
 	}
 	if err := r.same.check(&r.stage, i, manifest.RoleValue, t, r.Dim); err != nil {
@@ -64,6 +64,9 @@ func (r *concat) accept(i int, p Partial) error {
 	}
 	return r.place(t, r.Bounds[i])
 }
+
+// alone reports whether the only part is a scalar, which is the result.
+func (r *concat) alone(t *tensor.Tensor) bool { return r.n == 1 && t.Rank() == 0 && len(r.Bounds) == 0 }
 
 // allocate makes the result, total wide along Dim.
 func (r *concat) allocate(total int) (*tensor.Tensor, error) {
@@ -99,6 +102,9 @@ func (r *concat) result() (*tensor.Tensor, error) {
 	if r.out != nil {
 		return r.out, nil
 	}
+	if r.alone(r.parts[0]) {
+		return r.scalar(r.parts[0])
+	}
 	total := 0
 	for _, t := range r.parts {
 		total += t.Dim(r.Dim)
@@ -120,6 +126,20 @@ func (r *concat) result() (*tensor.Tensor, error) {
 		r.parts[i] = nil
 		r.kept--
 	}
+	return out, nil
+}
+
+// scalar copies the only part.
+func (r *concat) scalar(t *tensor.Tensor) (*tensor.Tensor, error) {
+	if r.DType == tensor.String {
+		return tensor.FromStrings(tensor.Shape{}, []string{t.StringAt(0)})
+	}
+	same, err := as(t, r.DType)
+	if err != nil {
+		return nil, r.bad("%v", err)
+	}
+	out := tensor.New(r.DType)
+	copy(out.Bytes(), same.Bytes())
 	return out, nil
 }
 

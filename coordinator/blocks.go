@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -171,19 +172,15 @@ func cut(rows, limit int) []span {
 // share is rows*i/n without overflow.
 func share(rows, i, n int) int { return rows/n*i + rows%n*i/n }
 
-// batched reports whether every input and every wanted output begins with the batch, so that rows may be cut.
+// batched reports whether some input and every wanted output have independent rows in front, so that rows may be cut.
+// Inputs without rows go whole with every block.
 func batched(sig *manifest.Signature, outputs []manifest.Output) bool {
-	for _, in := range sig.Inputs {
-		if len(in.Shape) == 0 || in.Shape[0].Name != manifest.Batch {
-			return false
-		}
-	}
 	for _, out := range outputs {
-		if len(out.Shape) == 0 || out.Shape[0].Name != manifest.Batch {
+		if !sig.Batched(out.Shape) {
 			return false
 		}
 	}
-	return true
+	return slices.ContainsFunc(sig.Inputs, func(in manifest.Input) bool { return sig.Batched(in.Shape) })
 }
 
 // joinRows puts the blocks' tensors under one another. One block is returned as it is.

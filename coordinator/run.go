@@ -142,14 +142,16 @@ func (r *run) blocks(inputs tensor.Named, bound symbols) ([]*block, error) {
 	blocks := make([]*block, len(spans))
 	for i, s := range spans {
 		blocks[i] = &block{index: i, span: s, values: make(tensor.Named, len(inputs))}
-		for name, t := range inputs {
-			if len(spans) > 1 {
+		for j := range r.c.manifest.Signature.Inputs {
+			in := &r.c.manifest.Signature.Inputs[j]
+			t := inputs[in.Name]
+			if len(spans) > 1 && r.c.manifest.Signature.Batched(in.Shape) {
 				var err error
 				if t, err = t.Rows(s.lo, s.hi); err != nil {
 					return nil, err
 				}
 			}
-			blocks[i].values[name] = t
+			blocks[i].values[in.Name] = t
 		}
 	}
 	if r.batched && len(spans) == 1 {

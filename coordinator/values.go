@@ -13,9 +13,9 @@ import (
 //   - A finite number that the conversion made infinite is refused: the model would see what nobody sent.
 //   - Where NaN means a missing value (Missing), infinities are refused: the model is a tree ensemble then, and XGBoost
 //     refuses them too ("Input data contains `inf`").
-//   - Elsewhere NaN is refused, and infinities pass, as the reference runtime takes them.
+//   - Elsewhere NaN and infinities pass, as the reference runtime takes them: to the model they are numbers like others.
 func checkValues(decl *manifest.Input, given, t *tensor.Tensor) error {
-	infinity := firstSpecial(t, false)
+	infinity := firstInfinity(t)
 	if infinity >= 0 && t != given {
 		at, value, err := firstOverflow(given, t)
 		if err != nil {
@@ -25,38 +25,32 @@ func checkValues(decl *manifest.Input, given, t *tensor.Tensor) error {
 			return badInput(decl.Name, "%s is %v, too large for %v; send a number within its range", element(decl, t.Shape(), at), value, decl.DType)
 		}
 	}
-	if decl.Missing {
-		if infinity >= 0 {
-			return badInput(decl.Name, "%s is infinite, which the model's own library refuses as well; send a finite number, or NaN for a missing value",
-				element(decl, t.Shape(), infinity))
-		}
-		return nil
-	}
-	if at := firstSpecial(t, true); at >= 0 {
-		return badInput(decl.Name, "%s is NaN, and the model has no notion of a missing value there; fill it in", element(decl, t.Shape(), at))
+	if decl.Missing && infinity >= 0 {
+		return badInput(decl.Name, "%s is infinite, which the model's own library refuses as well; send a finite number, or NaN for a missing value",
+			element(decl, t.Shape(), infinity))
 	}
 	return nil
 }
 
-// firstSpecial is the index of the first NaN, or of the first infinity, or -1.
-func firstSpecial(t *tensor.Tensor, nan bool) int {
+// firstInfinity is the index of the first infinity, or -1.
+func firstInfinity(t *tensor.Tensor) int {
 	switch t.DType() {
 	case tensor.F32:
-		return findBits(tensor.Of[uint32](t), 0x7f80_0000, 1<<31-1, nan)
+		return findBits(tensor.Of[uint32](t), 0x7f80_0000, 1<<31-1)
 	case tensor.F64:
-		return findBits(tensor.Of[uint64](t), 0x7ff0_0000_0000_0000, 1<<63-1, nan)
+		return findBits(tensor.Of[uint64](t), 0x7ff0_0000_0000_0000, 1<<63-1)
 	case tensor.F16:
-		return findBits(tensor.Of[uint16](t), 0x7c00, 1<<15-1, nan)
+		return findBits(tensor.Of[uint16](t), 0x7c00, 1<<15-1)
 	case tensor.BF16:
-		return findBits(tensor.Of[uint16](t), 0x7f80, 1<<15-1, nan)
+		return findBits(tensor.Of[uint16](t), 0x7f80, 1<<15-1)
 	}
 	return -1
 }
 
-// findBits looks for a magnitude of exactly infinity, or beyond it: NaN.
-func findBits[T uint16 | uint32 | uint64](bits []T, infinity, magnitude T, nan bool) int {
+// findBits looks for a magnitude of exactly infinity.
+func findBits[T uint16 | uint32 | uint64](bits []T, infinity, magnitude T) int {
 	for i, b := range bits {
-		if m := b & magnitude; m >= infinity && (m > infinity) == nan {
+		if b&magnitude == infinity {
 			return i
 		}
 	}

@@ -47,7 +47,7 @@ func TestNonFiniteInputs(t *testing.T) {
 		"infinity, F32 trees":      {f32Table(t, 1, nan, 3, -inf), tensor.F32, true, `row 1, column 1 "width" (from 0) is infinite`},
 		"infinity, F64 trees":      {f64Table(t, inf, nan), tensor.F32, true, `row 0, column 0 "height" (from 0) is infinite`},
 		"missing":                  {f64Table(t, nan, 1), tensor.F32, true, ""},
-		"NaN":                      {f64Table(t, 0, nan), tensor.F32, false, `row 0, column 1 "width" (from 0) is NaN`},
+		"NaN":                      {f64Table(t, 0, nan), tensor.F32, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sig := &manifest.Signature{Inputs: []manifest.Input{{Name: "x", DType: c.dtype, Accepts: []tensor.DType{tensor.F64, tensor.F32},

@@ -7,6 +7,9 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/shardwise/shardwise/simulator/faults"
+	"github.com/shardwise/shardwise/simulator/network"
 )
 
 // Limits and defaults of AWS Lambda that the simulator applies. Sizes in bytes
@@ -28,7 +31,8 @@ const (
 	streamFree         = 6 << 20 // bytes of a streamed response that go at once
 	defaultMemoryMB    = 128
 	defaultEphemeralMB = 512
-	defaultIdleTimeout = 5 * time.Minute // AWS publishes none; environments live some minutes there
+	defaultIdleTimeout = 5 * time.Minute   // AWS publishes none; environments live some minutes there
+	provisionedInit    = 130 * time.Second // least INIT timeout with provisioned concurrency
 	sigtermGrace       = 500 * time.Millisecond
 	maxTimeout         = 900 * time.Second
 	maxEventAge        = 6 * time.Hour
@@ -56,6 +60,9 @@ type Config struct {
 	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
 	NoFreeze       bool            // let processes run on between invocations; Lambda freezes them, and so does the simulator if false
 	MemoryLimit    bool            // kill processes that hold more than MemoryMB, as Lambda does (on Linux only)
+	Network        *network.Model  // latency, bandwidth and cold starts of the way to Lambda; none if nil
+	Faults         *faults.Plan    // what is to go wrong; nothing if nil
+	Seed           uint64          // of what Network and Faults draw
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 
@@ -70,6 +77,9 @@ type Function struct {
 	MemoryMB    int           // 128..10240, told to the function; its limit under Config.MemoryLimit; 128 if zero
 	Timeout     time.Duration // at most 900 s; 3 s if zero, as on Lambda. Finer than a second is allowed here
 	EphemeralMB int           // 512..10240, told to clients; 512 if zero
+
+	// Provisioned is the provisioned concurrency of versions and aliases: environments that Start begins to start ahead.
+	Provisioned map[string]int
 
 	Event EventConfig // what becomes of asynchronous invocations
 

@@ -96,12 +96,15 @@ func (s *Simulator) listFunctions(w http.ResponseWriter, r *http.Request) *apiEr
 	return writeJSON(w, page)
 }
 
-func writeJSON(w http.ResponseWriter, v any) *apiError {
+func writeJSON(w http.ResponseWriter, v any) *apiError { return writeStatusJSON(w, http.StatusOK, v) }
+
+func writeStatusJSON(w http.ResponseWriter, status int, v any) *apiError {
 	p, err := json.Marshal(v)
 	if err != nil {
 		return serviceError(err)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(p) // a client that has hung up is not told
 	return nil
 }

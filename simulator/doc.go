@@ -10,8 +10,8 @@
 //	defer sim.Close()
 //
 // It is not a sandbox in the sense of security: functions run with the rights of
-// the caller. It is not a model of Lambda's speed either: no CPU share, no
-// network latency. docs/simulator.md lists what it enforces and what it leaves out.
+// the caller. It is not a model of Lambda's speed either: no CPU share, and
+// latency only from a model when asked. docs/simulator.md lists what it enforces and what it leaves out.
 //
 // Invariants:
 //   - an environment serves one invocation at a time, and the most recently used

@@ -91,6 +91,15 @@ func (s *Simulator) acceptEvent(w http.ResponseWriter, f *function, qualifier st
 	return nil
 }
 
+// invokeAsync serves the older InvokeAsync, which is an Event of $LATEST under another path.
+func (s *Simulator) invokeAsync(w http.ResponseWriter, r *http.Request, id, name string) *apiError {
+	t, failed := s.target(r, id, name)
+	if failed != nil {
+		return failed
+	}
+	return s.acceptEvent(w, t.function, t.qualifier, t.inv)
+}
+
 // queueEvent has the invocation run until it has succeeded or is given up.
 func (s *Simulator) queueEvent(f *function, qualifier string, inv *sandbox.Invocation) error {
 	var last *sandbox.Result

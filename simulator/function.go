@@ -5,6 +5,7 @@ package simulator
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shardwise/shardwise/simulator/internal/fleet"
 	"github.com/shardwise/shardwise/simulator/internal/pool"
 	"github.com/shardwise/shardwise/simulator/internal/sandbox"
 	"github.com/shardwise/shardwise/simulator/internal/scaling"
@@ -37,6 +39,9 @@ type version struct {
 	Version
 	spec *sandbox.Spec
 	pool *pool.Pool[*sandbox.Environment]
+
+	fleet         *fleet.Fleet[*sandbox.Environment] // started ahead, when asked for
+	provisionedAs string                             // the qualifier that asked for it; guarded by function.updating
 }
 
 // lookup resolves a qualifier to a version, or returns nil.
@@ -98,29 +103,48 @@ func (s *Simulator) install(cfg Config, f Function) (*function, error) {
 func (s *Simulator) newVersion(fn *function, f Function, v Version, root string) *version {
 	spec := &sandbox.Spec{
 		Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
-		Environ: environ(s.cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, Timeout: f.Timeout, InitTimeout: s.cfg.InitTimeout,
+		Environ: environ(s.cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, StorageMB: f.EphemeralMB, Timeout: f.Timeout, InitTimeout: s.cfg.InitTimeout,
 		Freeze: !s.cfg.NoFreeze, Limited: s.cfg.MemoryLimit,
 		Process: s.guard.Attr, Log: logSink(s.cfg.Log), Grace: sigtermGrace,
 	}
-	return &version{Version: v, spec: spec, pool: pool.New(s.cfg.IdleTimeout, s.environments(fn, spec), s.background)}
+	bytes := sizeOf(v.Files)
+	return &version{Version: v, spec: spec, pool: pool.New(s.cfg.IdleTimeout, s.environments(fn, spec, bytes), s.background),
+		fleet: fleet.New(func() (*sandbox.Environment, error) { return s.newEnvironment(fn, aheadOf(spec), bytes) }, s.background)}
+}
+
+// sizeOf is what the files of a task root take; one that is gone takes nothing, and was found when it was laid out.
+func sizeOf(files []File) (n int64) {
+	for _, f := range files {
+		if info, err := os.Stat(f.Source); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // environments returns the maker of a version's environments. It makes no more
 // than the function may get, and then returns the throttle.
-func (s *Simulator) environments(fn *function, spec *sandbox.Spec) func() (*sandbox.Environment, error) {
-	version := strings.TrimPrefix(spec.Version, "$")
+func (s *Simulator) environments(fn *function, spec *sandbox.Spec, bytes int64) func() (*sandbox.Environment, error) {
 	return func() (*sandbox.Environment, error) {
 		if !fn.rate.Take() {
 			return nil, throttled(reasonAccount)
 		}
-		n := fn.made.Add(1)
-		id, err := s.ids.hex(16)
-		if err != nil {
-			return nil, err
-		}
-		stream := fmt.Sprintf("%s/[%s]%s", time.Now().UTC().Format("2006/01/02"), spec.Version, id)
-		return sandbox.New(spec, stream, filepath.Join(s.dir.Path(), "scratch", fmt.Sprintf("%s.%s.%d", spec.Function, version, n)))
+		return s.newEnvironment(fn, spec, bytes)
 	}
+}
+
+// newEnvironment makes an environment of a function whose files have that many bytes.
+func (s *Simulator) newEnvironment(fn *function, spec *sandbox.Spec, bytes int64) (*sandbox.Environment, error) {
+	if err := s.lag.cold(fn.Name, bytes); err != nil {
+		return nil, err
+	}
+	id, err := s.ids.hex(16)
+	if err != nil {
+		return nil, err
+	}
+	stream := fmt.Sprintf("%s/[%s]%s", time.Now().UTC().Format("2006/01/02"), spec.Version, id)
+	folder := fmt.Sprintf("%s.%s.%d", spec.Function, strings.TrimPrefix(spec.Version, "$"), fn.made.Add(1))
+	return sandbox.New(spec, stream, filepath.Join(s.dir.Path(), "scratch", folder))
 }
 
 func logSink(log func(LogLine)) func(sandbox.Line) {
@@ -142,7 +166,7 @@ func environ(cfg Config, f Function, v Version, root, endpoint string) []string 
 		"AWS_LAMBDA_FUNCTION_VERSION=" + v.Number,
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", f.MemoryMB),
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/" + f.Name,
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		initOnDemand,
 		"AWS_REGION=" + cfg.Region,
 		"AWS_DEFAULT_REGION=" + cfg.Region,
 		"AWS_ACCESS_KEY_ID=simulator",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/internal/jsoncheck"
 	"github.com/shardwise/shardwise/simulator/internal/pool"
 	"github.com/shardwise/shardwise/simulator/internal/sandbox"
@@ -102,10 +103,48 @@ func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sand
 // attempt gives an invocation to an environment. Its error is that the simulator
 // is closing.
 func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError, error) {
-	if failed := s.limits.enter(f.Name); failed != nil {
-		return nil, failed, nil
+	hit := s.faultsOnDemand.Next(f.Name)
+	if hit != nil && hit.Fault == faults.Throttle {
+		return nil, throttled(reasonAccount), nil
 	}
-	defer s.limits.leave(f.Name)
+	inv, after := strike(inv, hit)
+	env, release, failed, err := s.acquire(f, v)
+	if failed != nil || err != nil {
+		return nil, failed, err
+	}
+	defer release()
+	result, err := env.Invoke(inv)
+	if errors.Is(err, sandbox.ErrClosed) {
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, serviceError(err), nil
+	}
+	after(result)
+	return result, nil, nil
+}
+
+// acquire finds an environment for an invocation: one that was started ahead, else one on demand, if the limits allow.
+func (s *Simulator) acquire(f *function, v *version) (_ *sandbox.Environment, release func(), _ *apiError, _ error) {
+	if env, ok := v.fleet.Acquire(); ok {
+		return env, func() { v.fleet.Release(env) }, nil, nil
+	}
+	if failed := s.limits.enter(f.Name); failed != nil {
+		return nil, nil, failed, nil
+	}
+	env, failed, err := s.onDemand(v)
+	if failed != nil || err != nil {
+		s.limits.leave(f.Name)
+		return nil, nil, failed, err
+	}
+	return env, func() {
+		v.pool.Release(env)
+		s.limits.leave(f.Name)
+	}, nil, nil
+}
+
+// onDemand takes an environment from the version's pool.
+func (s *Simulator) onDemand(v *version) (*sandbox.Environment, *apiError, error) {
 	env, err := v.pool.Acquire()
 	if errors.Is(err, pool.ErrClosed) {
 		return nil, nil, err
@@ -117,15 +156,7 @@ func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*
 	if err != nil {
 		return nil, serviceError(err), nil
 	}
-	defer v.pool.Release(env)
-	result, err := env.Invoke(inv)
-	if errors.Is(err, sandbox.ErrClosed) {
-		return nil, nil, err
-	}
-	if err != nil {
-		return nil, serviceError(err), nil
-	}
-	return result, nil, nil
+	return env, nil, nil
 }
 
 // readPayload reads the event; an empty body is an empty event.

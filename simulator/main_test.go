@@ -76,6 +76,8 @@ func bootstrap(handler string) {
 	case "init-allocate":
 		held = touched(300 << 20)
 		time.Sleep(time.Hour)
+	case "contract":
+		transcribe()
 	case "init-error", "answer-and-exit":
 		byHand(handler)
 	default:
@@ -271,6 +273,19 @@ func script(ctx context.Context, event []byte) ([]byte, error) {
 		time.Sleep(30 * time.Millisecond)
 	case "map":
 		return nil, mapped(c.Arg, c.Bytes)
+	case "store": // two files of so many bytes
+		for _, name := range []string{"/one", "/two"} {
+			if err := allocated(os.TempDir()+name, int64(c.Bytes)); err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+	case "gather":
+		if err := gather(c.Arg); err != nil {
+			return nil, err
+		}
+	case "seek":
+		return nil, os.Truncate(os.TempDir()+"/one", int64(c.Bytes))
 	case "tick": // goes on in the background
 		f, err := os.Create(c.Arg)
 		if err != nil {

@@ -45,7 +45,7 @@ type call struct{ method, date, operation string }
 // dispatch serves the request or returns the error to be written.
 func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) *apiError {
 	if s.servesURL(r) {
-		return s.functionURL(w, r, id)
+		return s.lag.invocation(w, r, s.cfg.FunctionURL, func(w http.ResponseWriter) *apiError { return s.functionURL(w, r, id) })
 	}
 	date, rest, ok := strings.Cut(r.URL.EscapedPath(), "/functions")
 	if !ok || rest != "" && rest[0] != '/' {
@@ -65,9 +65,11 @@ func (s *Simulator) dispatch(w http.ResponseWriter, r *http.Request, id string) 
 	c := call{r.Method, date, operation}
 	switch c {
 	case call{http.MethodPost, "/2015-03-31", "invocations"}:
-		return s.invoke(w, r, id, name)
+		return s.lag.invocation(w, r, name, func(w http.ResponseWriter) *apiError { return s.invoke(w, r, id, name) })
+	case call{http.MethodPost, "/2014-11-13", "invoke-async"}:
+		return s.lag.invocation(w, r, name, func(w http.ResponseWriter) *apiError { return s.invokeAsync(w, r, id, name) })
 	case call{http.MethodPost, "/2021-11-15", "response-streaming-invocations"}:
-		return s.invokeStream(w, r, id, name)
+		return s.lag.invocation(w, r, name, func(w http.ResponseWriter) *apiError { return s.invokeStream(w, r, id, name) })
 	}
 	return s.control(w, r, c, name)
 }
@@ -91,6 +93,9 @@ func (s *Simulator) control(w http.ResponseWriter, r *http.Request, c call, name
 		return s.deleteConcurrency(w, r, name)
 	case call{http.MethodGet, "/2019-09-30", "concurrency"}:
 		return s.getConcurrency(w, r, name)
+	}
+	if c.date == "/2019-09-30" && c.operation == "provisioned-concurrency" {
+		return s.serveProvisioned(w, r, name)
 	}
 	if alias, ok := strings.CutPrefix(c.operation, "aliases/"); ok && c.method == http.MethodGet && c.date == "/2015-03-31" {
 		return s.getAlias(w, r, name, alias)

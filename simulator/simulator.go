@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/shardwise/shardwise/internal/workdir"
+	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
 )
@@ -27,6 +28,9 @@ type Simulator struct {
 	limits    *concurrency
 	ids       *idSource
 	events    *events.Queue
+	lag       *lag
+
+	faultsOnDemand *faults.Injector
 
 	dir    *workdir.Dir
 	guard  *guardian.Group
@@ -67,6 +71,7 @@ func Start(ctx context.Context, cfg Config) (*Simulator, error) {
 	}
 	s := &Simulator{cfg: cfg, functions: map[string]*function{}, limits: newConcurrency(cfg),
 		ids: &idSource{src: cfg.Random}, events: events.New(), closing: make(chan struct{})}
+	s.lag, s.faultsOnDemand = newLag(cfg.Network, cfg.Seed, s.closing), faults.New(cfg.Faults, cfg.Seed)
 	listener, err := s.prepare(cfg)
 	if err != nil {
 		if listener != nil {
@@ -75,6 +80,7 @@ func Start(ctx context.Context, cfg Config) (*Simulator, error) {
 		return nil, errors.Join(fmt.Errorf("start simulator: %w", err), s.Close())
 	}
 	s.serve(listener)
+	s.provisionAll()
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // the caller's own Close returns the same error
 	s.accepting.Go(func() {
 		defer stop()
@@ -177,7 +183,7 @@ func (s *Simulator) Close() error {
 		for _, f := range s.functions {
 			for _, v := range f.close() {
 				pools.Go(func() {
-					if err := v.pool.Close(); err != nil {
+					if err := errors.Join(v.pool.Close(), v.fleet.Close()); err != nil {
 						s.background(err)
 					}
 				})

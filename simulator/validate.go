@@ -75,9 +75,7 @@ func (c Config) Validate() error {
 			fault("function %q stands twice; names must differ", f.Name)
 		}
 		seen[f.Name] = true
-		if f.ReservedConcurrency != nil {
-			reserved += max(0, *f.ReservedConcurrency)
-		}
+		reserved += f.setAside()
 		for _, err := range append(f.faults(), c.eventFaults(f)...) {
 			fault("function %q: %w", f.Name, err)
 		}
@@ -85,13 +83,46 @@ func (c Config) Validate() error {
 	if err := c.urlFault(); err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, c.demandFaults()...)
 	if reserved > c.MaxConcurrency {
-		fault("reserved concurrency adds up to %d, more than the account's %d; raise MaxConcurrency", reserved, c.MaxConcurrency)
+		fault("reserved and provisioned concurrency adds up to %d, more than the account's %d; raise MaxConcurrency", reserved, c.MaxConcurrency)
 	}
 	if len(faults) == 0 {
 		return nil
 	}
 	return fmt.Errorf("simulator configuration: %w", errors.Join(faults...))
+}
+
+// demandFaults checks the models of what is delayed or goes wrong on demand.
+func (c Config) demandFaults() []error {
+	var faults []error
+	if c.Network != nil {
+		if err := c.Network.Validate(); err != nil {
+			faults = append(faults, fmt.Errorf("network model: %w", err))
+		}
+	}
+	if c.Faults != nil {
+		names := make([]string, len(c.Functions))
+		for i, f := range c.Functions {
+			names[i] = f.Name
+		}
+		if err := errors.Join(c.Faults.Validate(), c.Faults.CheckFunctions(names)); err != nil {
+			faults = append(faults, fmt.Errorf("faults: %w", err))
+		}
+	}
+	return faults
+}
+
+// setAside is what a function takes of the account's concurrency for itself.
+func (f Function) setAside() int {
+	if f.ReservedConcurrency != nil {
+		return max(0, *f.ReservedConcurrency)
+	}
+	n := 0
+	for _, ahead := range f.Provisioned {
+		n += max(0, ahead)
+	}
+	return n
 }
 
 func (f Function) faults() []error {
@@ -122,6 +153,7 @@ func (f Function) faults() []error {
 			fault("version %s: %w", v.Number, err)
 		}
 	}
+	faults = append(faults, f.provisionedFaults()...)
 	for alias, number := range f.Aliases {
 		if !aliasPattern.MatchString(alias) || digitsPattern.MatchString(alias) {
 			fault("alias %q: want letters, digits, - and _, and not digits alone", alias)

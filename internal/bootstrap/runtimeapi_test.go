@@ -14,13 +14,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/shardwise/shardwise/internal/engine"
-	"github.com/shardwise/shardwise/shard/shardtest/minimodel"
 )
 
 // TestMain lets the test binary be the bootstrap of a child process, with the engine of the mini model.
 func TestMain(m *testing.M) {
 	if os.Getenv("_HANDLER") != "" {
-		run(os.Getenv, []engine.Engine{&minimodel.Engine{}})
+		run(os.Getenv, []engine.Engine{&brittle{}})
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -33,6 +33,9 @@ func openExpectation(path string, m *manifest.Manifest, wanted []manifest.Output
 	if err == nil {
 		e, err = newExpectation(path, r, outputs, mode)
 	}
+	if e != nil {
+		e.piece = m.Signature.Rows == manifest.RowsNone
+	}
 	if err != nil {
 		return nil, closeAll(err, r.Close)
 	}

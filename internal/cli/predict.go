@@ -18,6 +18,7 @@ type predictFlags struct {
 	mode                  string
 	byPosition, json      bool
 	logs                  bool
+	conditions            conditionFlags
 }
 
 func (a *App) predict() *cobra.Command {
@@ -70,6 +71,7 @@ func (f *predictFlags) registerShared(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.outputs, "outputs", nil, "`NAMES` of outputs wanted, with commas (default: the model's default ones)")
 	fl.StringVar(&f.mode, "mode", "auto", "numeric `MODE`: auto, exact or sum")
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
+	f.conditions.register(cmd, false)
 	fl.BoolVar(&f.logs, "logs", false, "show the functions' log lines on standard error")
 	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output; its rows, columns and shards count from 0")
 }

@@ -104,6 +104,9 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 	if r.flags.logs {
 		config.Log = r.a.logLines()
 	}
+	if err := r.flags.conditions.apply(&config); err != nil {
+		return err
+	}
 	d, err := local.Start(ctx, config)
 	if err != nil {
 		return err
@@ -178,7 +181,15 @@ func (r *run) sink(outputs []manifest.Output) (sink, error) {
 	case f.json:
 		return nothing{}, nil
 	case f.output == "-" || !r.a.StdoutTerminal:
-		return newTextSink(r.a, outputs, -1)
+		return r.textSink(outputs, -1)
 	}
-	return newTextSink(r.a, outputs, previewRows)
+	return r.textSink(outputs, previewRows)
+}
+
+// textSink prints one table, or one for each output where their rows are not the same.
+func (r *run) textSink(outputs []manifest.Output, limit int64) (sink, error) {
+	if dataset.Tabular(outputs) {
+		return newTextSink(r.a, outputs, limit)
+	}
+	return &tablesSink{a: r.a, outputs: outputs, limit: limit}, nil
 }

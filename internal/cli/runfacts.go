@@ -5,6 +5,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/cli/compare"
 	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/manifest"
 )
 
 // runFacts is what predict and verify tell of a run, to programs as it stands and to people in lines.
@@ -14,6 +15,7 @@ type runFacts struct {
 	Mode         string          `json:"mode"`
 	Outputs      []string        `json:"outputs"`
 	Rows         int64           `json:"rows"`
+	piece        bool            // the model's rows are not independent: one request has all
 	Output       string          `json:"output,omitempty"`
 	Seconds      float64         `json:"seconds"`             // the whole command
 	ServeSeconds float64         `json:"serve_seconds"`       // from the first request to the last answer
@@ -28,6 +30,7 @@ type runFacts struct {
 	Functions    []functionFacts `json:"functions"`
 	Lanes        []laneFacts     `json:"lanes"`
 	Omitted      int             `json:"omitted,omitempty"` // calls that calls, lanes and bytes leave out, because there were too many to report
+	Faults       []ruleFacts     `json:"faults,omitempty"`  // what the rules of --faults did
 	Comparisons  []comparison    `json:"comparisons,omitempty"`
 	Within       *bool           `json:"within,omitempty"` // all comparisons; absent when there was none
 }
@@ -81,6 +84,7 @@ func (c *comparison) within() bool {
 
 // fill takes over what the account and the deployment know. began is when the command began.
 func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
+	f.piece = d.Manifest.Signature.Rows == manifest.RowsNone
 	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted = c.mode, c.rows, c.requests, c.blocks, c.omitted
 	f.Repeated = c.coordinator.retries
 	f.Seconds, f.ServeSeconds = time.Since(began).Seconds(), c.elapsed().Seconds()
@@ -104,6 +108,7 @@ func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 			f.Bytes.ShardReplies += l.replyBytes
 		}
 	}
+	f.Faults = rulesOf(d)
 	processes, bills := d.Processes(), d.Bills()
 	for _, fn := range d.Functions {
 		f.Functions = append(f.Functions, functionFacts{fn.Name, processes[fn.Name], bills[fn.Name]})

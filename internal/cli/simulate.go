@@ -28,6 +28,7 @@ type simulateFacts struct {
 func (a *App) simulate() *cobra.Command {
 	var addr string
 	var asJSON, quiet bool
+	var conditions conditionFlags
 	cmd := &cobra.Command{
 		Use:   "simulate DIR",
 		Short: "serve AWS Lambda's API for a model directory on this computer",
@@ -35,11 +36,17 @@ func (a *App) simulate() *cobra.Command {
 interrupted. The AWS CLI, boto3 and every AWS SDK reach them with
 AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do.
 Processes start on demand, one for each concurrent invocation of a function,
-and all of them end with this command.
+and all of them end with this command. A process that holds more memory than
+its function has is killed, as on Lambda; --memory-limit=false lets it live.
+
+--network adds the latency of a fitted model to every invocation and to every
+cold start; --faults makes invocations fail as a file says, and what each of
+its rules did is told at the end.
 
 The functions' log lines appear on standard error.`,
 		Example: `  shardwise simulate parts
-  shardwise simulate parts --addr 127.0.0.1:9001 --quiet`,
+  shardwise simulate parts --addr 127.0.0.1:9001 --quiet
+  shardwise simulate parts --network gillis --faults faults.json`,
 		Args: oneArgument("the model directory"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkAddr(cmd, addr); err != nil {
@@ -58,6 +65,9 @@ The functions' log lines appear on standard error.`,
 			if !quiet {
 				config.Log = a.logLines()
 			}
+			if err := conditions.apply(&config); err != nil {
+				return err
+			}
 			d, err := local.Start(cmd.Context(), config)
 			if err != nil {
 				return err
@@ -70,6 +80,7 @@ The functions' log lines appear on standard error.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `HOST:PORT`; port 0 takes a free one")
+	conditions.register(cmd, true)
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd
@@ -83,6 +94,9 @@ func (a *App) await(ctx context.Context, d *local.Deployment) error {
 		if ctx.Err() == nil {
 			return errors.New("the simulation ended by itself")
 		}
+	}
+	for _, r := range rulesOf(d) {
+		a.say("%s", r.line())
 	}
 	a.say("stopping")
 	return nil

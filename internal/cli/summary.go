@@ -28,6 +28,9 @@ func (a *App) summarize(f *runFacts, c *account) {
 	for _, line := range f.totals() {
 		a.sayWrapped(line)
 	}
+	for _, r := range f.Faults {
+		a.sayWrapped(r.line())
+	}
 	for i := range f.Comparisons {
 		a.verdict(&f.Comparisons[i])
 	}
@@ -155,9 +158,13 @@ func (f *runFacts) totals() []string {
 	if f.Model.Seconds > 0 {
 		split = fmt.Sprintf(", %s of it splitting", seconds(f.Model.Seconds))
 	}
+	answered := count(f.Rows, "row")
+	if f.piece {
+		answered = "one piece"
+	}
 	lines := []string{
 		fmt.Sprintf("%s in %s by %s (mode %s); the whole command took %s%s",
-			count(f.Rows, "row"), seconds(f.ServeSeconds), count(int64(f.Processes), "process"), f.Mode, seconds(f.Seconds), split),
+			answered, seconds(f.ServeSeconds), count(int64(f.Processes), "process"), f.Mode, seconds(f.Seconds), split),
 		fmt.Sprintf("%s to the coordinator, %s of shards: %s, %s", count(int64(f.Requests), "request"),
 			count(int64(f.Calls), "call"), count(int64(f.ColdStarts), "cold start"), retries(f.Retries)),
 		fmt.Sprintf("%s to the coordinator and %s back; %s to the shards and %s back",

@@ -161,57 +161,10 @@ func (a *arraySource) take(i, lo, hi int) (*tensor.Tensor, error) {
 			err = fmt.Errorf("after row %d: %w", lo, err)
 		}
 	}
-	if err == nil && !f.missing {
-		err = noNaN(t, f, lo)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", f.name, err)
 	}
 	return t, nil
-}
-
-// noNaN refuses missing values where the model does not allow them.
-func noNaN(t *tensor.Tensor, f *field, lo int) error {
-	at := -1
-	switch t.DType() {
-	case tensor.F32:
-		for i, v := range tensor.Of[float32](t) {
-			if v != v {
-				at = i
-				break
-			}
-		}
-	case tensor.F64:
-		for i, v := range tensor.Of[float64](t) {
-			if v != v {
-				at = i
-				break
-			}
-		}
-	case tensor.F16, tensor.BF16:
-		exponent := uint16(0x7c00)
-		if t.DType() == tensor.BF16 {
-			exponent = 0x7f80
-		}
-		for i, v := range tensor.Of[uint16](t) {
-			if v&0x7fff > exponent {
-				at = i
-				break
-			}
-		}
-	}
-	if at < 0 {
-		return nil
-	}
-	if !f.rows {
-		return fmt.Errorf("element %d is NaN (missing), which it does not allow", at)
-	}
-	width := t.Len() / t.Dim(0)
-	where := fmt.Sprintf("element %d", at%width)
-	if f.width == width {
-		where = fmt.Sprintf("column %q", f.columnName(at%width))
-	}
-	return fmt.Errorf("row %d, %s is NaN (missing), which it does not allow", lo+at/width+1, where)
 }
 
 func (a *arraySource) total() int64 { return int64(a.rows) }

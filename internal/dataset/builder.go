@@ -54,7 +54,7 @@ func (b *builder) set(row, at int, text []byte) error {
 	if err != nil {
 		return b.f.explain(at, err)
 	}
-	if isMissing && !b.f.missing {
+	if isMissing && !b.f.missing && len(trim(text)) == 0 { // NaN is a number like others to such a model
 		return fmt.Errorf("the value is missing, which %q does not allow", b.f.name)
 	}
 	return nil

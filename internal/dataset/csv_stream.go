@@ -18,8 +18,7 @@ type CSVStream struct {
 	sink *csvSink
 }
 
-// NewCSV starts a stream of the given outputs, in their order; their first dimension must be the batch. name stands in
-// errors.
+// NewCSV starts a stream of the given outputs, in their order, which must be Tabular. name stands in errors.
 func NewCSV(out io.Writer, name string, outputs []manifest.Output) (*CSVStream, error) {
 	columns, err := outputColumns(outputs, CSV)
 	if err != nil {
@@ -32,7 +31,10 @@ func NewCSV(out io.Writer, name string, outputs []manifest.Output) (*CSVStream, 
 
 // Write appends a batch as Writer.Write does and passes it on to the stream; before the first one goes a row of names.
 func (c *CSVStream) Write(n tensor.Named) error {
-	err := c.w.check(n)
+	n, err := c.w.lift(n)
+	if err == nil {
+		err = c.w.check(n)
+	}
 	if err == nil {
 		err = c.sink.write(n)
 	}

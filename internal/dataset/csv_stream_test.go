@@ -77,7 +77,7 @@ func TestAStreamOfCSVChecksBatches(t *testing.T) {
 	if err := stream.Write(batch); err == nil || !strings.Contains(err.Error(), `write standard output: output "id" is missing`) {
 		t.Errorf("a batch without an output: %v", err)
 	}
-	whole := []manifest.Output{{Name: "w", DType: tensor.F32, Shape: []manifest.Dim{{Size: 2}}}}
+	whole := []manifest.Output{{Name: "w", DType: tensor.F32, Shape: []manifest.Dim{{Size: 2}}}, {Name: "s", DType: tensor.F32}}
 	if _, err := NewCSV(&out, "standard output", whole); err == nil || !strings.Contains(err.Error(), "npz") {
 		t.Errorf("an output without rows: %v", err)
 	}

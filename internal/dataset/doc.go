@@ -8,8 +8,8 @@
 // A number in a text is parsed to float64 and then rounded to the input's dtype. That is what pandas and NumPy do before
 // a model library sees the data; parsing decimal text straight to float32 differs in rare cases, by the double rounding.
 //
-// In CSV an empty field, in JSON null, and in both NaN stand for a missing value, where the input allows it; an empty field of
-// a string input is the empty string. Line breaks within quoted CSV fields are read as \n.
+// In CSV an empty field, in JSON null, and in both NaN stand for a missing value, where the input allows it; elsewhere NaN is
+// a number. An empty field of a string input is the empty string. Line breaks within quoted CSV fields are read as \n.
 //
 // Memory is bounded by the batch, whatever the number of rows, but for these, which are held whole: JSON objects of
 // arrays, Fortran-ordered arrays inside npz, string tensors in safetensors. Batches never change values.

@@ -271,9 +271,13 @@ func scalar(scan *jsonScanner, d tensor.DType) ([]byte, error) {
 		}
 	case jsonWord:
 		switch string(scan.text) {
-		case "null", "NaN":
+		case "null":
 			if d != tensor.String {
 				return nil, nil
+			}
+		case "NaN":
+			if d != tensor.String {
+				return scan.text, nil
 			}
 		case "true", "false":
 			if d == tensor.Bool {

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -37,6 +38,8 @@ func inputSchema(sig manifest.Signature) (*schema, error) {
 		for _, d := range in.Accepts {
 			f.accepts[d] = true
 		}
+		// Where rows are not independent an input comes whole; a lone table can come row by row in a text file.
+		f.rows = sig.Batched(in.Shape) || sig.Rows != "" && len(sig.Inputs) == 1 && len(in.Shape) == 2 && in.Shape[1].Name == ""
 		for j := range in.Features {
 			f.features = append(f.features, in.Features[j].Name)
 			f.categorical = append(f.categorical, in.Features[j].Kind == "categorical")
@@ -48,12 +51,13 @@ func inputSchema(sig manifest.Signature) (*schema, error) {
 	return s, nil
 }
 
-// outputSchema accepts every numeric dtype: whoever saved the expected values may have widened them.
+// outputSchema accepts every numeric dtype: whoever saved the expected values may have widened them. Outputs whose first
+// dimension is not the batch come whole.
 func outputSchema(outputs []manifest.Output) (*schema, error) {
 	s := &schema{kind: "output", subset: true}
 	for i := range outputs {
 		o := &outputs[i]
-		f := &field{name: o.Name, dtype: o.DType, dims: o.Shape, missing: true, accepts: map[tensor.DType]bool{o.DType: true}}
+		f := &field{name: o.Name, dtype: o.DType, dims: o.Shape, missing: true, rows: inRows(outputs, o), accepts: map[tensor.DType]bool{o.DType: true}}
 		if o.DType != tensor.String {
 			for d := tensor.Bool; d < tensor.String; d++ {
 				f.accepts[d] = true
@@ -72,7 +76,6 @@ func (s *schema) add(f *field) error {
 			return fmt.Errorf("%s %q stands twice in the signature", s.kind, f.name)
 		}
 	}
-	f.rows = len(f.dims) > 0 && f.dims[0].Name == manifest.Batch
 	f.width = -1
 	if f.rows {
 		if err := f.fix(f.dims[1:]); err != nil {
@@ -167,4 +170,26 @@ func (f *field) checkShape(shape tensor.Shape, symbols map[string]int) error {
 		symbols[d.Name] = shape[i]
 	}
 	return nil
+}
+
+// inRows reports whether an output is read and written by rows: its first dimension is the batch, or the same as that of
+// all others.
+func inRows(outputs []manifest.Output, o *manifest.Output) bool {
+	return len(o.Shape) > 0 && (o.Shape[0].Name == manifest.Batch || oneLength(outputs))
+}
+
+// oneLength reports whether all outputs have the same first dimension.
+func oneLength(outputs []manifest.Output) bool {
+	return !slices.ContainsFunc(outputs, func(o manifest.Output) bool { return len(o.Shape) == 0 || o.Shape[0] != outputs[0].Shape[0] })
+}
+
+// scalars reports whether all outputs are single values.
+func scalars(outputs []manifest.Output) bool {
+	return !slices.ContainsFunc(outputs, func(o manifest.Output) bool { return len(o.Shape) > 0 })
+}
+
+// Tabular reports whether the outputs can stand side by side in rows, as CSV has them: all have the same first dimension, or
+// all are scalars, which make one row.
+func Tabular(outputs []manifest.Output) bool {
+	return len(outputs) > 0 && (scalars(outputs) || len(outputs[0].Shape) > 0 && oneLength(outputs))
 }

@@ -34,15 +34,16 @@ type Writer struct {
 
 // outputColumn is an output and the shape that its rows must keep.
 type outputColumn struct {
-	name  string
-	dtype tensor.DType
-	dims  []manifest.Dim
-	rows  bool         // the first dimension is the batch
-	shape tensor.Shape // of the first batch, nil before it
+	name   string
+	dtype  tensor.DType
+	dims   []manifest.Dim
+	rows   bool         // written row by row
+	scalar bool         // a single value that stands in a table of one row
+	shape  tensor.Shape // of the first batch, nil before it
 }
 
 // Create starts a file of the given outputs, in their order. The data goes to a temporary file in path's folder first.
-// CSV and JSON Lines hold outputs whose first dimension is the batch; npy holds one output.
+// CSV, JSON and JSON Lines hold outputs that are Tabular; npy holds one output.
 func Create(path string, format Format, outputs []manifest.Output) (_ *Writer, err error) {
 	defer func() {
 		if err != nil {
@@ -87,7 +88,10 @@ func outputColumns(outputs []manifest.Output, format Format) ([]outputColumn, er
 	for i := range outputs {
 		o := &outputs[i]
 		c := outputColumn{name: o.Name, dtype: o.DType, dims: o.Shape}
-		c.rows = len(o.Shape) > 0 && o.Shape[0].Name == manifest.Batch
+		text := format == CSV || format == JSONLines || format == JSON
+		if c.rows = inRows(outputs, o); text && scalars(outputs) {
+			c.dims, c.rows, c.scalar = []manifest.Dim{{Size: 1}}, true, true
+		}
 		if seen[o.Name] {
 			return nil, fmt.Errorf("output %q stands twice", o.Name)
 		}
@@ -95,8 +99,8 @@ func outputColumns(outputs []manifest.Output, format Format) ([]outputColumn, er
 			return nil, fmt.Errorf("output name %q is not valid UTF-8", o.Name)
 		}
 		seen[o.Name] = true
-		if !c.rows && (format == CSV || format == JSONLines || format == JSON) {
-			return nil, fmt.Errorf("output %q of shape %v has no rows: use npz or safetensors", o.Name, o.Shape)
+		if !c.rows && text {
+			return nil, fmt.Errorf("output %q of shape %v has not the rows of the others: use npz or safetensors", o.Name, o.Shape)
 		}
 		if o.DType == tensor.String && (format == NPY || format == NPZ) {
 			return nil, fmt.Errorf("output %q is of strings, which %s cannot hold: use csv, jsonl or safetensors", o.Name, format)
@@ -112,7 +116,11 @@ func (w *Writer) Write(n tensor.Named) error {
 	if w.err != nil {
 		return w.err
 	}
-	if err := w.check(n); err != nil {
+	n, err := w.lift(n)
+	if err == nil {
+		err = w.check(n)
+	}
+	if err != nil {
 		return w.fail(err)
 	}
 	if err := w.sink.write(n); err != nil {
@@ -120,6 +128,25 @@ func (w *Writer) Write(n tensor.Named) error {
 	}
 	w.wrote = true
 	return nil
+}
+
+// lift makes a row of scalars where they stand in a table.
+func (w *Writer) lift(n tensor.Named) (tensor.Named, error) {
+	if len(w.outputs) == 0 || !w.outputs[0].scalar {
+		return n, nil
+	}
+	out := make(tensor.Named, len(n))
+	for name, t := range n {
+		if t.Rank() != 0 {
+			return nil, fmt.Errorf("output %q is %v, wanted a scalar", name, t)
+		}
+		row, err := t.Reshape(1)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = row
+	}
+	return out, nil
 }
 
 func (w *Writer) check(n tensor.Named) error {

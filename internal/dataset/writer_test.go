@@ -143,7 +143,7 @@ func TestWriterRefuses(t *testing.T) {
 		"none":             {"csv", nil, nil, "no outputs"},
 		"twice":            {"csv", []manifest.Output{f32("a", rows), f32("a", rows)}, nil, "stands twice"},
 		"npy of two":       {"npy", []manifest.Output{f32("a", rows), f32("b", rows)}, nil, "use npz"},
-		"csv without rows": {"csv", []manifest.Output{f32("a")}, nil, "has no rows"},
+		"csv without rows": {"csv", []manifest.Output{f32("a"), f32("b", rows)}, nil, "has not the rows"},
 		"strings in npz":   {"npz", []manifest.Output{{Name: "a", DType: tensor.String, Shape: batch()}}, nil, "of strings"},
 		"bf16 in npy":      {"npy", []manifest.Output{{Name: "a", DType: tensor.BF16, Shape: batch()}}, []tensor.Named{{"a": tensor.New(tensor.BF16, 1)}}, "no dtype for BF16"},
 		"missing":          {"csv", []manifest.Output{f32("a", rows)}, []tensor.Named{{}}, "missing"},

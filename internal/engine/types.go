@@ -41,16 +41,25 @@ func Fixed() Types {
 // Any are all dtypes.
 func Any() Types { return Fixed() | TypesOf(tensor.String) }
 
+// Sequences are the values inside a program that are no tensors (tensor.Sequence). Only operators that list them get them.
+func Sequences() Types { return 1 << tensor.Invalid }
+
+// HasSequences reports whether the set holds Sequences.
+func (s Types) HasSequences() bool { return s&Sequences() != 0 }
+
 // Has reports whether the set holds the dtype.
 func (s Types) Has(d tensor.DType) bool { return d != tensor.Invalid && s&(1<<d) != 0 }
 
-// String lists the dtypes, for example "F32 or F64".
+// String lists the dtypes, for example "F32 or F64", and sequences last.
 func (s Types) String() string {
 	var names []string
 	for d := tensor.Bool; d <= tensor.String; d++ {
 		if s.Has(d) {
 			names = append(names, d.String())
 		}
+	}
+	if s.HasSequences() {
+		names = append(names, "a sequence")
 	}
 	if len(names) < 2 {
 		return strings.Join(names, "")

@@ -40,11 +40,7 @@ func (g *Gonum[T]) Mul(dst, x, w []T, m, n, k int) {
 	}
 	// Blocks of rows of w stay in the cache while the batch passes over them; a row's products are added in the same
 	// order as without blocks, because each block goes on from the sum of the one before.
-	rows, block := k, n
-	if m > 1 {
-		block = min(n, blockColumns)
-		rows = max(blockBytes/int(unsafe.Sizeof(x[0]))/block/rowStep, 1) * rowStep
-	}
+	rows, block := blocksOf(m, n, k, int(unsafe.Sizeof(x[0])))
 	columns(m, n, k, block, func(lo, hi int) {
 		for l := 0; l < k; l += rows {
 			end := min(l+rows, k)
@@ -53,6 +49,15 @@ func (g *Gonum[T]) Mul(dst, x, w []T, m, n, k int) {
 			}
 		}
 	})
+}
+
+// blocksOf are the rows and columns of a block of w [k, n] that m rows pass over.
+func blocksOf(m, n, k, size int) (rows, columns int) {
+	if m == 1 {
+		return k, n
+	}
+	columns = min(n, blockColumns)
+	return max(blockBytes/size/columns/rowStep, 1) * rowStep, columns
 }
 
 // MulT implements Dense: one Gemv for each row and block of columns, over aligned rows.

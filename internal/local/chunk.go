@@ -26,22 +26,22 @@ func ChunkRows(s manifest.Signature, outputs []manifest.Output) int {
 				d = other
 			}
 		}
-		in += rowBytes(d, i.Shape)
+		in += rowBytes(&s, d, i.Shape)
 	}
 	for _, o := range outputs {
-		out += rowBytes(o.DType, o.Shape)
+		out += rowBytes(&s, o.DType, o.Shape)
 	}
 	fit := func(limit, perRow int) int { return (limit - reserveBytes) / 4 * 3 / max(perRow, 1) }
 	return max(1, min(maxChunkRows, fit(wire.MaxRequest, in), fit(wire.MaxReply, out)))
 }
 
 // rowBytes is the size of one row of a batched value. A symbolic dimension counts as one.
-func rowBytes(d tensor.DType, shape []manifest.Dim) int {
+func rowBytes(s *manifest.Signature, d tensor.DType, shape []manifest.Dim) int {
 	n := d.Size()
 	if n == 0 {
 		n = unknownBytes
 	}
-	if !batched(shape) {
+	if !s.Batched(shape) {
 		return 0
 	}
 	for _, dim := range shape[1:] {
@@ -66,7 +66,7 @@ func halves(m *manifest.Manifest, in tensor.Named) (first, second tensor.Named, 
 	for i := range m.Signature.Inputs {
 		spec := &m.Signature.Inputs[i]
 		t := in[spec.Name]
-		if !batched(spec.Shape) || t == nil || t.Rank() == 0 {
+		if !m.Signature.Batched(spec.Shape) || t == nil || t.Rank() == 0 {
 			continue
 		}
 		if first[spec.Name], err = t.Rows(0, rows/2); err != nil {

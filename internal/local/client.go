@@ -127,11 +127,9 @@ func rowsOf(m *manifest.Manifest, in tensor.Named) int {
 	for i := range m.Signature.Inputs {
 		spec := &m.Signature.Inputs[i]
 		t := in[spec.Name]
-		if batched(spec.Shape) && t != nil && t.Rank() > 0 {
+		if m.Signature.Batched(spec.Shape) && t != nil && t.Rank() > 0 {
 			return t.Dim(0)
 		}
 	}
 	return -1
 }
-
-func batched(shape []manifest.Dim) bool { return len(shape) > 0 && shape[0].Name == manifest.Batch }

@@ -13,6 +13,8 @@ import (
 	"github.com/shardwise/shardwise/coordinator/awslambda"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/simulator"
+	"github.com/shardwise/shardwise/simulator/faults"
+	"github.com/shardwise/shardwise/simulator/network"
 )
 
 // Model is a model directory's contracts.
@@ -36,6 +38,12 @@ type Config struct {
 	TempDir string
 	// Log receives every log line of every function; may be called concurrently; nil discards them.
 	Log func(simulator.LogLine)
+
+	// Network, Faults, Seed and MemoryLimit are those of simulator.Config.
+	Network     *network.Model
+	Faults      *faults.Plan
+	Seed        uint64
+	MemoryLimit bool
 }
 
 // Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
@@ -78,6 +86,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 		maps.Copy(d.Functions[i].Env, c.Env)
 	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
+		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit,
 		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
 	if err != nil {
 		return nil, err
@@ -108,6 +117,9 @@ func (d *Deployment) Close() error {
 
 // Processes counts the processes that were started so far, by function.
 func (d *Deployment) Processes() map[string]int { return d.ledger.processes() }
+
+// Faults tells what each rule of Config.Faults has done so far.
+func (d *Deployment) Faults() []faults.Count { return d.sim.Faults() }
 
 // Bills sums what the functions' REPORT lines say so far, by function.
 func (d *Deployment) Bills() map[string]Bill { return d.ledger.bills() }

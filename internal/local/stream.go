@@ -3,13 +3,16 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
 )
 
 // Two chunks are under way at once: one computes while the next is encoded and the last is decoded. More would only
@@ -24,6 +27,9 @@ const (
 // Chunks of several blocks would start several processes of every shard.
 const firstRows = 1024
 
+// pieceRows bounds the rows of a request that is not cut: a payload has no room for more rows of one byte each.
+const pieceRows = wire.MaxRequest
+
 // Source yields a model's inputs in batches of at most maxRows rows, then io.EOF.
 type Source interface {
 	Next(maxRows int) (tensor.Named, error)
@@ -37,7 +43,8 @@ type Chunk struct {
 	*Answer
 }
 
-// Stream predicts all rows of src and hands the answers to sink, in the order of the rows. Sink is called from one
+// Stream predicts all rows of src and hands the answers to sink, in the order of the rows. A model whose rows are not
+// independent gets all of src in one request. Sink is called from one
 // goroutine; its error, like any other, ends the stream. Memory is bounded by a few chunks. When Stream returns, nothing
 // that it started is under way.
 func (d *Deployment) Stream(ctx context.Context, src Source, r Request, sink func(Chunk) error) error {
@@ -55,6 +62,9 @@ func (d *Deployment) Stream(ctx context.Context, src Source, r Request, sink fun
 		// the gatherer holds, bound what is under way.
 		queue: make(chan chan []Chunk, limit-1)}
 	s.rows.Store(int64(min(firstRows, s.most)))
+	if d.Manifest.Signature.Rows == manifest.RowsNone {
+		s.rows.Store(pieceRows)
+	}
 	g.Go(func() error {
 		defer close(s.queue)
 		return s.scatter(ctx, src)
@@ -75,13 +85,18 @@ type stream struct {
 
 // scatter reads batches and starts a prediction for each as soon as the queue has a place.
 func (s *stream) scatter(ctx context.Context, src Source) error {
-	for row := int64(0); ; {
+	piece := s.d.Manifest.Signature.Rows == manifest.RowsNone
+	for row, first := int64(0), true; ; first = false {
 		in, err := src.Next(int(s.rows.Load()))
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
+		}
+		if piece && !first {
+			return &shard.Error{Op: "predict", Kind: shard.BadInput,
+				Message: fmt.Sprintf("the rows of this model belong together in one request, and there are more than %d", pieceRows)}
 		}
 		place := make(chan []Chunk, 1)
 		select {
@@ -106,7 +121,7 @@ func (s *stream) scatter(ctx context.Context, src Source) error {
 func (s *stream) fit(ctx context.Context, c Chunk) ([]Chunk, error) {
 	a, err := s.d.Predict(ctx, c.Inputs, s.request)
 	if err == nil {
-		if block := a.Report.BlockRows; block > 0 {
+		if block := a.Report.BlockRows; block > 0 { // only where rows are cut
 			s.rows.Store(int64(min(block, s.most)))
 		}
 		c.Answer = a

@@ -17,9 +17,9 @@ func (e *FeatureError) Error() string {
 
 // Features lists, ascending, the names that Manifest.Requires may hold. What every reader of the format knows needs no
 // name: the merges concat, sum and ordered_sum, the scatters replicate, slice and select. Every other merge is the
-// feature "merge.KIND", every other scatter "scatter.KIND".
+// feature "merge.KIND", every other scatter "scatter.KIND". A signature without rows is "rows.none".
 func Features() []string {
-	names := []string{"scatter." + ScatterRoute, "scatter." + ScatterRows}
+	names := []string{featureRowsNone, "scatter." + ScatterRoute, "scatter." + ScatterRows}
 	for _, kind := range mergeKinds() {
 		if !basicMerge(kind) {
 			names = append(names, "merge."+kind)
@@ -29,6 +29,8 @@ func Features() []string {
 	return names
 }
 
+const featureRowsNone = "rows." + RowsNone
+
 func basicMerge(kind string) bool {
 	return kind == MergeConcat || kind == MergeSum || kind == MergeOrderedSum
 }
@@ -37,9 +39,12 @@ func basicScatter(kind string) bool {
 	return kind == ScatterReplicate || kind == ScatterSlice || kind == ScatterSelect
 }
 
-// Needs lists, ascending, the features that the manifest's steps use: Requires must name at least these.
+// Needs lists, ascending, the features that the manifest's signature and steps use: Requires must name at least these.
 func (m *Manifest) Needs() []string {
 	var names []string
+	if m.Signature.Rows == RowsNone {
+		names = append(names, featureRowsNone)
+	}
 	for _, s := range m.Steps {
 		if s.Stage == nil {
 			continue

@@ -38,8 +38,13 @@ type Source struct {
 	Library  string `json:"library"`  // what wrote it, as far as the file tells: "xgboost 3.2.0", "skl2onnx 1.18"
 }
 
-// Signature is what a user of the model sees.
+// RowsNone says that a model has no rows that stand for themselves.
+const RowsNone = "none"
+
+// Signature is what a user of the model sees. Rows is "" when the model's rows are independent: requests are cut into
+// blocks along the dimensions called Batch. With RowsNone a request is one piece, and Batch is a symbol like any other.
 type Signature struct {
+	Rows    string   `json:"rows,omitempty"`
 	Inputs  []Input  `json:"inputs"`
 	Outputs []Output `json:"outputs"`
 }
@@ -51,13 +56,19 @@ type Dim struct {
 	Name string
 }
 
-// Batch is the symbol of the row dimension. Inputs whose first dimension is Batch may be cut into row blocks.
+// Batch is the symbol of the row dimension. Inputs whose first dimension is Batch may be cut into row blocks, unless the
+// signature's Rows is RowsNone.
 const Batch = "batch"
+
+// Batched reports whether a value of the shape has independent rows in front.
+func (s *Signature) Batched(shape []Dim) bool {
+	return s.Rows == "" && len(shape) > 0 && shape[0].Name == Batch
+}
 
 // Input is one input of the model. Accepts lists further dtypes that are converted to DType on entry, as the
 // reference library does (XGBoost rounds F64 to F32); a finite number that DType cannot hold is refused. Missing is for
-// tree ensembles: NaN stands for a missing value, and infinities are refused, as XGBoost does; without it NaN is refused
-// and infinities pass.
+// tree ensembles: NaN stands for a missing value, and infinities are refused, as XGBoost does; without it NaN and infinities
+// are numbers like others, as ONNX Runtime takes them, and no value may be missing.
 type Input struct {
 	Name     string         `json:"name"`
 	DType    tensor.DType   `json:"dtype"`

@@ -52,7 +52,7 @@ func (m *Manifest) checkHead(c *checker) {
 	}
 	for _, name := range m.Needs() {
 		if known := slices.Contains(Features(), name); known && !slices.Contains(m.Requires, name) {
-			c.fail("/requires", "lacks %q, which a step uses", name)
+			c.fail("/requires", "lacks %q, which the signature or a step uses", name)
 		}
 	}
 	if !modelName.MatchString(m.Name) {
@@ -94,6 +94,9 @@ func (m *Manifest) checkModes(c *checker) {
 }
 
 func (m *Manifest) checkSignature(c *checker) {
+	if m.Signature.Rows != "" && m.Signature.Rows != RowsNone {
+		c.fail("/signature/rows", "is %.80q, wanted %q or nothing", m.Signature.Rows, RowsNone)
+	}
 	if len(m.Signature.Inputs) == 0 {
 		c.fail("/signature/inputs", "is empty")
 	}

@@ -67,6 +67,7 @@ type Tensor struct {
 	n       int
 	data    []byte
 	offsets []int64
+	items   []*Tensor // of a Sequence
 }
 
 // New makes a tensor of zeros with a fresh buffer, aligned to 8 bytes. The dtype must not be String.

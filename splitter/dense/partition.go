@@ -136,6 +136,7 @@ func (p *plan) lay(o layout.Options) (*layout.Layout, error) {
 	} else if err := p.sharded(l); err != nil {
 		return nil, err
 	}
+	l.Manifest.Requires = append(l.Manifest.Requires, l.Manifest.Needs()...)
 	return l, p.reference(l)
 }
 

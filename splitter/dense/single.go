@@ -10,7 +10,8 @@ import (
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
-// single lays the whole graph into one shard: one stage, nothing local.
+// single lays the whole graph into one shard: one stage, nothing local. Any graph will do: inputs and outputs of every
+// rank, with rows or without.
 func (p *plan) single(l *layout.Layout) error {
 	m := p.v.Model
 	f := newWeightsFile(m, "shard-000.safetensors")
@@ -20,8 +21,8 @@ func (p *plan) single(l *layout.Layout) error {
 		st.Inputs = append(st.Inputs, manifest.StageInput{Name: in.Name, Value: in.Name, Scatter: manifest.Scatter{Kind: manifest.ScatterReplicate}})
 	}
 	for _, out := range g.Outputs {
-		if !out.Ranked || len(out.Dims) == 0 {
-			return &layout.RefusalError{Subject: "output " + out.Name, Reason: "it is a scalar or its rank is not known, and a shard's outputs have rows", Remedy: "export the model with an output of one dimension or more"}
+		if !out.Ranked {
+			return &layout.RefusalError{Subject: "output " + out.Name, Reason: "its rank is not known", Remedy: "run onnx.shape_inference on the model and make its shapes explicit"}
 		}
 		st.Outputs = append(st.Outputs, manifest.StageOutput{Value: out.Name, Placement: manifest.Placement{Kind: "shard"},
 			Merge:      manifest.Merge{Kind: manifest.MergeConcat, DType: out.DType},

@@ -10,6 +10,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -25,6 +26,8 @@ type net struct {
 	bodies   int                    // graphs inside nodes
 	shared   int                    // names of weights whose bytes another weight has, too
 	zipMaps  int                    // ZipMap nodes that were taken away
+	leading  []string               // symbols of inputs' first dimensions, in the order of the inputs
+	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
 	declared []graph.Value          // the outputs as the file declares them
 }
@@ -41,11 +44,11 @@ type cleaner struct {
 	scanned *onnx.Model
 	net     *net
 	covers  *native.Coverage
-	alias   map[string]string      // value -> the value that it equals
-	ints    map[string][]graph.Dim // small integer vectors whose elements are known, maybe as symbols
-	flipped map[string]string      // constant matrix -> the matrix that it is the transpose of
-	kept    []*onnx.Function       // functions whose calls stay, because they cannot be replaced
-	places  map[place]string       // where large weights lie -> the first weight that lies there
+	alias   map[string]string // value -> the value that it equals
+	scope   *infer.Scope
+	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
+	kept    []*onnx.Function  // functions whose calls stay, because they cannot be replaced
+	places  map[place]string  // where large weights lie -> the first weight that lies there
 }
 
 func clean(m *onnx.Model, s *store) (*net, error) {
@@ -53,7 +56,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err := order(g); err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, ints: map[string][]graph.Dim{}, flipped: map[string]string{}, places: map[place]string{},
+	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
 	for i := range m.Functions {
@@ -78,7 +81,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 		return nil, err
 	}
 	c.prune()
-	c.net.check()
+	c.net.findRows(c.scope)
 	return c.net, nil
 }
 
@@ -93,9 +96,7 @@ func (c *cleaner) addWeight(name string, w *graph.Weight) error {
 	}
 	c.net.graph.Weights[name] = w
 	c.net.values[name] = weightValue(w)
-	if list, ok := smallInts(w); ok {
-		c.ints[name] = list
-	}
+	c.scope.Define(name, infer.OfWeight(w))
 	return nil
 }
 
@@ -130,10 +131,12 @@ func weightValue(w *graph.Weight) graph.Value {
 	return v
 }
 
-// inputs takes over the graph's inputs. Old files list their weights among them. The first dimension, where it has no
-// fixed size, is the batch.
+// unnamedRows counts the first dimension of inputs whose model gives it no name.
+const unnamedRows = "batch"
+
+// inputs takes over the graph's inputs. Old files list their weights among them. Dimensions without a size or a name get a
+// name: first ones count the rows, the others stand for themselves.
 func (c *cleaner) inputs(g *graph.Graph) error {
-	batch := ""
 	for _, v := range g.Inputs {
 		if _, constant := g.Weights[v.Name]; constant {
 			continue
@@ -145,25 +148,20 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 		for i, d := range v.Dims {
 			switch {
 			case d.Size >= 0:
-			case i == 0 && (batch == "" || d.Symbol == "" || d.Symbol == batch):
-				if d.Symbol != "" {
-					batch = d.Symbol
-				}
-				v.Dims[i].Symbol = batchSymbol
+			case i == 0 && d.Symbol == "":
+				v.Dims[i].Symbol = unnamedRows
 			case d.Symbol == "":
 				v.Dims[i].Symbol = fmt.Sprintf("%s_dim%d", v.Name, i)
 			}
 		}
+		known := infer.OfValue(v)
+		v = known.Graph(v.Name) // names that are expressions in their one form
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
-	}
-	// Another dimension may use the batch's symbol.
-	for _, v := range c.net.graph.Inputs {
-		for i := range v.Dims {
-			if batch != "" && v.Dims[i].Symbol == batch {
-				v.Dims[i].Symbol = batchSymbol
-			}
-		}
 		c.net.values[v.Name] = v
+		c.scope.Define(v.Name, known)
+		if len(v.Dims) > 0 && v.Dims[0].Size < 0 && !slices.Contains(c.net.leading, v.Dims[0].Symbol) {
+			c.net.leading = append(c.net.leading, v.Dims[0].Symbol)
+		}
 	}
 	return nil
 }
@@ -229,13 +227,11 @@ func (c *cleaner) keep(n *graph.Node) error {
 	}
 	out, err := c.infer(n)
 	if err != nil {
-		if covered {
-			c.refuse(n, err.Error(), remedyCheck)
-			covered = false
-		}
 		out = nil // what follows from it is not known either
+	} else if covered {
+		err = c.accepts(n)
 	}
-	if err := c.accepts(n); covered && err != nil {
+	if err != nil && covered { // held against the model only when an output needs the node
 		c.refuse(n, err.Error(), remedyCheck)
 	}
 	for i, name := range n.Outputs {

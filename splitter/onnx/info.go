@@ -13,9 +13,6 @@ import (
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
-// rowsSymbol stands for the rows of a model that mixes them: its batches are never cut.
-const rowsSymbol = "rows"
-
 // dims translates a value's dimensions for a signature.
 func (n *net) dims(list []graph.Dim) []manifest.Dim {
 	out := make([]manifest.Dim, len(list))
@@ -23,10 +20,10 @@ func (n *net) dims(list []graph.Dim) []manifest.Dim {
 		switch {
 		case d.Size >= 0:
 			out[i].Size = d.Size
-		case d.Symbol == batchSymbol && n.mixes == "":
+		case n.mixes == "" && d.Symbol == n.batch:
 			out[i].Name = manifest.Batch
-		case d.Symbol == batchSymbol:
-			out[i].Name = rowsSymbol
+		case n.mixes == "" && d.Symbol == manifest.Batch:
+			out[i].Name = manifest.Batch + "_" // the model calls something else so
 		case d.Symbol == "":
 			out[i].Name = fmt.Sprintf("unknown_%d", i)
 		default:
@@ -40,6 +37,9 @@ func (n *net) dims(list []graph.Dim) []manifest.Dim {
 // numbers in, and round it.
 func (n *net) signature() (manifest.Signature, error) {
 	var s manifest.Signature
+	if n.mixes != "" {
+		s.Rows = manifest.RowsNone
+	}
 	for _, v := range n.graph.Inputs {
 		if err := checkName("input", v.Name); err != nil {
 			return s, err

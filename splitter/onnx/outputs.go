@@ -6,6 +6,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
@@ -76,6 +77,7 @@ func (c *cleaner) constantOutput(name string) {
 	c.store.derive(&moved, w, nil)
 	c.net.graph.Weights[moved.Name] = &moved
 	c.net.values[moved.Name] = weightValue(&moved)
+	c.scope.Define(moved.Name, infer.OfWeight(&moved))
 	c.net.graph.Nodes = append(c.net.graph.Nodes, &graph.Node{Name: name, Op: "Identity", Inputs: []string{moved.Name}, Outputs: []string{name}})
 }
 
@@ -114,6 +116,7 @@ func (c *cleaner) renameAll(changed map[string]string) {
 		v.Name = to
 		delete(c.net.values, from)
 		c.net.values[to] = v
+		c.scope.Rename(from, to)
 		c.alias[from] = to
 	}
 }
@@ -147,84 +150,26 @@ func (c *cleaner) prune() {
 	c.net.refused = slices.DeleteFunc(c.net.refused, func(r refused) bool { return !kept[r.node] })
 }
 
-// check finds out whether every row's results depend on that row alone, so that batches may be cut.
-func (n *net) check() {
-	batched := slices.ContainsFunc(n.graph.Inputs, func(v graph.Value) bool {
-		return len(v.Dims) > 0 && v.Dims[0].Symbol == batchSymbol
-	})
-	if !batched {
-		n.mixes = "no input has rows of any number"
-		return
-	}
-	for _, node := range n.graph.Nodes {
-		if why := n.rowMixing(node); why != "" {
-			n.mixes = subject(node) + " " + why
+// findRows finds out whether the rows of a batch are independent, so that batches may be cut. The rows are what counts
+// the first dimension of inputs; where inputs have several such symbols, the first one that serves is it.
+func (n *net) findRows(s *infer.Scope) {
+	n.mixes = "no input has rows of any number"
+	for i, symbol := range n.leading {
+		why := n.mixing(infer.AnalyseRows(n.graph, s, symbol))
+		if i == 0 || why == "" {
+			n.mixes, n.batch = why, symbol
+		}
+		if why == "" {
 			return
 		}
 	}
+}
+
+// mixing is the first reason why an output is not one for each row.
+func (n *net) mixing(r *infer.Rows) string {
 	for _, v := range n.graph.Outputs {
-		if d, ok := rowDim(v); !ok || d != 0 {
-			n.mixes = "output " + v.Name + " does not have the rows in front"
-			return
-		}
-	}
-}
-
-// rowDim is the dimension that counts the rows: it occurs once, and only dimensions of 1 stand before it.
-func rowDim(v graph.Value) (int, bool) {
-	at := slices.IndexFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol })
-	if at < 0 {
-		return 0, false
-	}
-	for i, d := range v.Dims {
-		if i < at && d.Size != 1 || i > at && d.Symbol == batchSymbol {
-			return 0, false
-		}
-	}
-	return at, true
-}
-
-// rowMixing says why a node's result for a row may depend on other rows, "" when it does not.
-func (n *net) rowMixing(node *graph.Node) string {
-	rows, at := false, 0
-	for i, in := range node.Inputs {
-		v := n.values[in]
-		if !slices.ContainsFunc(v.Dims, func(d graph.Dim) bool { return d.Symbol == batchSymbol }) {
-			continue
-		}
-		d, ok := rowDim(v)
-		if !ok {
-			return "reads rows that are not in front"
-		}
-		if i == 0 {
-			at = d
-		}
-		rows = true
-	}
-	if !rows {
-		return ""
-	}
-	for _, out := range node.Outputs {
-		if out == "" {
-			continue
-		}
-		if _, ok := rowDim(n.values[out]); !ok {
-			return "does not keep the rows apart"
-		}
-	}
-	rank := len(n.values[node.Inputs[0]].Dims)
-	switch node.Op {
-	case "Softmax", "LogSoftmax":
-		if a, err := axis(node.Int("axis", softmaxAxis(n.graph.Opsets[""])), rank); err != nil || a <= at {
-			return "normalises over rows"
-		}
-	case "Normalizer", "Scaler", "Binarizer":
-		if rank < 2 {
-			return "takes all rows for one"
-		}
-	case "BatchNormalization":
-		if at != 0 {
-			return "takes rows for channels"
+		if why := r.Mixed(v.Name); why != "" {
+			return "output " + v.Name + ": " + why
 		}
 	}
 	return ""

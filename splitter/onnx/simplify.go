@@ -8,6 +8,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/infer"
 )
 
 // simplify handles the nodes that vanish: those that hand their input on and those that compute constants. It reports
@@ -32,7 +33,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
 	}
-	if list, ok := c.ints[n.Outputs[0]]; ok && fixedInts(list) {
+	if list, ok := c.scope.Value(n.Outputs[0]).Ints(); ok && n.Domain == "" && len(n.Outputs) == 1 && wholeType(out[0].DType) {
 		return true, c.intWeight(n.Outputs[0], list, out[0])
 	}
 	return c.fold(n, out)
@@ -161,6 +162,7 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 	c.store.derive(w, large, make)
 	c.net.graph.Weights[w.Name] = w
 	c.net.values[w.Name] = weightValue(w)
+	c.scope.Define(w.Name, infer.OfWeight(w))
 	return true, nil
 }
 
@@ -208,14 +210,10 @@ func (c *cleaner) run(n *graph.Node, data map[string][]byte) (*tensor.Tensor, er
 }
 
 // intWeight makes a weight of known integers.
-func (c *cleaner) intWeight(name string, list []graph.Dim, v graph.Value) error {
-	values := make([]int64, len(list))
-	for i, d := range list {
-		values[i] = int64(d.Size)
-	}
+func (c *cleaner) intWeight(name string, values []int64, v graph.Value) error {
 	shape, ok := fixedShape(v)
 	if !ok {
-		return fmt.Errorf("value %s: %d known integers of unknown shape", name, len(list))
+		return fmt.Errorf("value %s: %d known integers of unknown shape", name, len(values))
 	}
 	t, err := tensor.FromSlice(tensor.I64, values, shape...)
 	if err != nil {
@@ -227,9 +225,8 @@ func (c *cleaner) intWeight(name string, list []graph.Dim, v graph.Value) error 
 	return c.addWeight(name, toWeight(t))
 }
 
-func fixedDims(list []graph.Dim) bool {
-	return !slices.ContainsFunc(list, func(d graph.Dim) bool { return d.Size < 0 })
-}
+// wholeType reports whether values of the dtype are integers or truth values that intWeight can make.
+func wholeType(d tensor.DType) bool { return d == tensor.I64 || d == tensor.I32 || d == tensor.Bool }
 
 func fixedShape(v graph.Value) (tensor.Shape, bool) {
 	if !v.Ranked || !fixedDims(v.Dims) {

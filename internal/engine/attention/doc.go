@@ -22,8 +22,8 @@ func Table() engine.Table {
 	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
 	f, ids := engine.Floats(), engine.TypesOf(tensor.I64)
 	mask := engine.Numbers() | engine.TypesOf(tensor.Bool)
-	return engine.Table{
+	return engine.Strict(engine.Table{
 		{Op: "Attention"}:       {{Since: 23, Build: k.attention, In: []engine.Types{f, f, f, mask, f, f, ids}, Half: true}},
 		{Op: "RotaryEmbedding"}: {{Since: 23, Build: rotary, In: []engine.Types{f, f, f, ids}, Half: true}},
-	}
+	})
 }

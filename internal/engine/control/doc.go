@@ -12,10 +12,10 @@ import (
 
 // Table is the family's operators.
 func Table() engine.Table {
-	boolean, any := engine.TypesOf(tensor.Bool), engine.Any()
+	boolean, any := engine.TypesOf(tensor.Bool), engine.Any()|engine.Sequences()
 	return engine.Table{
 		{Op: "If"}:   {{Since: 1, In: []engine.Types{boolean}, Build: buildIf}},
 		{Op: "Loop"}: {{Since: 1, In: []engine.Types{engine.TypesOf(tensor.I64), boolean, any}, Build: buildLoop}},
-		{Op: "Scan"}: {{Since: 8, Until: 8, In: []engine.Types{engine.TypesOf(tensor.I64), any}, Build: buildScan8}, {Since: 9, Build: buildScan}},
+		{Op: "Scan"}: {{Since: 8, Until: 8, In: []engine.Types{engine.TypesOf(tensor.I64), any}, Build: buildScan8}, {Since: 9, In: []engine.Types{any}, Build: buildScan}},
 	}
 }

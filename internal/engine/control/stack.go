@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,9 @@ type stack struct{ parts []*tensor.Tensor }
 
 // add fails on a value of another dtype or shape than the first.
 func (s *stack) add(t *tensor.Tensor) error {
+	if _, sequence := t.Items(); sequence {
+		return errors.New("found a sequence, wanted a tensor")
+	}
 	if len(s.parts) > 0 {
 		if first := s.parts[0]; t.DType() != first.DType() || !t.Shape().Equal(first.Shape()) {
 			return fmt.Errorf("found %v after %v, and scan values of all iterations have one type and shape", t, first)

@@ -33,7 +33,7 @@ func Table() engine.Table {
 	maps.Copy(t, regions())
 	maps.Copy(t, resampling())
 	maps.Copy(t, arranging())
-	return t
+	return engine.Strict(t)
 }
 
 // floats are the inputs of most operators of the family.

@@ -57,13 +57,14 @@ func runMaxPool(c *engine.Call, p *places, columns bool) error {
 }
 
 func maxChannels[T number](c *engine.Call, p *places, index []int64, least T, columns bool, of func(*tensor.Tensor) []T) {
-	x, out := of(c.In[0]), of(c.Out[0])
+	x, out, row := of(c.In[0]), of(c.Out[0]), of(c.New(c.In[0].DType(), p.g.Axes[2].In))
 	in, n := p.g.In(), p.g.Out()
 	for i := 0; in > 0 && i < len(x)/in; i++ {
-		var at []int64
-		if index != nil {
-			at = index[i*n : (i+1)*n]
+		if index == nil {
+			maxRows(p, x[i*in:(i+1)*in], out[i*n:(i+1)*n], row, least)
+			continue
 		}
+		at := index[i*n : (i+1)*n]
 		maxChannel(p, x[i*in:(i+1)*in], out[i*n:(i+1)*n], at, least)
 		for j, v := range at {
 			if v >= 0 && columns {
@@ -74,7 +75,37 @@ func maxChannels[T number](c *engine.Call, p *places, index []int64, least T, co
 	}
 }
 
-// maxChannel is the loop over one channel; at gets the winners' positions, -1 for an empty window, unless it is nil.
+// maxRows is the loop over one channel: the greatest of each column of a row of windows, then of each window's columns.
+// Row is scratch space for one row of the input.
+func maxRows[T number](p *places, x, out, row []T, least T) {
+	z, y, w := p.g.Axes[0], p.g.Axes[1], p.g.Axes[2]
+	place := 0
+	for oz, tz := range p.taps[0] {
+		for oy, ty := range p.taps[1] {
+			for i := range row {
+				row[i] = least
+			}
+			for kz := tz[0]; kz < tz[1]; kz++ {
+				for ky := ty[0]; ky < ty[1]; ky++ {
+					line := ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In + oy*y.Stride - y.Begin + ky*y.Dilation) * w.In
+					for i, v := range x[line : line+w.In] {
+						row[i] = max(row[i], v) // NaN stays
+					}
+				}
+			}
+			for ox, tx := range p.taps[2] {
+				best, start := least, ox*w.Stride-w.Begin
+				for kx := tx[0]; kx < tx[1]; kx++ {
+					best = max(best, row[start+kx*w.Dilation])
+				}
+				out[place] = best
+				place++
+			}
+		}
+	}
+}
+
+// maxChannel is the loop over one channel with the winners' positions in at, -1 for an empty window.
 func maxChannel[T number](p *places, x, out []T, at []int64, least T) {
 	z, y, w := p.g.Axes[0], p.g.Axes[1], p.g.Axes[2]
 	place := 0
@@ -95,9 +126,7 @@ func maxChannel[T number](p *places, x, out []T, at []int64, least T) {
 					}
 				}
 				out[place] = best
-				if at != nil {
-					at[place] = int64(from)
-				}
+				at[place] = int64(from)
 				place++
 			}
 		}

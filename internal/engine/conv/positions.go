@@ -2,34 +2,38 @@ package conv
 
 import "math"
 
-// origin maps an output position back to the input; outside is set where tf_crop_and_resize extrapolates.
+// origin maps an output position back to the input; outside is set where tf_crop_and_resize extrapolates. It is computed in
+// F32, as ONNX Runtime does: what is half-way between two elements there must be so here. For align_corners the output's
+// extent is in · scale without rounding, as in ONNX's own test cases.
 func (r *resizer) origin(a axis, x int) (pos float64, outside bool) {
-	v, in := float64(x), float64(a.in)
-	length := a.scale * in // not rounded
+	v, in, out, scale := float32(x), float32(a.in), float32(a.out), float32(a.scale)
+	half := float32(v+0.5)/scale - 0.5
 	switch r.coordinates {
 	case "asymmetric":
-		return v / a.scale, false
+		return float64(v / scale), false
 	case "align_corners":
+		length := float64(a.in) * a.scale
 		if a.out == 1 || length == 1 {
 			return 0, false
 		}
-		return v * (in - 1) / (length - 1), false
+		return float64(float32(float64(v*(in-1)) / (length - 1))), false
 	case "tf_crop_and_resize":
-		pos = (a.roi[0] + a.roi[1]) * (in - 1) / 2
+		from, to := float32(a.roi[0]), float32(a.roi[1])
+		at := 0.5 * (from + to) * (in - 1)
 		if a.out > 1 {
-			pos = a.roi[0]*(in-1) + v*(a.roi[1]-a.roi[0])*(in-1)/(length-1)
+			at = float32(from*(in-1)) + float32(v*(to-from)*(in-1))/(out-1)
 		}
-		return pos, !(pos >= 0 && pos <= in-1)
+		return float64(at), !(at >= 0 && at <= in-1)
 	case "pytorch_half_pixel":
 		if a.out == 1 {
 			return 0, false
 		}
 	case "tf_half_pixel_for_nn":
-		return (v + 0.5) / a.scale, false
+		return float64(float32(v+0.5) / scale), false
 	case "half_pixel_symmetric":
-		return in/2*(1-float64(a.out)/length) + (v+0.5)/a.scale - 0.5, false
+		return float64(in/2*(1-out/float32(scale*in)) + half), false
 	}
-	return (v+0.5)/a.scale - 0.5, false
+	return float64(half), false
 }
 
 // nearestTo rounds a position to an element of the axis.

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 )
 
 // activations of floats, with the version since which ai.onnx defines them (all to today):
@@ -62,35 +63,54 @@ func linear() map[string]function {
 	}
 }
 
+// exponential are the functions that the smooth activations are made of.
+type exponential struct{ expm1, tanh, sigmoid, softplus, erf func(float64) float64 }
+
+// made builds a function's loops from the ones for float32 and those for float64.
+func made(f func(e exponential) func(x float64) float64) loops {
+	return throughEach(f(exponential{single.Expm1, single.Tanh, single.Sigmoid, single.Softplus, single.Erf}),
+		f(exponential{math.Expm1, math.Tanh, sigmoid, softplus, math.Erf}))
+}
+
 // smooth are the activations made of exponentials.
 func smooth() map[string]function {
 	return map[string]function{
 		"Elu": {since: 1, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return through(func(x float64) float64 {
-				if x < 0 {
-					return p[0] * math.Expm1(x)
+			return made(func(e exponential) func(x float64) float64 {
+				return func(x float64) float64 {
+					if x < 0 {
+						return p[0] * e.expm1(x)
+					}
+					return x
 				}
-				return x
 			})
 		}},
 		"Celu": {since: 12, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return through(func(x float64) float64 { return max(0, x) + min(0, p[0]*math.Expm1(x/p[0])) })
+			return made(func(e exponential) func(x float64) float64 {
+				return func(x float64) float64 { return max(0, x) + min(0, p[0]*e.expm1(x/p[0])) }
+			})
 		}},
-		"Softplus": {since: 1, loops: plainly(through(softplus))},
-		"Mish":     {since: 18, loops: plainly(through(func(x float64) float64 { return x * math.Tanh(softplus(x)) }))},
+		"Softplus": {since: 1, loops: plainly(throughEach(single.Softplus, softplus))},
+		"Mish": {since: 18, loops: plainly(made(func(e exponential) func(x float64) float64 {
+			return func(x float64) float64 { return x * e.tanh(e.softplus(x)) }
+		}))},
 		"Swish": {since: 24, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return through(func(x float64) float64 { return x * sigmoid(p[0]*x) })
+			return made(func(e exponential) func(x float64) float64 {
+				return func(x float64) float64 { return x * e.sigmoid(p[0]*x) }
+			})
 		}},
 	}
 }
 
 func seluLoops(p []float64) loops {
 	alpha, gamma := p[0], p[1]
-	return through(func(x float64) float64 {
-		if x <= 0 {
-			return gamma * alpha * math.Expm1(x)
+	return made(func(e exponential) func(x float64) float64 {
+		return func(x float64) float64 {
+			if x <= 0 {
+				return gamma * alpha * e.expm1(x)
+			}
+			return gamma * x
 		}
-		return gamma * x
 	})
 }
 
@@ -172,10 +192,14 @@ func gelu(s *engine.Site) (engine.Kernel, error) {
 	}
 	switch kind := s.Node.Text("approximate", "none"); kind {
 	case "none":
-		return through(func(x float64) float64 { return x * 0.5 * (1 + math.Erf(x/math.Sqrt2)) }).kernel(), nil
+		return made(func(e exponential) func(x float64) float64 {
+			return func(x float64) float64 { return x * 0.5 * (1 + e.erf(x/math.Sqrt2)) }
+		}).kernel(), nil
 	case "tanh":
-		return through(func(x float64) float64 {
-			return x * 0.5 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+float64(0.044715*x*x*x))))
+		return made(func(e exponential) func(x float64) float64 {
+			return func(x float64) float64 {
+				return x * 0.5 * (1 + e.tanh(math.Sqrt(2/math.Pi)*(x+float64(0.044715*x*x*x))))
+			}
 		}).kernel(), nil
 	default:
 		return nil, s.Refuse("approximate is %q, wanted none or tanh", kind)

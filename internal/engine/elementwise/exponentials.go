@@ -4,16 +4,17 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 )
 
 // exponentials: Exp, Log, Tanh, Sigmoid (ai.onnx 1 to today) and Erf (9 to today) of floats.
 func exponentials() engine.Table {
 	return table(map[string]function{
-		"Exp":     {since: 1, loops: plainly(through(math.Exp))},
+		"Exp":     {since: 1, loops: plainly(throughEach(single.Exp, math.Exp))},
 		"Log":     {since: 1, loops: plainly(through(math.Log))},
-		"Erf":     {since: 9, loops: plainly(through(math.Erf))},
-		"Tanh":    {since: 1, loops: plainly(through(math.Tanh))},
-		"Sigmoid": {since: 1, loops: plainly(through(sigmoid))},
+		"Erf":     {since: 9, loops: plainly(throughEach(single.Erf, math.Erf))},
+		"Tanh":    {since: 1, loops: plainly(throughEach(single.Tanh, math.Tanh))},
+		"Sigmoid": {since: 1, loops: plainly(throughEach(single.Sigmoid, sigmoid))},
 	})
 }
 

@@ -37,14 +37,17 @@ func (l loops) unsigned(u8 func(dst, x []uint8), u16 func(dst, x []uint16), u32 
 }
 
 // through calls f for every element, in float64, and rounds once. It is for functions that cost more than a call.
-func through(f func(float64) float64) loops {
+func through(f func(float64) float64) loops { return throughEach(f, f) }
+
+// throughEach is through with a function for float32, which may be less exact, and one for float64.
+func throughEach(f32, f64 func(float64) float64) loops {
 	return overFloats(func(dst, x []float32) {
 		for i, v := range x[:len(dst)] {
-			dst[i] = float32(f(float64(v)))
+			dst[i] = float32(f32(float64(v)))
 		}
 	}, func(dst, x []float64) {
 		for i, v := range x[:len(dst)] {
-			dst[i] = f(v)
+			dst[i] = f64(v)
 		}
 	})
 }

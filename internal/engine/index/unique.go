@@ -13,7 +13,7 @@ import (
 // unique is Unique (ai.onnx 11 to today): the different elements, or with axis the different slices along it, in
 // ascending order (with sorted=0 in the order of their first occurrence). The further outputs are the index of each one's
 // first occurrence, the place of each element or slice among the unique ones, and how often each occurs. Every NaN is
-// one of its own, and stands before the numbers.
+// one of its own, and stands behind the numbers.
 func unique(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Only("axis", "sorted"); err != nil {
 		return nil, err
@@ -129,11 +129,18 @@ func orderOf[T cmp.Ordered](x *tensor.Tensor, axis int, values []T) func(i, j in
 			a, b := (o*count+int(i))*inner, (o*count+int(j))*inner
 			for k := range inner {
 				v, w := values[a+k], values[b+k]
-				if r := cmp.Compare(v, w); r != 0 {
-					return r
-				}
-				if v != v && i != j {
+				switch {
+				case v < w:
+					return -1
+				case v > w:
+					return 1
+				case v == w || i == j:
+				case v != v && w != w:
 					return cmp.Compare(i, j)
+				case v != v:
+					return 1
+				default:
+					return -1
 				}
 			}
 		}

@@ -26,7 +26,7 @@ type step struct {
 	kernel  engine.Kernel
 	in, out []int          // slots
 	outer   []int          // slots of the values that the node's bodies use, in Call.Outer's order
-	takes   []engine.Types // by input, nil when any dtype runs
+	takes   []engine.Types // by input
 }
 
 // use is a constant and the slot in which a block expects it.

@@ -8,11 +8,8 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// takes lists by input position what the operator runs; it is nil when it runs everything.
+// takes lists by input position what the operator runs.
 func takes(op *engine.Operator, inputs int) []engine.Types {
-	if len(op.In) == 0 {
-		return nil
-	}
 	list := make([]engine.Types, inputs)
 	for i := range list {
 		list[i] = op.Takes(i)
@@ -51,7 +48,13 @@ func refuseDTypes(n *graph.Node, op *engine.Operator, known func(name string) te
 // checkDTypes is the same check of a run, where every dtype is known.
 func checkDTypes(n *graph.Node, want []engine.Types, in []*tensor.Tensor) error {
 	for i, types := range want {
-		if t := in[i]; t != nil && !types.Has(t.DType()) {
+		t := in[i]
+		if t == nil || types.Has(t.DType()) {
+			continue
+		}
+		if _, sequence := t.Items(); sequence && !types.HasSequences() {
+			return fmt.Errorf("input %d (%s) is a sequence, which the operator does not take", i, n.Inputs[i])
+		} else if !sequence {
 			return fmt.Errorf("input %d (%s) is %v, wanted %s", i, n.Inputs[i], t, types)
 		}
 	}

@@ -3,7 +3,6 @@ package native
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/shardwise/shardwise/internal/engine"
@@ -92,10 +91,8 @@ func (f *frame) step(s *planned) error {
 	if f.follows {
 		c.Planned, c.Views = f.cells[f.layout.first[f.at]:f.layout.first[f.at+1]], f.views[s.outAt:s.outAt+len(s.out)]
 	}
-	if s.takes != nil {
-		if err := checkDTypes(s.node, s.takes, c.In); err != nil {
-			return err
-		}
+	if err := checkDTypes(s.node, s.takes, c.In); err != nil {
+		return err
 	}
 	made := len(f.memory.cells)
 	if f.trace != nil {
@@ -209,22 +206,9 @@ func (f *frame) output(i int, copyInputs bool) *tensor.Tensor {
 		shared = shared || overlaps(f.values[other], t)
 	}
 	if shared {
-		return clone(t)
+		return t.Clone()
 	}
 	return t
-}
-
-func clone(t *tensor.Tensor) *tensor.Tensor {
-	if t.DType() == tensor.String {
-		c, err := tensor.StringsFromBytes(t.Shape(), slices.Clone(t.Offsets()), slices.Clone(t.Bytes()))
-		if err != nil {
-			panic("native: " + err.Error())
-		}
-		return c
-	}
-	c := tensor.New(t.DType(), t.Shape()...)
-	copy(c.Bytes(), t.Bytes())
-	return c
 }
 
 // keep hands the trace of a run that has ended well to the layout.

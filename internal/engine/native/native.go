@@ -1,8 +1,9 @@
 // Package native is the default engine: it assembles the operator families, compiles graphs with them and runs them.
 //
 // A program computes only what the wanted outputs need. Constants of the graph's weights file are fetched when a run
-// first needs them. Intermediates live in buffers that are used again; inputs are never changed, and outputs are the
-// caller's. A row's bits depend on nothing but the row and the weights.
+// first needs them. Intermediates live where a layout for the inputs' shapes puts them (docs/decisions/0010); inputs are
+// never changed, and outputs are the caller's. Graphs in attributes run as blocks of the program. A row's bits depend on
+// nothing but the row and the weights.
 //
 // The package knows nothing of shards or Lambda. Shards, the coordinator and the splitter (for constant folding and to
 // ask what is covered) call it.
@@ -25,6 +26,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/quant"
 	"github.com/shardwise/shardwise/internal/engine/recurrent"
 	"github.com/shardwise/shardwise/internal/engine/reduce"
+	"github.com/shardwise/shardwise/internal/engine/sequence"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
@@ -47,7 +49,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), sequence.Table(),
 	} {
 		maps.Copy(t, family)
 	}

@@ -68,6 +68,9 @@ func (p *program) Run(ctx context.Context, in tensor.Named, want []string) (tens
 	}
 	out := make(tensor.Named, len(pl.names))
 	for i, name := range pl.names {
+		if _, sequence := f.values[pl.schedule.outputs[i]].Items(); sequence {
+			return nil, fmt.Errorf("run %s: output %s is a sequence, and outputs are tensors", p.name, name)
+		}
 		out[name] = f.output(i, true)
 	}
 	f.keep()

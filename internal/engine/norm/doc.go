@@ -20,14 +20,14 @@ func Table() engine.Table {
 	one := func(since int64, build func(*engine.Site) (engine.Kernel, error)) []engine.Operator {
 		return []engine.Operator{{Since: since, Build: build, In: floats, Half: true}}
 	}
-	return engine.Table{
+	return engine.Strict(engine.Table{
 		{Op: "BatchNormalization"}:    one(1, batchNorm),
 		{Op: "InstanceNormalization"}: one(1, instanceNorm),
 		{Op: "GroupNormalization"}:    one(18, groupNorm),
 		{Op: "LRN"}:                   one(1, localResponse),
 		{Op: "LayerNormalization"}:    {{Since: 17, Build: layerNorm, In: halves}},
 		{Op: "RMSNormalization"}:      {{Since: 23, Build: rmsNorm, In: halves}},
-	}
+	})
 }
 
 type float interface{ ~float32 | ~float64 }

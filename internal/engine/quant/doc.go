@@ -24,7 +24,7 @@ func Table() engine.Table {
 	from := short | engine.TypesOf(tensor.I32)
 	number := f32 | engine.TypesOf(tensor.I32)
 	product := []engine.Types{bytes, f32, bytes, bytes, f32, bytes, f32, bytes, engine.TypesOf(tensor.I32)}
-	return engine.Table{
+	return engine.Strict(engine.Table{
 		{Op: "QuantizeLinear"}:        {{Since: 10, Build: quantize, In: []engine.Types{number, f32, short}, Half: true}},
 		{Op: "DequantizeLinear"}:      {{Since: 10, Build: dequantize, In: []engine.Types{from, halves, from}}},
 		{Op: "DynamicQuantizeLinear"}: {{Since: 11, Build: dynamic, In: []engine.Types{f32}}},
@@ -32,5 +32,5 @@ func Table() engine.Table {
 		{Op: "ConvInteger"}:           {{Since: 10, Build: k.convInteger, In: []engine.Types{bytes}}},
 		{Op: "QLinearMatMul"}:         {{Since: 10, Build: k.qlinearMatMul, In: product, Half: true}},
 		{Op: "QLinearConv"}:           {{Since: 10, Build: k.qlinearConv, In: product}},
-	}
+	})
 }

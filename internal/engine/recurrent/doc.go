@@ -24,5 +24,5 @@ func Table() engine.Table {
 	one := func(build func(*engine.Site) (engine.Kernel, error)) []engine.Operator {
 		return []engine.Operator{{Since: 1, Build: build, In: in, Half: true}}
 	}
-	return engine.Table{{Op: "RNN"}: one(k.rnn), {Op: "GRU"}: one(k.gru), {Op: "LSTM"}: one(k.lstm)}
+	return engine.Strict(engine.Table{{Op: "RNN"}: one(k.rnn), {Op: "GRU"}: one(k.gru), {Op: "LSTM"}: one(k.lstm)})
 }

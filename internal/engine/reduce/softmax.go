@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -16,8 +17,9 @@ func softmaxes() engine.Table {
 	in := []engine.Types{engine.Floats()}
 	t := engine.Table{}
 	for op, rows := range map[string]lane{
-		"Softmax": {softmax[float32], softmax[float64]}, "LogSoftmax": {logSoftmax[float32], logSoftmax[float64]},
-		"Hardmax": {hardmax[float32], hardmax[float64]},
+		"Softmax":    {softmax[float32](single.Exp), softmax[float64](math.Exp)},
+		"LogSoftmax": {logSoftmax[float32](single.Exp), logSoftmax[float64](math.Exp)},
+		"Hardmax":    {hardmax[float32], hardmax[float64]},
 	} {
 		t[engine.Key{Op: op}] = []engine.Operator{
 			{Since: 1, Until: 12, Build: rows.build(1, true), In: in, Half: true},
@@ -93,35 +95,39 @@ func peak[T float](x []T, count, step int) float64 {
 	return float64(top)
 }
 
-func softmax[T float](dst, x []T, count, step int, scratch []float64) {
-	top, total := peak(x, count, step), 0.0
-	at := 0
-	for i := range scratch {
-		e := math.Exp(float64(x[at]) - top)
-		scratch[i] = e
-		total += e
-		at += step
-	}
-	at = 0
-	for _, e := range scratch {
-		dst[at] = T(e / total)
-		at += step
+func softmax[T float](exp func(float64) float64) func(dst, x []T, count, step int, scratch []float64) {
+	return func(dst, x []T, count, step int, scratch []float64) {
+		top, total := peak(x, count, step), 0.0
+		at := 0
+		for i := range scratch {
+			e := exp(float64(x[at]) - top)
+			scratch[i] = e
+			total += e
+			at += step
+		}
+		at = 0
+		for _, e := range scratch {
+			dst[at] = T(e / total)
+			at += step
+		}
 	}
 }
 
-func logSoftmax[T float](dst, x []T, count, step int, scratch []float64) {
-	top, total := peak(x, count, step), 0.0
-	at := 0
-	for i := range scratch {
-		scratch[i] = float64(x[at]) - top
-		total += math.Exp(scratch[i])
-		at += step
-	}
-	shift := math.Log(total)
-	at = 0
-	for _, v := range scratch {
-		dst[at] = T(v - shift)
-		at += step
+func logSoftmax[T float](exp func(float64) float64) func(dst, x []T, count, step int, scratch []float64) {
+	return func(dst, x []T, count, step int, scratch []float64) {
+		top, total := peak(x, count, step), 0.0
+		at := 0
+		for i := range scratch {
+			scratch[i] = float64(x[at]) - top
+			total += exp(scratch[i])
+			at += step
+		}
+		shift := math.Log(total)
+		at = 0
+		for _, v := range scratch {
+			dst[at] = T(v - shift)
+			at += step
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ func Table() engine.Table {
 	any, list := engine.Any(), engine.TypesOf(tensor.I32, tensor.I64)
 	moved := []engine.Types{any, list}
 	return engine.Table{
-		{Op: "Identity"}: {{Since: 1, Build: identity, In: []engine.Types{any}}},
+		{Op: "Identity"}: {{Since: 1, Build: identity, In: []engine.Types{any | engine.Sequences()}}},
 		{Op: "Dropout"}: {{Since: 1, Until: 11, Build: dropoutAttrs, In: []engine.Types{any}},
 			{Since: 12, Build: dropoutInputs, In: []engine.Types{any, any, engine.TypesOf(tensor.Bool)}}},
 		{Op: "Constant"}:        {{Since: 1, Build: constant}},

@@ -103,8 +103,9 @@ func span(n, start, end, by int64) (first, count int) {
 		}
 		return int(from), int((to-from-1)/by) + 1
 	}
-	from, to := clamp(start, -1, n-1), clamp(end, -1, n-1)
-	if from <= to {
+	// As ONNX has it, a start before the first element is the first element.
+	from, to := clamp(start, 0, n-1), clamp(end, -1, n-1)
+	if from <= to || n == 0 {
 		return 0, 0
 	}
 	if by < -n {

@@ -25,6 +25,7 @@ type Spec struct {
 	Environ []string // KEY=VALUE; AWS_LAMBDA_RUNTIME_API, TMPDIR and the log stream are added here
 
 	MemoryMB    int           // told to the process, and its limit if Limited
+	StorageMB   int           // what the scratch directory may hold; 0 for no limit
 	Limited     bool          // end a process that holds more
 	Freeze      bool          // stop the process between invocations
 	Timeout     time.Duration // of an invocation
@@ -43,7 +44,7 @@ type Environment struct {
 	scratch string
 	log     *journal
 
-	started bool // whether the first INIT was attempted; Invoke's own
+	started bool // whether the first INIT was attempted; Invoke's and Prepare's own
 
 	mu     sync.Mutex
 	inst   *instance // nil before the first start and after a reset
@@ -133,7 +134,7 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 	}
 	e.log.begin(inv)
 	begin := time.Now()
-	timer := time.NewTimer(e.spec.Timeout)
+	timer := time.NewTimer(inv.Fault.limit(e.spec.Timeout))
 	defer timer.Stop()
 	c := &call{inv: inv, deadline: begin.Add(e.spec.Timeout), done: make(chan struct{})}
 	failed, err := e.run(c, timer.C)
@@ -169,6 +170,39 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 	}
 	return &r, nil
 }
+
+// Prepare runs INIT before there is an invocation, as provisioned concurrency has it, and returns why it failed. An
+// environment that lost its process gets another. It must not be called concurrently with Invoke.
+func (e *Environment) Prepare() error {
+	if inst := e.process(); inst != nil && !inst.hasExited() {
+		return nil
+	}
+	if err := e.reset(); err != nil {
+		return err
+	}
+	e.started = true
+	begin := time.Now()
+	inst, err := e.start()
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(e.spec.InitTimeout)
+	defer timer.Stop()
+	if failed := inst.awaitReady(timer.C); failed != nil {
+		e.log.drain()
+		e.log.initReport(time.Since(begin), failed)
+		return errors.Join(failed, e.reset())
+	}
+	inst.meter.pause()
+	inst.storage.pause()
+	if e.spec.Freeze {
+		inst.freeze()
+	}
+	return nil
+}
+
+// Ready reports whether the environment has a process; it may have ended unseen.
+func (e *Environment) Ready() bool { return e.process() != nil }
 
 // coldInit is Lambda's INIT phase: its own time limit, outside the function's
 // timeout. If it fails, INIT is run again inside the invocation, so the failure
@@ -210,6 +244,7 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			inst.thaw()
 		}
 		inst.meter.resume()
+		inst.storage.resume()
 	} else {
 		var err error
 		if inst, err = e.start(); err != nil {
@@ -226,10 +261,15 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			return f, nil
 		}
 	}
-	inst.api.hand(c)
+	failed, stop := e.hand(inst, c, timeout)
+	defer stop()
+	if failed != nil {
+		return failed, nil
+	}
 	select {
 	case <-c.done:
-		if inst.meter.pause() { // found at the end of a short invocation
+		full := inst.storage.pause()
+		if inst.meter.pause() || full { // found at the end of a short invocation
 			return &failure{kind: typeExit, message: exitedWith + "signal: " + syscall.SIGKILL.String()}, nil
 		}
 		return nil, nil

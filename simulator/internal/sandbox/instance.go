@@ -16,13 +16,14 @@ import (
 
 // instance is one process and the Runtime API that serves it alone.
 type instance struct {
-	spec   *Spec
-	cmd    *exec.Cmd
-	api    *api
-	server *server
-	output *outputPipe
-	meter  *meter
-	exited chan struct{} // closed once the process has been reaped and its output read
+	spec    *Spec
+	cmd     *exec.Cmd
+	api     *api
+	server  *server
+	output  *outputPipe
+	meter   *meter
+	storage *meter        // of the scratch directory
+	exited  chan struct{} // closed once the process has been reaped and its output read
 
 	once    sync.Once
 	stopErr error
@@ -70,8 +71,16 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 	if spec.Limited {
 		i.meter.kill = i.overrun
 	}
+	i.storage = newMeter(spec.storageLimit(), func() (int64, bool) { return stored(scratch) }, func() {
+		log.overflow(spec)
+		i.overrun()
+	})
 	go i.reap()
+	if err := limitProcess(cmd.Process.Pid, spec.storageLimit()); err != nil {
+		return nil, errors.Join(err, i.stop(0))
+	}
 	i.meter.resume()
+	i.storage.resume()
 	return i, nil
 }
 
@@ -183,6 +192,7 @@ func (i *instance) stop(grace time.Duration) error {
 			i.stopErr = fmt.Errorf("kill process %d of %s: %w; end it by hand", i.cmd.Process.Pid, i.spec.Function, err)
 		}
 		i.meter.pause()
+		i.storage.pause()
 		close(i.api.gone)
 		i.server.close()
 		i.output.close()

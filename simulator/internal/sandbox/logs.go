@@ -139,3 +139,10 @@ func (j *journal) begin(inv *Invocation) {
 	j.requestID, j.wanted, j.tail = inv.RequestID, inv.Tail, j.tail[:0]
 	j.note("START RequestId: %s Version: %s", inv.RequestID, j.spec.Version)
 }
+
+// overflow says why a process was killed whose files took too much room.
+func (j *journal) overflow(spec *Spec) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.note("simulator: ephemeral storage holds more than its %d MB; Lambda would refuse the write with \"no space left on device\", here the process is killed", spec.StorageMB)
+}

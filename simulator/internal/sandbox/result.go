@@ -35,6 +35,8 @@ type Invocation struct {
 	// has returned.
 	Stream      io.Writer
 	StreamLimit int64
+
+	Fault Fault // what is to go wrong
 }
 
 // Result is what became of an invocation. Body is the caller's to keep.

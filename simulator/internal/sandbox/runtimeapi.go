@@ -216,7 +216,7 @@ func (a *api) response(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	body, err := readBody(r, MaxResponse, a.lastSize)
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) || err == nil && c.inv.Fault.Kind == FaultOversize {
 		a.settleTooLarge(w, c, MaxResponse)
 		return
 	}

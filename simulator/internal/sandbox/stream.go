@@ -11,7 +11,7 @@ import (
 // stream passes a response on while it comes in.
 func (a *api) stream(w http.ResponseWriter, r *http.Request, c *call) {
 	err := forward(c.inv.Stream, r.Body, c.inv.StreamLimit)
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooLarge) || err == nil && c.inv.Fault.Kind == FaultOversize {
 		a.settleTooLarge(w, c, c.inv.StreamLimit)
 		return
 	}

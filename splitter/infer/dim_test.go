@@ -1,0 +1,107 @@
+package infer
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestDimText(t *testing.T) {
+	n, m, w := Symbol("batch"), Symbol("seq"), Symbol("width")
+	for _, c := range []struct {
+		d    Dim
+		want string
+	}{
+		{Const(0), "0"}, {Const(-3), "-3"}, {n, "batch"}, {n.Add(n), "2*batch"}, {n.Sub(n), "0"}, {n.Mul(m), "batch*seq"}, {m.Mul(n), "batch*seq"},
+		{n.Mul(m).Mul(Const(2)).Add(Const(1)), "2*batch*seq + 1"}, {Const(1).Sub(n), "-1*batch + 1"},
+		{w.Add(Const(1)).Div(Const(2)), "(width + 1)//2"}, {w.Add(Const(3)).Div(Const(2)), "((width + 1)//2) + 1"},
+		{w.Mul(Const(4)).Div(Const(2)), "2*width"}, {w.Div(Const(2)).Div(Const(3)), "width//6"}, {n.Mul(m).Div(n), "seq"},
+		{n.Mul(m).Add(n).Div(m.Add(Const(1))), "batch"}, {Const(7).Div(Const(2)), "3"}, {Const(-7).Div(Const(2)), "-4"},
+		{w.Div(Const(2)).Mul(Const(2)), "2*(width//2)"}, {Min(n, Const(5)), "min(5, batch)"}, {Max(n, Const(0)), "batch"}, {Min(n, n.Add(m)), "batch"},
+		{w.Ceil(Const(2)), "(width + 1)//2"}, {Symbol("a b").Add(Const(1)), "'a b' + 1"}, {Symbol("a b"), "a b"}, {n.Div(Const(0)), ""},
+		{Const(maxSize).Mul(Const(2)), ""}, {Dim{}.Add(n), ""},
+	} {
+		if got := c.d.String(); got != c.want {
+			t.Errorf("found %q, wanted %q", got, c.want)
+		}
+		if c.d.Known() && !Parse(c.d.String()).Equal(c.d) {
+			t.Errorf("%q is read as %q", c.d, Parse(c.d.String()))
+		}
+	}
+}
+
+func TestParseTakesExportersTextAndNames(t *testing.T) {
+	for text, want := range map[string]string{
+		"past_sequence_length + 1": "past_sequence_length + 1", "2*n": "2*n", "n + n": "2*n", "batch-size": "batch-size", "a/b": "a/b", "N x M": "N x M",
+		"": "", "-": "-", "(": "(", "1x": "1x", "12": "12", "floor(n/2)": "floor(n/2)", "n//2 + n//2": "2*(n//2)", "min(a, b": "min(a, b", "''": "''", "n//0": "n//0",
+	} {
+		if got := Parse(text).String(); got != want {
+			t.Errorf("%q is read as %q, wanted %q", text, got, want)
+		}
+	}
+}
+
+// TestDimEqualsArithmetic builds random expressions and holds their value against the numbers'.
+func TestDimEqualsArithmetic(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	names := []string{"a", "b", "c d"}
+	for range 20000 {
+		sizes := map[string]int64{}
+		for _, n := range names {
+			sizes[n] = r.Int64N(20)
+		}
+		d, want, ok := randomDim(r, names, sizes, 4)
+		if !ok || !d.Known() {
+			continue
+		}
+		if got, ok := d.Eval(sizes); !ok || got != want {
+			t.Fatalf("seed %d: %q at %v is %d, wanted %d", seed, d, sizes, got, want)
+		}
+		back := Parse(d.String())
+		if !back.Equal(d) {
+			t.Fatalf("seed %d: %q is read as %q", seed, d, back)
+		}
+	}
+}
+
+func randomDim(r *rand.Rand, names []string, sizes map[string]int64, depth int) (Dim, int64, bool) {
+	if depth == 0 || r.IntN(4) == 0 {
+		if r.IntN(2) == 0 {
+			n := r.Int64N(9) - 2
+			return Const(n), n, true
+		}
+		name := names[r.IntN(len(names))]
+		return Symbol(name), sizes[name], true
+	}
+	a, x, okA := randomDim(r, names, sizes, depth-1)
+	b, y, okB := randomDim(r, names, sizes, depth-1)
+	ok := okA && okB
+	switch r.IntN(6) {
+	case 0:
+		return a.Add(b), x + y, ok
+	case 1:
+		return a.Sub(b), x - y, ok
+	case 2:
+		return a.Mul(b), x * y, ok
+	case 3:
+		if y <= 0 {
+			return Dim{}, 0, false
+		}
+		return a.Div(b), floor(x, y), ok
+	case 4:
+		return Min(a, b), min(x, y), ok
+	}
+	return Max(a, b), max(x, y), ok
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"2*batch + 1", "(width + 1)//2", "min(a, 'b c') - 3", "((((a", "a//b//c"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d := Parse(text)
+		if d.Known() && !Parse(d.String()).Equal(d) {
+			t.Fatalf("%q is %q, which is read as %q", text, d, Parse(d.String()))
+		}
+	})
+}

@@ -1,0 +1,47 @@
+package infer
+
+import (
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
+)
+
+// ownRules are the operators of Shardwise's own domain.
+func ownRules() map[string]rule {
+	return map[string]rule{
+		key(graph.ShardwiseDomain, "TreeEnsemble"):     inferForest,
+		key(graph.ShardwiseDomain, "TreeLeaf"):         same,
+		key(graph.ShardwiseDomain, "XGBoostObjective"): inferObjective,
+	}
+}
+
+// inferForest: leaf values, their sums for each model output, and the leaves' nodes, of each row.
+func inferForest(c *call) error {
+	columns, trees := Dim{}, Dim{}
+	if v := c.input(5); v.Rank() == 1 {
+		columns = v.Dims[0]
+	}
+	if v := c.input(4); v.Rank() == 1 {
+		trees = v.Dims[0]
+	}
+	c.set(0, tensor.F32, c.rows(), columns)
+	c.set(1, tensor.F64, c.rows(), Const(max(c.node.Int("outputs", 0), 0)))
+	c.set(2, tensor.I32, c.rows(), trees)
+	return nil
+}
+
+func inferObjective(c *call) error {
+	m := c.input(0)
+	one := m.Rank() == 1 || m.Rank() == 2 && m.Dims[1].Is(1) || c.node.Text("transform", "") == "argmax"
+	switch {
+	case m.Rank() < 0 && !one:
+		c.dtype(0, tensor.F32)
+	case one:
+		c.set(0, tensor.F32, c.rows())
+		if m.Rank() == 1 {
+			c.out[0].Dims[0] = m.Dims[0]
+		}
+	default:
+		c.like(0, m, tensor.F32)
+	}
+	return nil
+}
