@@ -58,8 +58,13 @@ block = h.make_function("local", "Block", ["x", "w", "b"], ["y", "same"],
 nodes = [N("Block", ["x", "w1", "b1"], ["m"], domain="local", name="first", factor=1.5, slope=0.2),
          N("Block", ["m", "w2", "b2"], ["h", "same"], domain="local", factor=0.5),
          N("Add", ["h", "h"], ["t"]), N("MatMul", ["same", "w3"], ["u"]), N("Layer", ["t", "w3", "b3"], ["v"], domain="local"), N("Add", ["u", "v"], ["y"])]
-save("functions", model(nodes, {"w1": matrix(12, 9), "b1": matrix(9), "w2": matrix(9, 9), "b2": matrix(9), "w3": matrix(9, 4), "b3": matrix(4)},
-                        [block, layer], opsets=(("", 17), ("local", 1))))
+weights = {"w1": matrix(12, 9), "b1": matrix(9), "w2": matrix(9, 9), "b2": matrix(9), "w3": matrix(9, 4), "b3": matrix(4)}
+C = lambda name, value: N("Constant", [], [name], value_float=value)
+plain = [N("MatMul", ["x", "w1"], ["p1"]), N("Add", ["p1", "b1"], ["q1"]), N("LeakyRelu", ["q1"], ["r1"], alpha=0.2), C("c1", 1.5), N("Mul", ["r1", "c1"], ["m"]),
+         N("MatMul", ["m", "w2"], ["p2"]), N("Add", ["p2", "b2"], ["q2"]), N("LeakyRelu", ["q2"], ["r2"], alpha=0.01), C("c2", 0.5), N("Mul", ["r2", "c2"], ["h"]),
+         N("Add", ["h", "h"], ["t"]), N("MatMul", ["m", "w3"], ["u"]), N("MatMul", ["t", "w3"], ["p3"]), N("Add", ["p3", "b3"], ["q3"]),
+         N("LeakyRelu", ["q3"], ["v"], alpha=0.3), N("Add", ["u", "v"], ["y"])]
+save("functions", model(nodes, weights, [block, layer], opsets=(("", 17), ("local", 1))), reference=model(plain, weights))
 
 old = h.make_function("local", "Old", ["a"], ["b"], [N("Tanh", ["a"], ["t"]), N("Add", ["t", "t"], ["b"])], [ops("", 14)])
 inits = {"w1": matrix(12, 9), "w2": matrix(9, 4)}
