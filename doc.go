@@ -13,12 +13,15 @@
 //	aggregate/         the algebra of partial tensors
 //	simulator/         AWS Lambda on localhost
 //	client/            predictions from Go programs, over HTTP or the AWS SDK
+//	shardwisetest/     a model directory served for other people's tests
 //	internal/manifest  the contract between splitter and run time
 //	internal/tensor    values and their wire frame         internal/shardfile  mapped, checksummed weights files
 //	internal/graph     the model graph                     internal/onnx       ONNX on the wire
 //	internal/forest    tree ensembles                      internal/engine     operators that run a graph
 //	internal/kernel    dense products                      internal/unshard    whole tensors put together from shards
 //	internal/dataset   CSV, JSON, npy, npz, safetensors    internal/local      a model directory as running processes
+//	internal/waterfall who did what when, drawn            internal/livepage  the simulator's page
+//	internal/price     what AWS asks for
 //	internal/cli       the commands                        internal/bootstrap  what a function's process does at its start
 //	tests/             house rules, end to end, parity with the reference libraries
 //

@@ -110,11 +110,17 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 // messages are the sizes of the request to and the reply of the shard at position p, and the names of their tensors.
 func (c *Coordinator) messages(x *extents, stage *manifest.Stage, p int) (request, reply tally, names []string, err error) {
 	for i := range stage.Inputs {
+		if _, gets := stage.Inputs[i].Receiver(p); !gets {
+			continue
+		}
 		request.add(x.input(stage, &stage.Inputs[i], p))
 		names = append(names, stage.Inputs[i].Name)
 	}
 	seen := map[string]bool{}
 	for i := range stage.Outputs {
+		if _, yields := stage.Outputs[i].Contributor(p); !yields {
+			continue
+		}
 		for j := range stage.Outputs[i].Components {
 			component := &stage.Outputs[i].Components[j]
 			if !seen[component.Name] {

@@ -74,9 +74,10 @@ func (x *extents) input(stage *manifest.Stage, in *manifest.StageInput, p int) e
 	e := x.values[in.Value]
 	switch in.Scatter.Kind {
 	case manifest.ScatterSlice:
-		return e.with(in.Scatter.Dim, in.Scatter.Bounds[p+1]-in.Scatter.Bounds[p])
+		place, _ := in.Receiver(p)
+		return e.with(in.Scatter.Dim, in.Scatter.Bounds[place+1]-in.Scatter.Bounds[place])
 	case manifest.ScatterSelect:
-		return e.with(len(e.dims)-1, len(columnsAt(x.manifest, stage, &in.Scatter, p)))
+		return e.with(len(e.dims)-1, len(columnsAt(x.manifest, stage, in, p)))
 	}
 	return e
 }
@@ -89,8 +90,9 @@ func (x *extents) component(stage *manifest.Stage, out *manifest.StageOutput, c 
 			continue
 		}
 		switch {
-		case i == out.Merge.Dim && len(out.Merge.Bounds) == len(stage.Shards)+1:
-			e = e.with(i, out.Merge.Bounds[p+1]-out.Merge.Bounds[p])
+		case i == out.Merge.Dim && len(out.Merge.Bounds) == out.Contributors(stage)+1:
+			place, _ := out.Contributor(p)
+			e = e.with(i, out.Merge.Bounds[place+1]-out.Merge.Bounds[place])
 		case out.Merge.Kind == manifest.MergeOrderedSum && i == len(c.Shape)-1:
 			n, err := x.leafColumns(stage, out, p)
 			if err != nil {

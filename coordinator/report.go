@@ -19,6 +19,7 @@ type Report struct {
 	Blocks    int       `json:"blocks"`
 	Attempts  []Attempt `json:"attempts"` // by step, block, shard, attempt
 	Locals    []Local   `json:"locals"`   // by step, block
+	Merges    []Local   `json:"merges"`   // by step, block: from the arrival of a stage's last partials to its values
 	Omitted   int       `json:"omitted"`  // attempts and locals left out of a reply for size
 }
 
@@ -47,7 +48,7 @@ type Attempt struct {
 
 const outcomeOK = "ok"
 
-// Local is one run of a local program.
+// Local is work of the coordinator itself: one run of a local program, or the end of one merge.
 type Local struct {
 	Step    string `json:"step"`
 	Block   int    `json:"block"`
@@ -77,11 +78,11 @@ const maxReported = 1000
 // abridged keeps at most limit attempts and as many locals: those of the first blocks, and every failed attempt among the
 // first limit ones of those.
 func (r *Report) abridged(limit int) *Report {
-	if len(r.Attempts) <= limit && len(r.Locals) <= limit {
+	if len(r.Attempts) <= limit && len(r.Locals) <= limit && len(r.Merges) <= limit {
 		return r
 	}
 	short := *r
-	short.Attempts, short.Locals = nil, r.Locals[:min(len(r.Locals), limit)]
+	short.Attempts, short.Locals, short.Merges = nil, r.Locals[:min(len(r.Locals), limit)], r.Merges[:min(len(r.Merges), limit)]
 	failed := 0
 	for _, a := range r.Attempts {
 		if a.Outcome != outcomeOK {
@@ -114,7 +115,7 @@ type recorder struct {
 
 func newRecorder(now func() time.Time) *recorder {
 	start := now()
-	return &recorder{now: now, start: start, report: Report{Start: start, Attempts: []Attempt{}, Locals: []Local{}}}
+	return &recorder{now: now, start: start, report: Report{Start: start, Attempts: []Attempt{}, Locals: []Local{}, Merges: []Local{}}}
 }
 
 // us is the time since the start in microseconds.
@@ -132,14 +133,20 @@ func (r *recorder) local(l Local) {
 	r.report.Locals = append(r.report.Locals, l)
 }
 
+func (r *recorder) merge(l Local) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Merges = append(r.report.Merges, l)
+}
+
 // finish sorts what was recorded in order of arrival. No goroutine may record any more.
 func (r *recorder) finish() Report {
 	slices.SortFunc(r.report.Attempts, func(a, b Attempt) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Attempt, b.Attempt))
 	})
-	slices.SortFunc(r.report.Locals, func(a, b Local) int {
-		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block))
-	})
+	byBlock := func(a, b Local) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block)) }
+	slices.SortFunc(r.report.Locals, byBlock)
+	slices.SortFunc(r.report.Merges, byBlock)
 	r.report.TotalUS = r.us()
 	return r.report
 }

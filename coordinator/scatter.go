@@ -20,7 +20,7 @@ type scatterer struct {
 func newScatterer(m *manifest.Manifest, stage *manifest.Stage, values tensor.Named) (*scatterer, error) {
 	s := &scatterer{manifest: m, stage: stage, values: values}
 	for _, in := range stage.Inputs {
-		if in.Scatter.Kind != manifest.ScatterReplicate {
+		if in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0 {
 			return s, nil
 		}
 	}
@@ -47,11 +47,15 @@ func (s *scatterer) body(p int) ([]byte, error) {
 func (s *scatterer) inputs(p int) (tensor.Named, error) {
 	in := make(tensor.Named, len(s.stage.Inputs))
 	for _, si := range s.stage.Inputs {
+		place, gets := si.Receiver(p)
+		if !gets {
+			continue
+		}
 		v, ok := s.values[si.Value]
 		if !ok {
 			return nil, &shard.Error{Op: "scatter", Kind: shard.Internal, Message: fmt.Sprintf("value %q has not been computed", si.Value)}
 		}
-		t, err := scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si.Scatter, p), p)
+		t, err := scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si, p), place)
 		if err != nil {
 			return nil, &shard.Error{Op: "scatter", Shard: s.stage.Shards[p], Of: len(s.manifest.Shards), Kind: shard.KindOf(err), Message: fmt.Sprintf("value %q", si.Value), Cause: err}
 		}
@@ -61,12 +65,12 @@ func (s *scatterer) inputs(p int) (tensor.Named, error) {
 }
 
 // columnsAt are the columns that scatter kind select gives to the shard at position p.
-func columnsAt(m *manifest.Manifest, stage *manifest.Stage, sc *manifest.Scatter, p int) []int {
-	if sc.Kind != manifest.ScatterSelect {
+func columnsAt(m *manifest.Manifest, stage *manifest.Stage, in *manifest.StageInput, p int) []int {
+	if in.Scatter.Kind != manifest.ScatterSelect {
 		return nil
 	}
-	if len(sc.Columns) > 0 {
-		return sc.Columns[p]
+	if place, ok := in.Receiver(p); ok && len(in.Scatter.Columns) > 0 {
+		return in.Scatter.Columns[place]
 	}
 	if t := m.Shards[stage.Shards[p]].Trees; t != nil {
 		return t.Features
@@ -74,12 +78,13 @@ func columnsAt(m *manifest.Manifest, stage *manifest.Stage, sc *manifest.Scatter
 	return nil
 }
 
-func scatter(v *tensor.Tensor, sc *manifest.Scatter, columns []int, p int) (*tensor.Tensor, error) {
+// scatter is what the shard at the place among those that get the value gets of it.
+func scatter(v *tensor.Tensor, sc *manifest.Scatter, columns []int, place int) (*tensor.Tensor, error) {
 	switch sc.Kind {
 	case manifest.ScatterReplicate:
 		return v, nil
 	case manifest.ScatterSlice:
-		return sliceDim(v, sc.Dim, sc.Bounds[p], sc.Bounds[p+1])
+		return sliceDim(v, sc.Dim, sc.Bounds[place], sc.Bounds[place+1])
 	case manifest.ScatterSelect:
 		return selectColumns(v, columns)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/shardwise/shardwise/aggregate"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -24,7 +25,7 @@ type gatherer struct {
 func (r *run) newGatherer(step *manifest.Step, rows int) (*gatherer, error) {
 	g := &gatherer{stage: step.Stage, rows: rows}
 	for i := range step.Stage.Outputs {
-		m, err := aggregate.New(step.Stage.Outputs[i].Merge, len(step.Stage.Shards), r.c.manifest.Radix, r.c.local)
+		m, err := aggregate.New(step.Stage.Outputs[i].Merge, step.Stage.Outputs[i].Contributors(step.Stage), r.c.manifest.Radix, r.c.local)
 		if err != nil {
 			return nil, &shard.Error{Op: "stage " + step.Name, Kind: shard.Config, Message: "value " + step.Stage.Outputs[i].Value, Cause: err}
 		}
@@ -38,6 +39,9 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 	partials := make([]aggregate.Partial, len(g.mergers))
 	used := map[string]bool{}
 	for i := range g.stage.Outputs {
+		if _, ok := g.stage.Outputs[i].Contributor(p); !ok {
+			continue
+		}
 		partials[i] = make(aggregate.Partial, len(g.stage.Outputs[i].Components))
 		for _, c := range g.stage.Outputs[i].Components {
 			t := out[c.Name]
@@ -53,7 +57,11 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i, m := range g.mergers {
-		if err := m.Add(p, partials[i]); err != nil {
+		place, ok := g.stage.Outputs[i].Contributor(p)
+		if !ok {
+			continue
+		}
+		if err := m.Add(place, partials[i]); err != nil {
 			return &shard.Error{Op: "gather", Kind: shard.Mismatch, Message: "value " + g.stage.Outputs[i].Value, Cause: err}
 		}
 	}
@@ -106,9 +114,12 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if err != nil {
 		return err
 	}
-	want := step.Stage.Wanted()
+	var arrived atomic.Int64 // when the latest partials came
 	_, err = fanOut(ctx, len(step.Stage.Shards), r.policy.InFlight, func(ctx context.Context, p int) (struct{}, error) {
-		s := step.Stage.Shards[p]
+		s, want := step.Stage.Shards[p], step.Stage.Wanted(p)
+		if len(want) == 0 {
+			return struct{}{}, nil
+		}
 		body, err := scatterer.body(p)
 		if err != nil {
 			return struct{}{}, err
@@ -119,6 +130,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		}}
 		out, err := c.do(ctx)
 		if err == nil {
+			arrived.Store(r.recorder.us())
 			if err = gatherer.add(p, out); err != nil {
 				err = c.fail(shard.KindOf(err), 1, "its reply does not fit the manifest", err)
 			}
@@ -128,5 +140,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if err != nil {
 		return err
 	}
-	return gatherer.results(b.values)
+	err = gatherer.results(b.values)
+	r.recorder.merge(Local{Step: step.Name, Block: b.index, StartUS: arrived.Load(), EndUS: r.recorder.us(), order: order})
+	return err
 }

@@ -5,6 +5,7 @@ package simulator
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -20,6 +21,9 @@ const (
 	MaxResponse   = 6291556   // largest buffered response body, 6 MiB + 100
 	MaxStream     = 200 << 20 // largest streamed response body
 	DefaultRegion = "us-east-1"
+
+	// PagePath is where Config.Page is served: no path of AWS Lambda or of the Open Inference Protocol.
+	PagePath = "/_shardwise/"
 
 	defaultAccount     = "000000000000"
 	defaultTimeout     = 3 * time.Second
@@ -63,6 +67,8 @@ type Config struct {
 	Network        *network.Model  // latency, bandwidth and cold starts of the way to Lambda; none if nil
 	Faults         *faults.Plan    // what is to go wrong; nothing if nil
 	Seed           uint64          // of what Network and Faults draw
+	Observer       Observer        // is told of environments and invocations; nil when nobody wants to know
+	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 

@@ -105,7 +105,7 @@ func (s *Simulator) newVersion(fn *function, f Function, v Version, root string)
 		Function: f.Name, Version: v.Number, Handler: v.Handler, Command: v.Command, Root: root,
 		Environ: environ(s.cfg, f, v, root, s.endpoint), MemoryMB: f.MemoryMB, StorageMB: f.EphemeralMB, Timeout: f.Timeout, InitTimeout: s.cfg.InitTimeout,
 		Freeze: !s.cfg.NoFreeze, Limited: s.cfg.MemoryLimit,
-		Process: s.guard.Attr, Log: logSink(s.cfg.Log), Grace: sigtermGrace,
+		Process: s.guard.Attr, Log: logSink(s.cfg.Log), Grace: sigtermGrace, Observe: s.watch(f.Name, v.Number),
 	}
 	bytes := sizeOf(v.Files)
 	return &version{Version: v, spec: spec, pool: pool.New(s.cfg.IdleTimeout, s.environments(fn, spec, bytes), s.background),

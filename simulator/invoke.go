@@ -102,7 +102,10 @@ func (s *Simulator) run(f *function, v *version, inv *sandbox.Invocation) (*sand
 
 // attempt gives an invocation to an environment. Its error is that the simulator
 // is closing.
-func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*sandbox.Result, *apiError, error) {
+func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (result *sandbox.Result, failed *apiError, err error) {
+	var env *sandbox.Environment
+	end := s.invocation(f, v, inv)
+	defer func() { end(env, result, failed) }()
 	hit := s.faultsOnDemand.Next(f.Name)
 	if hit != nil && hit.Fault == faults.Throttle {
 		return nil, throttled(reasonAccount), nil
@@ -113,7 +116,7 @@ func (s *Simulator) attempt(f *function, v *version, inv *sandbox.Invocation) (*
 		return nil, failed, err
 	}
 	defer release()
-	result, err := env.Invoke(inv)
+	result, err = env.Invoke(inv)
 	if errors.Is(err, sandbox.ErrClosed) {
 		return nil, nil, err
 	}

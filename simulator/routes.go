@@ -16,6 +16,10 @@ func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.handlers.Done()
+	if s.cfg.Page != nil && (strings.HasPrefix(r.URL.Path, PagePath) || r.URL.Path == strings.TrimSuffix(PagePath, "/")) {
+		s.cfg.Page.ServeHTTP(w, r)
+		return
+	}
 	id, err := s.ids.request()
 	if err != nil {
 		serviceError(err).write(w)

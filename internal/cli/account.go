@@ -7,6 +7,8 @@ import (
 
 	"github.com/shardwise/shardwise/coordinator"
 	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/waterfall"
+	"github.com/shardwise/shardwise/simulator"
 )
 
 // maxSpans bounds the calls that are kept of one lane for drawing.
@@ -26,6 +28,9 @@ type account struct {
 	blocks       int
 	blockRows    int
 	omitted      int // calls that the coordinators' reports left out
+
+	// served tells of an invocation by its request id what the simulator saw; nil when nobody asked for details.
+	served func(id string) (simulator.InvocationChange, bool)
 }
 
 // laneKey names a line of the picture: a shard in a stage, or, with shard -1, a local program.
@@ -38,7 +43,7 @@ type laneKey struct {
 // lane is what one function did in one step.
 type lane struct {
 	function     string
-	calls        []callSpan
+	calls        []waterfall.Span
 	count        int
 	failed, cold int
 	retries      int
@@ -49,19 +54,13 @@ type lane struct {
 	outcomes     map[string]int
 }
 
-// callSpan is one call on the run's time axis.
-type callSpan struct {
-	start, end, work time.Duration
-	failed           bool
-}
-
 func newAccount(start time.Time) *account {
 	return &account{start: start, end: start, lanes: map[laneKey]*lane{}}
 }
 
-func (l *lane) enter(s callSpan) {
+func (l *lane) enter(s waterfall.Span) {
 	l.count++
-	l.longestUS = max(l.longestUS, (s.end - s.start).Microseconds())
+	l.longestUS = max(l.longestUS, (s.End - s.Start).Microseconds())
 	if len(l.calls) < maxSpans {
 		l.calls = append(l.calls, s)
 	}
@@ -88,18 +87,18 @@ func (c *account) add(k local.Chunk) {
 		c.end = k.End
 	}
 	for _, f := range k.Failures {
-		c.coordinator.enter(callSpan{start: f.Start.Sub(c.start), end: f.End.Sub(c.start), failed: true})
+		c.coordinator.enter(waterfall.Span{Name: "request", Start: f.Start.Sub(c.start), End: f.End.Sub(c.start), Failed: true,
+			Details: []waterfall.Fact{{Name: "error", Value: f.Kind.String()}}})
 		c.coordinator.fail(f.Kind.String())
 		c.coordinator.retries++
 	}
-	c.coordinator.enter(callSpan{start: k.Start.Sub(c.start), end: k.End.Sub(c.start), work: k.End.Sub(r.Start)})
+	c.coordinator.enter(c.requestSpan(k))
 	base := r.Start.Sub(c.start)
 	for i := range r.Attempts {
 		c.attempt(base, &r.Attempts[i])
 	}
 	for _, l := range r.Locals {
-		start, end := base+us(l.StartUS), base+us(l.EndUS)
-		c.lane(l.Step, -1).enter(callSpan{start: start, end: end, work: end - start})
+		c.lane(l.Step, -1).enter(localSpan(base, l))
 	}
 }
 
@@ -107,7 +106,7 @@ func (c *account) attempt(base time.Duration, a *coordinator.Attempt) {
 	l := c.lane(a.Step, a.Shard)
 	l.function = a.Function
 	failed := a.Outcome != "ok"
-	l.enter(callSpan{start: base + us(a.StartUS), end: base + us(a.EndUS), work: us(a.TotalUS), failed: failed})
+	l.enter(c.attemptSpan(base, a))
 	l.computeUS += a.ComputeUS
 	l.requestBytes += int64(a.RequestBytes)
 	l.replyBytes += int64(a.ReplyBytes)

@@ -10,23 +10,47 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// guardOutput refuses an --output that would replace what the command reads: the input, the expected values, the model file,
+// guard refuses an --output or --trace that would replace what the command reads, and a trace in the output's place.
+func (f *predictFlags) guard(cmd *cobra.Command, model string) error {
+	if f.output != "-" {
+		if err := f.guardFile(cmd, "--output", f.output, model); err != nil {
+			return err
+		}
+	}
+	if err := f.guardFile(cmd, "--trace", f.trace, model); err != nil || f.trace == "" || f.output == "" {
+		return err
+	}
+	found, err := os.Stat(f.trace)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return asInput(fmt.Errorf("--trace: %w", err))
+	}
+	same := filepath.Clean(f.trace) == filepath.Clean(f.output)
+	if output, err := os.Stat(f.output); err == nil && found != nil {
+		same = same || os.SameFile(found, output)
+	}
+	if same {
+		return usage(cmd, "--trace and --output both name %s; name two files", f.trace)
+	}
+	return nil
+}
+
+// guardFile refuses a file to write that would replace what the command reads: the input, the expected values, the model file,
 // anything in or of the model directory. Names are compared by the files they lead to, so that links and other
 // spellings do not help. It also refuses what is no regular file, which a finished file could not take the place of.
-func guardOutput(cmd *cobra.Command, f *predictFlags, model string) error {
-	if f.output == "" || f.output == "-" {
+func (f *predictFlags) guardFile(cmd *cobra.Command, flag, path, model string) error {
+	if path == "" {
 		return nil
 	}
-	found, err := os.Stat(f.output)
+	found, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		found = nil
 	case err != nil:
-		return asInput(fmt.Errorf("--output: %w", err))
+		return asInput(fmt.Errorf("%s: %w", flag, err))
 	case found.IsDir():
-		return usage(cmd, "--output %s is a directory; name a file in it", f.output)
+		return usage(cmd, "%s %s is a directory; name a file in it", flag, path)
 	case !found.Mode().IsRegular():
-		return usage(cmd, "--output %s is no regular file; name a file, or - for standard output", f.output)
+		return usage(cmd, "%s %s is no regular file; name a file", flag, path)
 	}
 	for _, read := range []struct{ what, path string }{
 		{"the input", f.input}, {"the file of expected values", f.expect}, {"the model", model},
@@ -34,10 +58,10 @@ func guardOutput(cmd *cobra.Command, f *predictFlags, model string) error {
 		if same, err := leadsTo(read.path, found); err != nil {
 			return err
 		} else if same {
-			return usage(cmd, "--output %s would overwrite %s, %s; name another file", f.output, read.what, read.path)
+			return usage(cmd, "%s %s would overwrite %s, %s; name another file", flag, path, read.what, read.path)
 		}
 	}
-	return guardDirectory(cmd, f.output, found, model)
+	return guardDirectory(cmd, flag, path, found, model)
 }
 
 // leadsTo reports whether path, if there is one, is the file found, if there is one.
@@ -53,7 +77,7 @@ func leadsTo(path string, found fs.FileInfo) (bool, error) {
 }
 
 // guardDirectory refuses an output that lies in the model directory, or that a link in it leads to.
-func guardDirectory(cmd *cobra.Command, output string, found fs.FileInfo, model string) error {
+func guardDirectory(cmd *cobra.Command, flag, output string, found fs.FileInfo, model string) error {
 	dir, err := os.Stat(model)
 	if err != nil {
 		return asInput(fmt.Errorf("open model: %w", err))
@@ -63,10 +87,10 @@ func guardDirectory(cmd *cobra.Command, output string, found fs.FileInfo, model 
 	}
 	inside, err := liesIn(output, dir)
 	if err != nil {
-		return asInput(fmt.Errorf("--output: %w", err))
+		return asInput(fmt.Errorf("%s: %w", flag, err))
 	}
 	if inside {
-		return usage(cmd, "--output %s lies in the model directory %s, whose files are what split wrote; name a file elsewhere", output, model)
+		return usage(cmd, "%s %s lies in the model directory %s, whose files are what split wrote; name a file elsewhere", flag, output, model)
 	}
 	return filepath.WalkDir(model, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -77,7 +101,7 @@ func guardDirectory(cmd *cobra.Command, output string, found fs.FileInfo, model 
 			return nil
 		}
 		if err == nil && same {
-			err = usage(cmd, "--output %s would overwrite a file of the model directory, %s; name another file", output, path)
+			err = usage(cmd, "%s %s would overwrite a file of the model directory, %s; name another file", flag, output, path)
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 type predictFlags struct {
 	cut                   cutFlags
 	input, output, expect string
+	trace                 string
 	outputs               []string
 	mode                  string
 	byPosition, json      bool
@@ -47,7 +48,8 @@ the model's numeric rule, whether they were asked for or not. Beyond the rule
 the exit status is 1.`,
 		Example: `  shardwise predict model.json --shards 4 --input rows.csv --expect known.csv
   shardwise predict parts --input rows.npy --output answers.npz --outputs prediction,margin
-  shardwise predict parts --input rows.csv --output - > answers.csv`,
+  shardwise predict parts --input rows.csv --output - > answers.csv
+  shardwise predict parts --input rows.csv --trace trace.html`,
 		Args: oneArgument("the model file or directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -72,6 +74,7 @@ func (f *predictFlags) registerShared(cmd *cobra.Command) {
 	fl.StringVar(&f.mode, "mode", "auto", "numeric `MODE`: auto, exact or sum")
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
 	f.conditions.register(cmd, false)
+	fl.StringVar(&f.trace, "trace", "", "write who did what when to `FILE`: .html is a page, .json opens in Perfetto and chrome://tracing")
 	fl.BoolVar(&f.logs, "logs", false, "show the functions' log lines on standard error")
 	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output; its rows, columns and shards count from 0")
 }
@@ -85,6 +88,8 @@ func (f *predictFlags) check(cmd *cobra.Command) error {
 		return usage(cmd, "--outputs names no output; leave it out for the model's default ones, or name some with commas")
 	case f.json && f.output == "-":
 		return usage(cmd, "--json and --output - both want standard output; give --output FILE")
+	case cmd.Flags().Changed("trace"):
+		return traceFlag(cmd, f.trace)
 	}
 	return nil
 }
@@ -111,7 +116,7 @@ func (a *App) runPredict(cmd *cobra.Command, path string, f *predictFlags) (err 
 	if err := f.present(); err != nil { // before a long split
 		return err
 	}
-	if err := guardOutput(cmd, f, path); err != nil {
+	if err := f.guard(cmd, path); err != nil {
 		return err
 	}
 	t, err := a.resolve(cmd, path, &f.cut)

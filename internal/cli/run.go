@@ -107,17 +107,25 @@ func (r *run) serve(m *local.Model, work func(ctx context.Context, d *local.Depl
 	if err := r.flags.conditions.apply(&config); err != nil {
 		return err
 	}
+	var trace *tracer
+	if r.flags.trace != "" {
+		trace = newTracer()
+		config.Observer = trace
+	}
 	d, err := local.Start(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer func() { err = firstError(err, faultsOf(d)) }()
 	r.account = newAccount(time.Now())
+	if trace != nil {
+		r.account.served = trace.find
+	}
 	if err := work(ctx, d); err != nil {
 		return err
 	}
 	r.facts.fill(r.account, d, r.began)
-	return nil
+	return r.writeTrace()
 }
 
 // stream predicts all rows with a progress bar and enters the answers in the account.

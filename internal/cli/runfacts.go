@@ -17,6 +17,7 @@ type runFacts struct {
 	Rows         int64           `json:"rows"`
 	piece        bool            // the model's rows are not independent: one request has all
 	Output       string          `json:"output,omitempty"`
+	Trace        string          `json:"trace,omitempty"`
 	Seconds      float64         `json:"seconds"`             // the whole command
 	ServeSeconds float64         `json:"serve_seconds"`       // from the first request to the last answer
 	Requests     int             `json:"requests"`            // to the coordinator
@@ -94,10 +95,10 @@ func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 		lf := laneFacts{Step: k.step, Shard: k.shard, Function: l.function, Calls: l.count, Failed: l.failed, Outcomes: l.outcomes,
 			Cold: l.cold, LongestUS: l.longestUS, ComputeUS: l.computeUS}
 		for i, s := range l.calls {
-			if i == 0 || s.start.Microseconds() < lf.FirstUS {
-				lf.FirstUS = s.start.Microseconds()
+			if i == 0 || s.Start.Microseconds() < lf.FirstUS {
+				lf.FirstUS = s.Start.Microseconds()
 			}
-			lf.LastUS = max(lf.LastUS, s.end.Microseconds())
+			lf.LastUS = max(lf.LastUS, s.End.Microseconds())
 		}
 		f.Lanes = append(f.Lanes, lf)
 		if k.shard >= 0 {

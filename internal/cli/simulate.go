@@ -9,14 +9,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/shardwise/shardwise/internal/livepage"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/waterfall"
 	"github.com/shardwise/shardwise/simulator"
 )
 
 // simulateFacts is the document of simulate --json, printed once the endpoint answers.
 type simulateFacts struct {
 	Endpoint    string   `json:"endpoint"`
+	Page        string   `json:"page"`
 	Region      string   `json:"region"`
 	Coordinator string   `json:"coordinator"`
 	Shards      []string `json:"shards"`
@@ -43,6 +46,9 @@ its function has is killed, as on Lambda; --memory-limit=false lets it live.
 cold start; --faults makes invocations fail as a file says, and what each of
 its rules did is told at the end.
 
+The live page shows the functions, their processes, every request as a picture
+and what it would have cost on AWS.
+
 The functions' log lines appear on standard error.`,
 		Example: `  shardwise simulate parts
   shardwise simulate parts --addr 127.0.0.1:9001 --quiet
@@ -61,7 +67,8 @@ The functions' log lines appear on standard error.`,
 			if err != nil {
 				return err
 			}
-			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env}
+			page := newPage(t)
+			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env, Observer: page, Page: page}
 			if !quiet {
 				config.Log = a.logLines()
 			}
@@ -84,6 +91,22 @@ The functions' log lines appear on standard error.`,
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
 	return cmd
+}
+
+// newPage makes the live page of the model's functions.
+func newPage(t *target) *livepage.Page {
+	m, d := t.model.Manifest, t.model.Deployment
+	c := livepage.Config{Title: m.Name, Facts: []waterfall.Fact{
+		fact("version", "%s", m.Version), fact("fingerprint", "%.12s", t.model.Fingerprint), fact("cut into", "%s", count(int64(len(m.Shards)), "shard")),
+	}}
+	add := func(role string, f manifest.Function) {
+		c.Functions = append(c.Functions, livepage.Function{Name: f.Name, Role: role, MemoryMB: f.MemoryMB, EphemeralMB: f.EphemeralMB})
+	}
+	add("coordinator", d.Coordinator)
+	for i, f := range d.Shards {
+		add(laneKey{shard: i}.label(len(d.Shards)), f)
+	}
+	return livepage.New(c)
 }
 
 // await waits until the simulation is interrupted, or ends by itself, which is an error.
@@ -112,7 +135,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 		return err
 	}
 	f := simulateFacts{
-		Endpoint: endpoint, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
+		Endpoint: endpoint, Page: endpoint + simulator.PagePath, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
 		Aliases: []string{manifest.LiveAlias, manifest.Alias(d.Fingerprint)}, Fingerprint: d.Fingerprint,
 	}
 	for _, s := range d.Model.Deployment.Shards {
@@ -124,6 +147,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 	}
 	return a.print([]byte(strings.Join([]string{
 		"endpoint     " + f.Endpoint,
+		"live page    " + f.Page,
 		"coordinator  " + f.Coordinator + ", alias " + f.Aliases[0],
 		"shards       " + f.Shards[0] + " to " + f.Shards[len(f.Shards)-1] + ", alias " + f.Aliases[1],
 		"",

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shardwise/shardwise/internal/cli/waterfall"
+	"github.com/shardwise/shardwise/internal/waterfall"
 )
 
 // maxLanes is how many lines the picture has; what is beyond is summed up in one.
@@ -31,6 +31,9 @@ func (a *App) summarize(f *runFacts, c *account) {
 	for _, r := range f.Faults {
 		a.sayWrapped(r.line())
 	}
+	if f.Trace != "" {
+		a.sayWrapped("the picture in full is in " + f.Trace)
+	}
 	for i := range f.Comparisons {
 		a.verdict(&f.Comparisons[i])
 	}
@@ -48,32 +51,18 @@ func (a *App) summarize(f *runFacts, c *account) {
 
 // picture draws the lanes of the run.
 func (a *App) picture(f *runFacts, c *account) []string {
-	lanes := []waterfall.Lane{{Label: "coordinator", Spans: spans(c.coordinator.calls)}}
+	lanes := []waterfall.Lane{c.coordinator.drawn("", "coordinator")}
 	notes := [][]string{note(&c.coordinator)}
-	keys := c.ordered()
-	step := 0
-	for _, k := range keys {
-		step = max(step, len([]rune(k.step)))
-	}
 	hidden := 0
-	for _, k := range keys {
-		l := c.lanes[k]
+	for _, k := range c.ordered() {
 		if len(lanes) >= maxLanes && k.shard >= 0 {
 			hidden++
 			continue
 		}
-		label := fmt.Sprintf("%-*s coordinator", step, k.step)
-		if k.shard >= 0 {
-			label = fmt.Sprintf("%-*s shard %d/%d", step, k.step, k.shard, len(f.Model.Shards))
-		}
-		lanes = append(lanes, waterfall.Lane{Label: label, Spans: spans(l.calls)})
-		notes = append(notes, note(l))
+		lanes = append(lanes, c.lanes[k].drawn(k.step, k.label(len(f.Model.Shards))))
+		notes = append(notes, note(c.lanes[k]))
 	}
-	label := 0
-	for _, l := range lanes {
-		label = max(label, len([]rune(l.Label)))
-	}
-	for i, text := range fittingNotes(notes, waterfall.Room(label, a.Width)) {
+	for i, text := range fittingNotes(notes, waterfall.Room(lanes, a.Width)) {
 		lanes[i].Note = text
 	}
 	lines := waterfall.Lines(lanes, c.elapsed(), a.Width)
@@ -81,14 +70,6 @@ func (a *App) picture(f *runFacts, c *account) []string {
 		lines = append(lines, fmt.Sprintf("  ... and %s like these; --json lists all", count(int64(hidden), "shard")))
 	}
 	return lines
-}
-
-func spans(calls []callSpan) []waterfall.Span {
-	list := make([]waterfall.Span, len(calls))
-	for i, c := range calls {
-		list[i] = waterfall.Span{Start: c.start, End: c.end, Work: c.work, Failed: c.failed}
-	}
-	return list
 }
 
 // note says after the bar how long, how often and what went wrong, in columns.

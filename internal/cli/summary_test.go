@@ -9,6 +9,7 @@ import (
 	"github.com/shardwise/shardwise/coordinator"
 	"github.com/shardwise/shardwise/internal/cli/compare"
 	"github.com/shardwise/shardwise/internal/local"
+	"github.com/shardwise/shardwise/internal/waterfall"
 )
 
 func TestACrashingShardEndsTheRunWithATypedError(t *testing.T) {
@@ -64,7 +65,7 @@ func TestTheSummaryIsGolden(t *testing.T) {
 func TestTheSummaryOfManyShardsStaysShort(t *testing.T) {
 	c := story()
 	for i := 2; i < 64; i++ {
-		c.lane("trees", i).enter(callSpan{end: time.Millisecond})
+		c.lane("trees", i).enter(waterfall.Span{End: time.Millisecond})
 	}
 	text := told(t, c, 100, 64)
 	if n := strings.Count(text, "shard "); n > maxLanes+3 {

@@ -58,6 +58,9 @@ func (a *App) runVerify(cmd *cobra.Command, dir string, f *predictFlags) (err er
 	if err := f.present(); err != nil { // before all files are read
 		return err
 	}
+	if err := f.guard(cmd, dir); err != nil {
+		return err
+	}
 	t, err := directory(dir)
 	if err != nil {
 		return err

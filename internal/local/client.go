@@ -32,6 +32,7 @@ type Answer struct {
 	ReplyBytes   int
 	Start, End   time.Time
 	Failures     []Failure
+	RequestID    string // of the coordinator's invocation that answered
 }
 
 // Predict asks the coordinator for all the rows of in, which must fit into one request, and asks again, a few times, while it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -44,6 +45,10 @@ type Config struct {
 	Faults      *faults.Plan
 	Seed        uint64
 	MemoryLimit bool
+	// Observer is told of environments and invocations; nil for none.
+	Observer simulator.Observer
+	// Page is served below simulator.PagePath; nil for none.
+	Page http.Handler
 }
 
 // Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
@@ -86,7 +91,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 		maps.Copy(d.Functions[i].Env, c.Env)
 	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
-		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit,
+		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit, Observer: c.Observer, Page: c.Page,
 		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
 	if err != nil {
 		return nil, err

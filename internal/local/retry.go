@@ -55,7 +55,7 @@ func (d *Deployment) invoke(ctx context.Context, t coordinator.Target, a *Answer
 		}
 		a.RequestBytes, a.Start = len(data), time.Now()
 		reply, final, err := d.attempt(ctx, t, data)
-		a.End, a.ReplyBytes = time.Now(), len(reply.Body)
+		a.End, a.ReplyBytes, a.RequestID = time.Now(), len(reply.Body), reply.RequestID
 		if err == nil {
 			return reply.Body, nil
 		}

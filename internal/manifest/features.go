@@ -17,9 +17,10 @@ func (e *FeatureError) Error() string {
 
 // Features lists, ascending, the names that Manifest.Requires may hold. What every reader of the format knows needs no
 // name: the merges concat, sum and ordered_sum, the scatters replicate, slice and select. Every other merge is the
-// feature "merge.KIND", every other scatter "scatter.KIND". A signature without rows is "rows.none".
+// feature "merge.KIND", every other scatter "scatter.KIND"; "stage.subset" is a stage's input or output that only some of its shards have,
+// "rows.none" a signature without rows.
 func Features() []string {
-	names := []string{featureRowsNone, "scatter." + ScatterRoute, "scatter." + ScatterRows}
+	names := []string{"scatter." + ScatterRoute, "scatter." + ScatterRows, featureSubset, featureRowsNone}
 	for _, kind := range mergeKinds() {
 		if !basicMerge(kind) {
 			names = append(names, "merge."+kind)
@@ -29,7 +30,11 @@ func Features() []string {
 	return names
 }
 
-const featureRowsNone = "rows." + RowsNone
+const (
+	// featureSubset is the feature of StageInput.To and StageOutput.From.
+	featureSubset   = "stage.subset"
+	featureRowsNone = "rows." + RowsNone
+)
 
 func basicMerge(kind string) bool {
 	return kind == MergeConcat || kind == MergeSum || kind == MergeOrderedSum
@@ -53,10 +58,16 @@ func (m *Manifest) Needs() []string {
 			if !basicScatter(in.Scatter.Kind) {
 				names = append(names, "scatter."+in.Scatter.Kind)
 			}
+			if len(in.To) > 0 {
+				names = append(names, featureSubset)
+			}
 		}
 		for _, out := range s.Stage.Outputs {
 			if !basicMerge(out.Merge.Kind) {
 				names = append(names, "merge."+out.Merge.Kind)
+			}
+			if len(out.From) > 0 {
+				names = append(names, featureSubset)
 			}
 		}
 	}

@@ -99,16 +99,47 @@ func (m *Manifest) StepsFor(mode string, outputs []string) ([]Step, error) {
 }
 
 // Wanted lists the names of the program outputs that the stage's outputs are merged from, ascending, each once: what
-// a shard is asked for.
-func (s *Stage) Wanted() []string {
+// the shard at the position is asked for. A shard of which nothing is wanted is not asked.
+func (s *Stage) Wanted(position int) []string {
 	var names []string
 	for _, o := range s.Outputs {
+		if _, ok := o.Contributor(position); !ok {
+			continue
+		}
 		for _, c := range o.Components {
 			names = append(names, c.Name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Contributor is the place of a position among those that contribute to the output; ok is false when it does not.
+func (o *StageOutput) Contributor(position int) (place int, ok bool) {
+	return placeOf(o.From, position)
+}
+
+// Contributors is how many of a stage's shards contribute to the output.
+func (o *StageOutput) Contributors(s *Stage) int { return count(o.From, s) }
+
+// Receiver is the place of a position among those that get the input; ok is false when it does not.
+func (in *StageInput) Receiver(position int) (place int, ok bool) { return placeOf(in.To, position) }
+
+// Receivers is how many of a stage's shards get the input.
+func (in *StageInput) Receivers(s *Stage) int { return count(in.To, s) }
+
+func placeOf(list []int, position int) (int, bool) {
+	if len(list) == 0 {
+		return position, true
+	}
+	return slices.BinarySearch(list, position)
+}
+
+func count(list []int, s *Stage) int {
+	if len(list) == 0 {
+		return len(s.Shards)
+	}
+	return len(list)
 }
 
 // keep replaces the step's outputs by those that are wanted in the mode and reports whether any is left.

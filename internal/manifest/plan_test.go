@@ -45,7 +45,7 @@ func TestStepsForKeepsWhatTheWantedOutputsNeed(t *testing.T) {
 			if got := produced(steps); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("steps yield %v, want %v", got, c.want)
 			}
-			if got := steps[0].Stage.Wanted(); !slices.Equal(got, c.ask) {
+			if got := steps[0].Stage.Wanted(0); !slices.Equal(got, c.ask) {
 				t.Errorf("shards are asked for %q, want %q", got, c.ask)
 			}
 			if !reflect.DeepEqual(m, treeManifest()) {

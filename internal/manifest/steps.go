@@ -27,10 +27,12 @@ type Stage struct {
 	Outputs []StageOutput `json:"outputs"`
 }
 
-// StageInput says how a full value becomes the shards' inputs. Name is the shard programs' input name.
+// StageInput says how a full value becomes the shards' inputs. Name is the shard programs' input name. To lists, ascending, the positions in
+// Stage.Shards that get it; empty means all.
 type StageInput struct {
 	Name    string  `json:"name"`
 	Value   string  `json:"value"`
+	To      []int   `json:"to,omitempty"`
 	Scatter Scatter `json:"scatter"`
 }
 
@@ -43,7 +45,8 @@ const (
 	ScatterRoute     = "route"     // shard i gets only the ids or rows that it owns
 )
 
-// Scatter describes one placement of an input over a stage's shards. Bounds has one entry more than the stage has shards.
+// Scatter describes one placement of an input over the shards that get it. Bounds has one entry more than there are such shards, Columns as many
+// lists.
 type Scatter struct {
 	Kind    string  `json:"kind"`
 	Dim     int     `json:"dim,omitempty"`
@@ -52,10 +55,12 @@ type Scatter struct {
 }
 
 // StageOutput says how the shards' partials become the full value Value. Modes, when not empty, limits it to those
-// numeric modes (the same value may be produced in another way in another mode).
+// numeric modes (the same value may be produced in another way in another mode). From lists, ascending, the positions in Stage.Shards that
+// contribute; empty means all. Bounds and the order of contributions count those alone.
 type StageOutput struct {
 	Value      string      `json:"value"`
 	Modes      []string    `json:"modes,omitempty"`
+	From       []int       `json:"from,omitempty"`
 	Placement  Placement   `json:"placement"`
 	Merge      Merge       `json:"merge"`
 	Components []Component `json:"components"`

@@ -125,7 +125,7 @@ func (m *Manifest) checkMerge(c *checker, p at, st *Stage, out StageOutput, r me
 		if r.kind != MergeConcat && r.kind != MergeTopK {
 			c.fail(p.key("bounds"), "stands with merge %s, which has none", r.kind)
 		}
-		c.bounds(p.key("bounds"), g.Bounds, len(st.Shards))
+		c.bounds(p.key("bounds"), g.Bounds, out.Contributors(st))
 	}
 	for _, k := range out.Components {
 		if len(r.acc) > 0 && k.Role == RoleValue && slices.Contains(r.acc, g.Acc) && !accumulates(g.Acc, k.DType) {

@@ -66,6 +66,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 	for i, in := range st.Inputs {
 		q := p.key("inputs").index(i)
 		c.valueName(q.key("name"), in.Name, inputs)
+		c.positions(q.key("to"), in.To, st)
 		m.checkScatter(c, q.key("scatter"), st, in)
 	}
 	if len(st.Outputs) == 0 {
@@ -81,6 +82,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 				c.fail(q.key("modes"), "has %.80q, in which the step does not run", mode)
 			}
 		}
+		c.positions(q.key("from"), out.From, st)
 		m.checkOutput(c, q, st, out)
 		c.components(q.key("components"), out.Components, components)
 	}
@@ -114,7 +116,7 @@ func (m *Manifest) checkScatter(c *checker, p at, st *Stage, in StageInput) {
 	case ScatterReplicate, ScatterRows, ScatterRoute:
 	case ScatterSlice:
 		c.dim(p.key("dim"), sc.Dim)
-		c.bounds(p.key("bounds"), sc.Bounds, len(st.Shards))
+		c.bounds(p.key("bounds"), sc.Bounds, in.Receivers(st))
 		if known {
 			c.cuts(p, shape, sc.Dim, sc.Bounds)
 		}
@@ -123,7 +125,7 @@ func (m *Manifest) checkScatter(c *checker, p at, st *Stage, in StageInput) {
 		if n := len(shape); known && n > 0 && shape[n-1].Name == "" {
 			limit = shape[n-1].Size
 		}
-		m.checkSelect(c, p.key("columns"), st, sc.Columns, limit)
+		m.checkSelect(c, p.key("columns"), st, in, limit)
 	default:
 		c.fail(p.key("kind"), "is %.80q, wanted %q, %q, %q, %q or %q", sc.Kind,
 			ScatterReplicate, ScatterSlice, ScatterSelect, ScatterRows, ScatterRoute)
@@ -144,17 +146,25 @@ func (c *checker) cuts(p at, shape []Dim, dim int, bounds []int) {
 	}
 }
 
-func (m *Manifest) checkSelect(c *checker, p at, st *Stage, columns [][]int, limit int) {
+// positions checks a list of positions in a stage's shards.
+func (c *checker) positions(p at, list []int, st *Stage) {
+	if len(list) > 0 {
+		c.ascending(p, list, len(st.Shards))
+	}
+}
+
+func (m *Manifest) checkSelect(c *checker, p at, st *Stage, in StageInput, limit int) {
+	columns := in.Scatter.Columns
 	if len(columns) == 0 {
 		for i, s := range st.Shards {
-			if s >= 0 && s < len(m.Shards) && m.Shards[s].Trees == nil {
+			if _, gets := in.Receiver(i); gets && s >= 0 && s < len(m.Shards) && m.Shards[s].Trees == nil {
 				c.fail(p, "is absent, and shard %d (position %d of %d) has no tree features to select by", s, i, len(st.Shards))
 			}
 		}
 		return
 	}
-	if len(columns) != len(st.Shards) {
-		c.fail(p, "has %d lists, the stage has %d shards", len(columns), len(st.Shards))
+	if n := in.Receivers(st); len(columns) != n {
+		c.fail(p, "has %d lists, %d shards of the stage get the value", len(columns), n)
 	}
 	for i, list := range columns {
 		for j, v := range list {

@@ -167,7 +167,8 @@ func withOrigins(tensors []Declared, meta map[string]string) (map[string]string,
 
 // check compares an origin's fields with one another.
 func (o *Origin) check() error {
-	if o.Of == "" || o.Dim < 0 || o.Dim >= len(o.Shape) || o.Start < 0 || o.Stop < o.Start || o.Stop > o.Shape[o.Dim] {
+	if o.Of == "" || o.Dim < 0 || o.Dim >= len(o.Shape) || o.Outer < 0 || o.Shape[o.Dim]%o.Blocks() != 0 ||
+		o.Start < 0 || o.Stop < o.Start || o.Stop > o.Extent() {
 		return fmt.Errorf("origin [%d, %d) of dimension %d does not lie in %q of shape %v", o.Start, o.Stop, o.Dim, o.Of, o.Shape)
 	}
 	_, err := o.Shape.Elements()

@@ -112,25 +112,23 @@ func assemble(name string, parts []piece) (*tensor.Tensor, error) {
 			return nil, fmt.Errorf("tensor %q has shape %v in one file and %v in another: they are not of one model", name, shape, p.origin.Shape)
 		}
 	}
-	for dim := range shape {
-		if cover := cover(parts, dim, shape[dim]); cover != nil {
-			return fill(name, cover, dim, shape)
+	for _, p := range parts {
+		if cover := cover(parts, p.origin); cover != nil {
+			return fill(name, cover, p.origin, shape)
 		}
 	}
 	return nil, fmt.Errorf("the parts of tensor %q do not cover its shape %v", name, shape)
 }
 
-// cover picks parts along dim that lie end to end from 0 to size.
-func cover(parts []piece, dim, size int) []piece {
+// cover picks parts that are cut as the origin says and lie end to end; a whole tensor is a cover of its own.
+func cover(parts []piece, how *shardfile.Origin) []piece {
 	var along []piece
 	for _, p := range parts {
-		if p.origin.Dim == dim || p.origin.Start == 0 && p.origin.Stop == p.origin.Shape[p.origin.Dim] {
-			along = append(along, p)
-		}
-	}
-	for _, p := range along {
-		if p.origin.Start == 0 && p.origin.Stop == p.origin.Shape[p.origin.Dim] {
+		if p.origin.Complete() {
 			return []piece{p}
+		}
+		if p.origin.Dim == how.Dim && p.origin.Blocks() == how.Blocks() {
+			along = append(along, p)
 		}
 	}
 	slices.SortStableFunc(along, func(a, b piece) int { return a.origin.Start - b.origin.Start })
@@ -141,20 +139,20 @@ func cover(parts []piece, dim, size int) []piece {
 			out, at = append(out, p), p.origin.Stop
 		}
 	}
-	if at != size {
+	if at != how.Extent() {
 		return nil
 	}
 	return out
 }
 
 // fill copies the parts into a fresh tensor.
-func fill(name string, parts []piece, dim int, shape tensor.Shape) (*tensor.Tensor, error) {
+func fill(name string, parts []piece, how *shardfile.Origin, shape tensor.Shape) (*tensor.Tensor, error) {
 	var out *tensor.Tensor
-	outer, inner := 1, 1
+	outer, inner := how.Blocks(), 1
 	for d, n := range shape {
-		if d < dim {
+		if d < how.Dim {
 			outer *= n
-		} else if d > dim {
+		} else if d > how.Dim {
 			inner *= n
 		}
 	}
@@ -164,12 +162,11 @@ func fill(name string, parts []piece, dim int, shape tensor.Shape) (*tensor.Tens
 			return nil, err
 		}
 		want := shape.Clone()
-		o := p.origin
-		lo, hi := o.Start, o.Stop
-		if o.Dim != dim {
-			lo, hi = 0, shape[dim] // a whole tensor
+		lo, hi := p.origin.Start, p.origin.Stop
+		if p.origin.Complete() {
+			lo, hi = 0, how.Extent()
 		}
-		want[dim] = hi - lo
+		want[how.Dim] = how.Blocks() * (hi - lo)
 		if out == nil {
 			out = tensor.New(t.DType(), shape...)
 		}
@@ -177,7 +174,7 @@ func fill(name string, parts []piece, dim int, shape tensor.Shape) (*tensor.Tens
 			return nil, fmt.Errorf("part %q of tensor %q is %v, its origin says %s%v", p.name, name, t, out.DType(), want)
 		}
 		size := t.DType().Size()
-		run, row := (hi-lo)*inner*size, shape[dim]*inner*size
+		run, row := (hi-lo)*inner*size, how.Extent()*inner*size
 		for i := range outer {
 			copy(out.Bytes()[i*row+lo*inner*size:], t.Bytes()[i*run:(i+1)*run])
 		}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -155,7 +156,9 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 			}
 		}
 		known := infer.OfValue(v)
+		foreign := v.Foreign
 		v = known.Graph(v.Name) // names that are expressions in their one form
+		v.Foreign = foreign
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
 		c.net.values[v.Name] = v
 		c.scope.Define(v.Name, known)
@@ -174,6 +177,9 @@ func (c *cleaner) node(n *graph.Node) error {
 			return err
 		}
 	}
+	if err := c.attributes(n); err != nil {
+		return err
+	}
 	if reason, remedy := c.foreignTo(n); reason != "" {
 		c.opaque(n, reason, remedy)
 		return nil
@@ -185,6 +191,11 @@ func (c *cleaner) node(n *graph.Node) error {
 		return err
 	}
 	lowered, err := c.lower(n)
+	var refusal *layout.RefusalError
+	if errors.As(err, &refusal) {
+		c.opaque(n, refusal.Reason, refusal.Remedy)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/graph"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // maxLargest is how many of the largest tensors are named.
@@ -27,7 +27,7 @@ func (m *model) describe() layout.Info {
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
 	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
-		info.MaxShards = dense.MaxShards(in)
+		info.MaxShards = plan.MaxShards(in)
 	}
 	return info
 }

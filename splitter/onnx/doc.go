@@ -1,5 +1,5 @@
 // Package onnx imports ONNX models: it reads the file without loading its weights, cleans the graph up, infers types and
-// whether rows are independent (splitter/infer), and hands the result to the partitioner in splitter/dense.
+// whether rows are independent (splitter/infer), and hands the result to the partitioner in splitter/plan.
 //
 // Clean-up means that constants are weights (Constant nodes, what can be computed from constants alone), Identity and
 // inference-time Dropout are gone, linear models of ai.onnx.ml are matrix products, and ZipMap, which makes dictionaries of

@@ -9,8 +9,8 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/partition"
 )
 
 // dims translates a value's dimensions for a signature.
@@ -68,7 +68,7 @@ func (n *net) input(v graph.Value) manifest.Input {
 
 func (n *net) output(v graph.Value) manifest.Output {
 	return manifest.Output{Name: v.Name, DType: v.DType, Shape: n.dims(v.Dims), Default: true,
-		Rules: map[string]manifest.Rule{dense.Mode: dense.Rule(v.DType)}}
+		Rules: map[string]manifest.Rule{partition.Mode: partition.Rule(v.DType)}}
 }
 
 // shown is the signature as far as it is known, for models that cannot be split. An output whose type does not follow from

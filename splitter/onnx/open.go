@@ -12,8 +12,9 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
-	"github.com/shardwise/shardwise/splitter/dense"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/partition"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // importer is the name that manifests give this importer.
@@ -90,11 +91,11 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	return dense.Partition(ctx, in, o)
+	return plan.Layout(ctx, in, o)
 }
 
 // input is what the partitioner works on.
-func (m *model) input() (*dense.Model, error) {
+func (m *model) input() (*partition.Model, error) {
 	signature, err := m.net.signature()
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (m *model) input() (*dense.Model, error) {
 	for _, location := range m.store.locations() {
 		sources = append(sources, manifest.Source{File: location, Importer: importer, Library: library(m.scanned)})
 	}
-	return &dense.Model{Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
+	return &partition.Model{Engine: native.Name, Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
 		Dims: m.net.dims, Read: m.store.open}, nil
 }
 

@@ -205,7 +205,7 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 			}
 			args[in.Name] = v
 		}
-		out := e.call(fmt.Sprintf("%d %s", shard, s.Name), args, s.Stage.Wanted())
+		out := e.call(fmt.Sprintf("%d %s", shard, s.Name), args, s.Stage.Wanted(pos))
 		for i, o := range s.Stage.Outputs {
 			if err := mergers[i].Add(pos, aggregate.Partial{o.Components[0].Role: out[o.Components[0].Name]}); err != nil {
 				e.t.Fatalf("stage %s, value %s: %v", s.Name, o.Value, err)

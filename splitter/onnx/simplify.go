@@ -137,7 +137,7 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 		if shape, ok := fixedShape(out[0]); !ok || !c.foldable(n, shape, out[0].DType) {
 			return false, nil
 		}
-		t, err := c.run(n, nil)
+		t, err := c.run(n, c.constants(n), nil)
 		if err != nil {
 			return false, nil // keep says why
 		}
@@ -151,8 +151,9 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 	if c.store.isSparse(large) && !passes(n) {
 		return false, nil // it is not held dense here
 	}
+	inputs := c.constants(n) // now: what no output needs is gone when the result is read
 	make := func(data []byte) ([]byte, error) {
-		t, err := c.run(n, map[string][]byte{large.Name: data})
+		t, err := c.run(n, inputs, map[string][]byte{large.Name: data})
 		if err != nil {
 			return nil, err
 		}
@@ -189,15 +190,23 @@ func (c *cleaner) foldable(n *graph.Node, shape tensor.Shape, d tensor.DType) bo
 	return err == nil && size <= limit
 }
 
-// run computes one node from constants; data are the bytes of weights that are not in memory.
-func (c *cleaner) run(n *graph.Node, data map[string][]byte) (*tensor.Tensor, error) {
+// constants are the weights that a node reads.
+func (c *cleaner) constants(n *graph.Node) map[string]*graph.Weight {
+	out := map[string]*graph.Weight{}
+	for _, in := range n.Inputs {
+		if w := c.net.graph.Weights[in]; w != nil {
+			out[in] = w
+		}
+	}
+	return out
+}
+
+// run computes one node from constants; data are the bytes of those that are not in memory.
+func (c *cleaner) run(n *graph.Node, inputs map[string]*graph.Weight, data map[string][]byte) (*tensor.Tensor, error) {
 	g := &graph.Graph{Name: "constant", Opsets: c.net.graph.Opsets, Nodes: []*graph.Node{n}, Weights: map[string]*graph.Weight{},
 		Outputs: []graph.Value{{Name: n.Outputs[0]}}}
-	for _, in := range n.Inputs {
-		if in == "" {
-			continue
-		}
-		w := *c.net.graph.Weights[in]
+	for in, from := range inputs {
+		w := *from
 		if d, ok := data[in]; ok {
 			w.Data, w.Location = d, ""
 		}

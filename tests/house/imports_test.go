@@ -42,11 +42,16 @@ func rooms() []room {
 		{"simulator", []string{"internal/workdir"}},
 		{"client", nil}, // any program may import it, so it brings nothing of Shardwise along
 		{"internal/bootstrap", append([]string{"coordinator", "shard", "aggregate"}, runtime...)},
+		{"internal/price", nil},
+		{"internal/waterfall", nil},
+		{"internal/livepage", []string{"simulator", "internal/price", "internal/waterfall"}},
 		{"internal/local", append([]string{"simulator", "coordinator", "shard", "internal/dataset"}, runtime...)},
 		{"internal/cli", append([]string{"internal/local", "internal/bootstrap", "internal/dataset", "internal/unshard", "internal/workdir",
+			"internal/livepage", "internal/waterfall",
 			"simulator", "coordinator", "shard", "aggregate", "splitter"}, runtime...)},
 		{"cmd/bootstrap", []string{"internal/bootstrap"}},
 		{"cmd/shardwise", []string{"internal/bootstrap", "internal/cli"}},
+		{"shardwisetest", []string{"client", "internal/bootstrap", "internal/local", "simulator"}},
 		{"tests", nil},
 	}
 }
@@ -112,7 +117,7 @@ func refused(from room, target string, test bool) string {
 // cold start.
 func heavy() []string {
 	return []string{
-		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/internal/local",
+		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/internal/local", module + "/internal/livepage",
 		"github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
 		"github.com/apache/arrow", "github.com/santhosh-tekuri/", "testing",
 	}

@@ -9,26 +9,26 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/nodetest"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) enginetest.Node {
-	return enginetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
+func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) nodetest.Node {
+	return nodetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
 }
 
 func TestProductsByHand(t *testing.T) {
-	f, ints, attrs := enginetest.F32, enginetest.I64, enginetest.Attrs
-	bytes := func(v ...uint8) *tensor.Tensor { return enginetest.Of(tensor.U8, v, len(v)) }
+	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
+	bytes := func(v ...uint8) *tensor.Tensor { return nodetest.Of(tensor.U8, v, len(v)) }
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	m := ints([]int64{1, 2, 3, 4}, 2, 2)
-	enginetest.Check(t, Table(), []enginetest.Case{
+	nodetest.Check(t, Table(), []nodetest.Case{
 		{Node: node("MatMul", 13, nil, m, ints([]int64{1, 10}, 2)), Want: ints([]int64{21, 43}, 2)},
 		{Node: node("MatMul", 13, nil, ints([]int64{1, 10}, 2), m), Want: ints([]int64{31, 42}, 2)},
-		{Node: node("MatMul", 13, nil, bytes(200, 100), bytes(2, 1)), Want: enginetest.Of(tensor.U8, []uint8{244})},
+		{Node: node("MatMul", 13, nil, bytes(200, 100), bytes(2, 1)), Want: nodetest.Of(tensor.U8, []uint8{244})},
 		{Node: node("MatMul", 13, nil, f([]float32{0, 1}, 2), f([]float32{inf, 1}, 2)), Want: f([]float32{nan})},
 		{Node: node("MatMul", 13, nil, tensor.New(tensor.F32, 2, 0), tensor.New(tensor.F32, 0, 1)), Want: f([]float32{0, 0}, 2, 1)},
 		{Node: node("MatMul", 13, nil, m, ints([]int64{1}, 1))},
@@ -101,17 +101,17 @@ func TestEinsumEqualsItsDefinition(t *testing.T) {
 			}
 			tensor.Of[int64](want)[at(right)] += p
 		}
-		enginetest.Check(t, Table(), []enginetest.Case{{Node: node("Einsum", 12, enginetest.Attrs("equation", eq), in...), Want: want}})
+		nodetest.Check(t, Table(), []nodetest.Case{{Node: node("Einsum", 12, nodetest.Attrs("equation", eq), in...), Want: want}})
 	}
 }
 
 func TestEinsumWithEllipsis(t *testing.T) {
-	equation := func(s string) map[string]graph.Attr { return enginetest.Attrs("equation", s) }
-	x := enginetest.I64([]int64{1, 2, 3, 4}, 2, 1, 2)
-	enginetest.Check(t, Table(), []enginetest.Case{
-		{Node: node("Einsum", 12, equation("...i->..."), x), Want: enginetest.I64([]int64{3, 7}, 2, 1)},
-		{Node: node("Einsum", 12, equation("... i , i ..."), x, enginetest.I64([]int64{1, 10}, 2)), Want: enginetest.I64([]int64{21, 43}, 2, 1)},
-		{Node: node("Einsum", 12, equation("...i,...i->i..."), x, enginetest.I64([]int64{1, 1, 2, 2}, 2, 2)), Want: enginetest.I64([]int64{1, 2, 3, 6, 2, 4, 4, 8}, 2, 2, 2)},
+	equation := func(s string) map[string]graph.Attr { return nodetest.Attrs("equation", s) }
+	x := nodetest.I64([]int64{1, 2, 3, 4}, 2, 1, 2)
+	nodetest.Check(t, Table(), []nodetest.Case{
+		{Node: node("Einsum", 12, equation("...i->..."), x), Want: nodetest.I64([]int64{3, 7}, 2, 1)},
+		{Node: node("Einsum", 12, equation("... i , i ..."), x, nodetest.I64([]int64{1, 10}, 2)), Want: nodetest.I64([]int64{21, 43}, 2, 1)},
+		{Node: node("Einsum", 12, equation("...i,...i->i..."), x, nodetest.I64([]int64{1, 1, 2, 2}, 2, 2)), Want: nodetest.I64([]int64{1, 2, 3, 6, 2, 4, 4, 8}, 2, 2, 2)},
 		{Node: node("Einsum", 12, equation("ij->ij"), x)},
 		{Node: node("Einsum", 12, equation("abc->abd"), x)},
 		{Node: node("Einsum", 12, equation("a1c->ac"), x)},
@@ -138,7 +138,7 @@ func TestARowsBitsDependOnNothingElse(t *testing.T) {
 			if eq[0] == 'b' {
 				in = []*tensor.Tensor{x, w}
 			}
-			out, err := node("Einsum", 12, enginetest.Attrs("equation", eq), in...).Run(Table())
+			out, err := node("Einsum", 12, nodetest.Attrs("equation", eq), in...).Run(Table())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,11 +14,17 @@ import (
 type kernels struct {
 	f32 kernel.Dense[float32]
 	f64 kernel.Dense[float64]
+	by  map[tensor.DType]multiplier // for each type of number
 }
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
 	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k.by = map[tensor.DType]multiplier{
+		tensor.F32: through(k.f32), tensor.F64: through(k.f64),
+		tensor.I8: plain[int8], tensor.I16: plain[int16], tensor.I32: plain[int32], tensor.I64: plain[int64],
+		tensor.U8: plain[uint8], tensor.U16: plain[uint16], tensor.U32: plain[uint32], tensor.U64: plain[uint64],
+	}
 	numbers := []engine.Types{engine.Numbers()}
 	return engine.Table{
 		{Op: "Gemm"}:   {{Since: 1, Build: k.gemm, In: numbers, Half: true}},
@@ -35,33 +41,6 @@ type whole interface {
 // multiplier writes the product of two matrices [m, k] and [k, n] that begin at these elements of a and b to element out
 // of dst.
 type multiplier func(dst, a, b *tensor.Tensor, out, ia, ib, m, n, k int)
-
-// multiplier is the loop of a dtype; nil when it is not a number.
-func (k *kernels) multiplier(d tensor.DType) multiplier {
-	switch d {
-	case tensor.F32:
-		return through(k.f32)
-	case tensor.F64:
-		return through(k.f64)
-	case tensor.I8:
-		return plain[int8]
-	case tensor.I16:
-		return plain[int16]
-	case tensor.I32:
-		return plain[int32]
-	case tensor.I64:
-		return plain[int64]
-	case tensor.U8:
-		return plain[uint8]
-	case tensor.U16:
-		return plain[uint16]
-	case tensor.U32:
-		return plain[uint32]
-	case tensor.U64:
-		return plain[uint64]
-	}
-	return nil
-}
 
 func through[T kernel.Float](d kernel.Dense[T]) multiplier {
 	return func(dst, a, b *tensor.Tensor, out, ia, ib, m, n, k int) {

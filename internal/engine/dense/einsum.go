@@ -38,7 +38,7 @@ func (k *kernels) runEinsum(c *engine.Call, e equation) error {
 	operands := make([]labelled, len(c.In))
 	sizes, most := map[rune]int{}, 0
 	for i, t := range c.In {
-		if k.multiplier(t.DType()) == nil || t.DType() != c.In[0].DType() {
+		if k.by[t.DType()] == nil || t.DType() != c.In[0].DType() {
 			return fmt.Errorf("operands are %v and %v, wanted numbers of one type", c.In[0], t)
 		}
 		labels, dots, err := e.in[i].resolve(t.Rank())

@@ -40,7 +40,7 @@ func (k *kernels) gemm(s *engine.Site) (engine.Kernel, error) {
 // Run implements engine.Kernel.
 func (g *gemmNode) Run(c *engine.Call) error {
 	a, b := c.In[0], c.In[1]
-	if a.Rank() != 2 || b.Rank() != 2 || a.DType() != b.DType() || g.k.multiplier(a.DType()) == nil {
+	if a.Rank() != 2 || b.Rank() != 2 || a.DType() != b.DType() || g.k.by[a.DType()] == nil {
 		return fmt.Errorf("wanted two matrices of one type of number, found %v and %v", a, b)
 	}
 	m, k := a.Dim(0), a.Dim(1)
@@ -140,7 +140,7 @@ func (g *gemmNode) runWhole(c *engine.Call, a, add *tensor.Tensor, m, n, k int) 
 			return err
 		}
 	}
-	g.k.multiplier(a.DType())(c.Out[0], a, b, 0, 0, 0, m, n, k)
+	g.k.by[a.DType()](c.Out[0], a, b, 0, 0, 0, m, n, k)
 	if add == nil && g.alpha == 1 {
 		return nil
 	}

@@ -82,12 +82,6 @@ func clip[T number](lo, hi T) func(c *engine.Call) {
 
 func clamp[T number](dst, x []T, lo, hi T) {
 	for i, v := range x[:len(dst)] {
-		if v < lo {
-			v = lo
-		}
-		if v > hi {
-			v = hi
-		}
-		dst[i] = v
+		dst[i] = min(max(v, lo), hi)
 	}
 }

@@ -6,55 +6,55 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/nodetest"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) enginetest.Node {
-	return enginetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
+func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) nodetest.Node {
+	return nodetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
 }
 
-func ints(v ...int64) *tensor.Tensor { return enginetest.I64(v, len(v)) }
+func ints(v ...int64) *tensor.Tensor { return nodetest.I64(v, len(v)) }
 
 func TestIndicesByHand(t *testing.T) {
-	attrs := enginetest.Attrs
-	x := enginetest.I64([]int64{1, 2, 3, 4, 5, 6}, 2, 3)
-	f := func(v ...float32) *tensor.Tensor { return enginetest.F32(v, len(v)) }
+	attrs := nodetest.Attrs
+	x := nodetest.I64([]int64{1, 2, 3, 4, 5, 6}, 2, 3)
+	f := func(v ...float32) *tensor.Tensor { return nodetest.F32(v, len(v)) }
 	nan := float32(math.NaN())
-	enginetest.Check(t, Table(), []enginetest.Case{
-		{Node: node("Gather", 13, attrs("axis", 1), x, ints(-1, 0)), Want: enginetest.I64([]int64{3, 1, 6, 4}, 2, 2)},
-		{Node: node("Gather", 13, nil, enginetest.Words([]string{"a", "b"}, 2), enginetest.I64([]int64{1})), Want: enginetest.Words([]string{"b"})},
+	nodetest.Check(t, Table(), []nodetest.Case{
+		{Node: node("Gather", 13, attrs("axis", 1), x, ints(-1, 0)), Want: nodetest.I64([]int64{3, 1, 6, 4}, 2, 2)},
+		{Node: node("Gather", 13, nil, nodetest.Words([]string{"a", "b"}, 2), nodetest.I64([]int64{1})), Want: nodetest.Words([]string{"b"})},
 		{Node: node("Gather", 13, nil, x, ints(2))},
 		{Node: node("Gather", 13, nil, x, ints(math.MinInt64))},
-		{Node: node("GatherElements", 13, attrs("axis", 1), x, enginetest.I64([]int64{-1, 0}, 1, 2)), Want: enginetest.I64([]int64{3, 1}, 1, 2)},
-		{Node: node("GatherElements", 13, attrs("axis", 1), x, enginetest.I64([]int64{0, 0, 0}, 3, 1))},
-		{Node: node("GatherND", 13, attrs("batch_dims", 1), x, enginetest.I64([]int64{2, -3}, 2, 1)), Want: ints(3, 4)},
-		{Node: node("GatherND", 13, nil, x, enginetest.I64([]int64{1, 3}, 1, 2))},
+		{Node: node("GatherElements", 13, attrs("axis", 1), x, nodetest.I64([]int64{-1, 0}, 1, 2)), Want: nodetest.I64([]int64{3, 1}, 1, 2)},
+		{Node: node("GatherElements", 13, attrs("axis", 1), x, nodetest.I64([]int64{0, 0, 0}, 3, 1))},
+		{Node: node("GatherND", 13, attrs("batch_dims", 1), x, nodetest.I64([]int64{2, -3}, 2, 1)), Want: ints(3, 4)},
+		{Node: node("GatherND", 13, nil, x, nodetest.I64([]int64{1, 3}, 1, 2))},
 		{Node: node("ScatterElements", 18, attrs("axis", 0, "reduction", "max"), ints(1, 5), ints(0, 0, 1), ints(3, 2, 4)), Want: ints(3, 5)},
 		{Node: node("ScatterElements", 16, attrs("reduction", "max"), ints(1), ints(0), ints(1))},
-		{Node: node("ScatterElements", 18, attrs("reduction", "add"), enginetest.Of(tensor.F16, []uint16{0x3c00}, 1), ints(0, 0), enginetest.Of(tensor.F16, []uint16{0x3c00, 0x3c00}, 2)), Want: enginetest.Of(tensor.F16, []uint16{0x4200}, 1)},
-		{Node: node("Scatter", 9, nil, enginetest.Words([]string{"a", "b"}, 2), ints(1), enginetest.Words([]string{"x"}, 1)), Want: enginetest.Words([]string{"a", "x"}, 2)},
-		{Node: node("ScatterND", 18, attrs("reduction", "mul"), ints(1, 2), enginetest.I64([]int64{1, 1}, 2, 1), ints(3, 4)), Want: ints(1, 24)},
-		{Node: node("TensorScatter", 24, attrs("axis", 1, "mode", "circular"), enginetest.I64([]int64{0, 0, 0}, 1, 3), enginetest.I64([]int64{7, 8}, 1, 2), ints(2)), Want: enginetest.I64([]int64{8, 0, 7}, 1, 3)},
-		{Node: node("TensorScatter", 24, attrs("axis", 1), enginetest.I64([]int64{0, 0, 0}, 1, 3), enginetest.I64([]int64{7, 8}, 1, 2), ints(2))},
-		{Node: node("OneHot", 11, attrs("axis", 0), ints(1, -1, 5), enginetest.F32([]float32{3}), ints(0, 9)), Want: enginetest.I64([]int64{0, 0, 0, 9, 0, 0, 0, 9, 0}, 3, 3)},
-		{Node: node("NonZero", 13, nil, f(0, nan, float32(math.Copysign(0, -1)), 2)), Want: enginetest.I64([]int64{1, 3}, 1, 2)},
-		{Node: node("Compress", 11, nil, x, enginetest.Of(tensor.Bool, []bool{false, true, true}, 3)), Want: ints(2, 3)},
-		{Node: node("Compress", 11, attrs("axis", 1), x, enginetest.Of(tensor.Bool, []bool{false, false, false, true}, 4))},
-		{Node: node("ReverseSequence", 10, attrs("time_axis", 1, "batch_axis", 0), x, ints(2, 3)), Want: enginetest.I64([]int64{2, 1, 3, 6, 5, 4}, 2, 3)},
+		{Node: node("ScatterElements", 18, attrs("reduction", "add"), nodetest.Of(tensor.F16, []uint16{0x3c00}, 1), ints(0, 0), nodetest.Of(tensor.F16, []uint16{0x3c00, 0x3c00}, 2)), Want: nodetest.Of(tensor.F16, []uint16{0x4200}, 1)},
+		{Node: node("Scatter", 9, nil, nodetest.Words([]string{"a", "b"}, 2), ints(1), nodetest.Words([]string{"x"}, 1)), Want: nodetest.Words([]string{"a", "x"}, 2)},
+		{Node: node("ScatterND", 18, attrs("reduction", "mul"), ints(1, 2), nodetest.I64([]int64{1, 1}, 2, 1), ints(3, 4)), Want: ints(1, 24)},
+		{Node: node("TensorScatter", 24, attrs("axis", 1, "mode", "circular"), nodetest.I64([]int64{0, 0, 0}, 1, 3), nodetest.I64([]int64{7, 8}, 1, 2), ints(2)), Want: nodetest.I64([]int64{8, 0, 7}, 1, 3)},
+		{Node: node("TensorScatter", 24, attrs("axis", 1), nodetest.I64([]int64{0, 0, 0}, 1, 3), nodetest.I64([]int64{7, 8}, 1, 2), ints(2))},
+		{Node: node("OneHot", 11, attrs("axis", 0), ints(1, -1, 5), nodetest.F32([]float32{3}), ints(0, 9)), Want: nodetest.I64([]int64{0, 0, 0, 9, 0, 0, 0, 9, 0}, 3, 3)},
+		{Node: node("NonZero", 13, nil, f(0, nan, float32(math.Copysign(0, -1)), 2)), Want: nodetest.I64([]int64{1, 3}, 1, 2)},
+		{Node: node("Compress", 11, nil, x, nodetest.Of(tensor.Bool, []bool{false, true, true}, 3)), Want: ints(2, 3)},
+		{Node: node("Compress", 11, attrs("axis", 1), x, nodetest.Of(tensor.Bool, []bool{false, false, false, true}, 4))},
+		{Node: node("ReverseSequence", 10, attrs("time_axis", 1, "batch_axis", 0), x, ints(2, 3)), Want: nodetest.I64([]int64{2, 1, 3, 6, 5, 4}, 2, 3)},
 		{Node: node("ReverseSequence", 10, nil, x, ints(2, 3))},
-		{Node: node("Unique", 11, nil, enginetest.Words([]string{"b", "a", "b"}, 3)), Want: enginetest.Words([]string{"a", "b"}, 2)},
-		{Node: node("Unique", 11, attrs("axis", 0), enginetest.I64([]int64{2, 1, 0, 9, 2, 1}, 3, 2)), Want: enginetest.I64([]int64{0, 9, 2, 1}, 2, 2)},
+		{Node: node("Unique", 11, nil, nodetest.Words([]string{"b", "a", "b"}, 3)), Want: nodetest.Words([]string{"a", "b"}, 2)},
+		{Node: node("Unique", 11, attrs("axis", 0), nodetest.I64([]int64{2, 1, 0, 9, 2, 1}, 3, 2)), Want: nodetest.I64([]int64{0, 9, 2, 1}, 2, 2)},
 		{Node: node("Unique", 11, nil, f(nan, 1, nan)), Want: f(1, nan, nan)},
-		{Node: node("NonMaxSuppression", 11, nil, enginetest.F32([]float32{0, 0, 1, 1, 1, 1, 0, 0, 5, 5, 6, 6}, 1, 3, 4),
-			enginetest.F32([]float32{0.5, 0.9, 0.1}, 1, 1, 3), ints(3), f(0.5), f(0.2)), Want: enginetest.I64([]int64{0, 0, 1}, 1, 3)},
+		{Node: node("NonMaxSuppression", 11, nil, nodetest.F32([]float32{0, 0, 1, 1, 1, 1, 0, 0, 5, 5, 6, 6}, 1, 3, 4),
+			nodetest.F32([]float32{0.5, 0.9, 0.1}, 1, 1, 3), ints(3), f(0.5), f(0.2)), Want: nodetest.I64([]int64{0, 0, 1}, 1, 3)},
 	})
 }
 
 func TestUniqueTellsWhereAndHowOften(t *testing.T) {
 	for _, sorted := range []int{0, 1} {
-		n := node("Unique", 11, enginetest.Attrs("sorted", sorted), ints(2, 1, 1, 3, 4, 3))
+		n := node("Unique", 11, nodetest.Attrs("sorted", sorted), ints(2, 1, 1, 3, 4, 3))
 		n.Outputs = 4
 		out, err := n.Run(Table())
 		if err != nil {
@@ -92,9 +92,9 @@ func TestGatherReadsWhatScatterWrote(t *testing.T) {
 			tuples = append(tuples, int64(at/columns-rows*rng.IntN(2)), int64(at%columns-columns*rng.IntN(2)))
 			updates = append(updates, 1+rng.Int64N(1000))
 		}
-		index, values := enginetest.I64(tuples, len(updates), 2), enginetest.I64(updates, len(updates))
+		index, values := nodetest.I64(tuples, len(updates), 2), nodetest.I64(updates, len(updates))
 		written := run("ScatterND", data, index, values)
-		if got := run("GatherND", enginetest.I64(written, rows, columns), index); !slices.Equal(got, updates) {
+		if got := run("GatherND", nodetest.I64(written, rows, columns), index); !slices.Equal(got, updates) {
 			t.Fatalf("GatherND reads %v, wanted %v", got, updates)
 		}
 		touched := 0
@@ -112,7 +112,7 @@ func TestGatherReadsWhatScatterWrote(t *testing.T) {
 				tensor.Of[int64](places)[r*columns+c] = int64(p)
 			}
 		}
-		placed := enginetest.I64(run("ScatterElements", data, places, enginetest.I64(written, rows, columns)), rows, columns)
+		placed := nodetest.I64(run("ScatterElements", data, places, nodetest.I64(written, rows, columns)), rows, columns)
 		if got := run("GatherElements", placed, places); !slices.Equal(got, written) {
 			t.Fatalf("GatherElements reads %v, wanted %v", got, written)
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/reduce"
 	"github.com/shardwise/shardwise/internal/engine/sequence"
 	"github.com/shardwise/shardwise/internal/engine/shape"
+	"github.com/shardwise/shardwise/internal/engine/signal"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -49,7 +50,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), sequence.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(),
 	} {
 		maps.Copy(t, family)
 	}

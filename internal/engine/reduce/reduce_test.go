@@ -6,24 +6,24 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/shardwise/shardwise/internal/engine/enginetest"
+	"github.com/shardwise/shardwise/internal/engine/nodetest"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 var inf, nan32 = float32(math.Inf(1)), float32(math.NaN())
 
-func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) enginetest.Node {
-	return enginetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
+func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) nodetest.Node {
+	return nodetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
 }
 
 func TestReductionsByHand(t *testing.T) {
-	f, ints, attrs := enginetest.F32, enginetest.I64, enginetest.Attrs
+	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
 	x := f([]float32{1, -2, 3, 4}, 2, 2)
 	none := tensor.New(tensor.F32, 2, 0)
 	axis := func(v ...int64) *tensor.Tensor { return ints(v, len(v)) }
 	drop := attrs("keepdims", 0)
-	enginetest.Check(t, Table(), []enginetest.Case{
+	nodetest.Check(t, Table(), []nodetest.Case{
 		{Node: node("ReduceSum", 12, attrs("axes", []int64{-1}), x), Want: f([]float32{-1, 7}, 2, 1)},
 		{Node: node("ReduceSum", 13, drop, x, axis(0)), Want: f([]float32{4, 2}, 2)},
 		{Node: node("ReduceSum", 13, drop, x), Want: f([]float32{6})},
@@ -37,19 +37,19 @@ func TestReductionsByHand(t *testing.T) {
 		{Node: node("ReduceLogSumExp", 18, drop, f([]float32{1000, 1000}, 2)), Want: f([]float32{1000.6931471805599})},
 		{Node: node("ReduceLogSumExp", 18, drop, f([]float32{-inf, -inf}, 2)), Want: f([]float32{-inf})},
 		{Node: node("ReduceMax", 18, drop, f([]float32{1, nan32, 2}, 3)), Want: f([]float32{nan32})},
-		{Node: node("ReduceMin", 20, drop, enginetest.Of(tensor.Bool, []bool{true, false}, 2)), Want: enginetest.Of(tensor.Bool, []bool{false})},
+		{Node: node("ReduceMin", 20, drop, nodetest.Of(tensor.Bool, []bool{true, false}, 2)), Want: nodetest.Of(tensor.Bool, []bool{false})},
 		{Node: node("ReduceMax", 18, drop, none, axis(1)), Want: f([]float32{-inf, -inf}, 2)},
 		{Node: node("ReduceSum", 18, drop, none, axis(1)), Want: f([]float32{0, 0}, 2)},
 		{Node: node("ReduceMean", 18, drop, none, axis(1)), Want: f([]float32{nan32, nan32}, 2)},
 		{Node: node("ReduceMean", 18, drop, tensor.New(tensor.I32, 0))},
-		{Node: node("ReduceMin", 18, drop, tensor.New(tensor.I8, 0)), Want: enginetest.Of(tensor.I8, []int8{127})},
+		{Node: node("ReduceMin", 18, drop, tensor.New(tensor.I8, 0)), Want: nodetest.Of(tensor.I8, []int8{127})},
 	})
 }
 
 func TestAlongAnAxisByHand(t *testing.T) {
-	f, ints, attrs := enginetest.F32, enginetest.I64, enginetest.Attrs
+	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
 	x := f([]float32{1, 3, 3, 2}, 1, 4)
-	enginetest.Check(t, Table(), []enginetest.Case{
+	nodetest.Check(t, Table(), []nodetest.Case{
 		{Node: node("ArgMax", 13, attrs("axis", 1, "keepdims", 0), x), Want: ints([]int64{1}, 1)},
 		{Node: node("ArgMax", 13, attrs("axis", 1, "select_last_index", 1), x), Want: ints([]int64{2}, 1, 1)},
 		{Node: node("ArgMin", 13, attrs("axis", -1, "keepdims", 0), f([]float32{2, nan32, 1}, 3)), Want: ints([]int64{2})},
@@ -85,7 +85,7 @@ func TestTopKEqualsSorting(t *testing.T) {
 			}
 			return int(values[i] - values[j])
 		})
-		nd := node("TopK", 11, enginetest.Attrs("largest", largest), enginetest.I64(values, n), enginetest.I64([]int64{int64(k)}, 1))
+		nd := node("TopK", 11, nodetest.Attrs("largest", largest), nodetest.I64(values, n), nodetest.I64([]int64{int64(k)}, 1))
 		nd.Outputs = 2
 		out, err := nd.Run(Table())
 		if err != nil {
@@ -113,9 +113,9 @@ func TestARowsBitsDependOnNothingElse(t *testing.T) {
 			switch op {
 			case "Softmax", "LogSoftmax", "LpNormalization":
 			case "CumSum":
-				in = append(in, enginetest.I64([]int64{1}))
+				in = append(in, nodetest.I64([]int64{1}))
 			default:
-				in = append(in, enginetest.I64([]int64{1}, 1))
+				in = append(in, nodetest.I64([]int64{1}, 1))
 			}
 			out, err := node(op, 18, nil, in...).Run(Table())
 			if err != nil {

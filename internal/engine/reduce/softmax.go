@@ -105,9 +105,9 @@ func softmax[T float](exp func(float64) float64) func(dst, x []T, count, step in
 			total += e
 			at += step
 		}
-		at = 0
+		at, total = 0, 1/total // one division for all: it costs the last bit of a float64 at most
 		for _, e := range scratch {
-			dst[at] = T(e / total)
+			dst[at] = T(e * total)
 			at += step
 		}
 	}

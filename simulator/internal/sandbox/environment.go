@@ -34,6 +34,10 @@ type Spec struct {
 	Process func() *syscall.SysProcAttr // attributes of each new process, never nil
 	Log     func(Line)                  // receives each log line; nil when nobody listens
 	Grace   time.Duration               // between SIGTERM and SIGKILL for processes that asked for SIGTERM
+
+	// Observe is told each new state of an environment, named by its log stream, and the most memory seen in it; nil when
+	// nobody wants to know. It must not call the environment.
+	Observe func(stream string, s State, memory int64)
 }
 
 // Environment is one execution environment. Invoke and Close may be called from
@@ -77,6 +81,7 @@ var ErrClosed = errors.New("the environment was closed")
 
 // start replaces the process.
 func (e *Environment) start() (*instance, error) {
+	e.tell(Starting)
 	inst, err := newInstance(e.spec, e.stream, e.scratch, e.log)
 	if err != nil {
 		return nil, err
@@ -116,6 +121,7 @@ func (e *Environment) reset() error {
 	if inst == nil {
 		return nil
 	}
+	e.tell(Reset)
 	return inst.stop(e.spec.Grace)
 }
 
@@ -165,9 +171,7 @@ func (e *Environment) Invoke(inv *Invocation) (*Result, error) {
 		r.Failed, r.Body, r.ContentType = true, failed.document(inv.RequestID), "application/json"
 	}
 	r.LogTail = e.log.end(inv, &r, failed)
-	if inst := e.process(); inst != nil && e.spec.Freeze {
-		inst.freeze()
-	}
+	e.rest()
 	return &r, nil
 }
 
@@ -195,9 +199,7 @@ func (e *Environment) Prepare() error {
 	}
 	inst.meter.pause()
 	inst.storage.pause()
-	if e.spec.Freeze {
-		inst.freeze()
-	}
+	e.rest()
 	return nil
 }
 
@@ -261,6 +263,7 @@ func (e *Environment) run(c *call, timeout <-chan time.Time) (*failure, error) {
 			return f, nil
 		}
 	}
+	e.tell(Busy)
 	failed, stop := e.hand(inst, c, timeout)
 	defer stop()
 	if failed != nil {
@@ -292,6 +295,7 @@ func (e *Environment) Close() error {
 		e.closed = true
 		e.mu.Unlock()
 		e.err = e.reset()
+		e.tell(Closed)
 		if err := tasktree.Remove(e.scratch); err != nil {
 			e.err = errors.Join(e.err, fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err))
 		}

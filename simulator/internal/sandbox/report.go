@@ -31,12 +31,16 @@ func (j *journal) end(inv *Invocation, r *Result, failed *failure) []byte {
 	return bytes.Clone(j.tail)
 }
 
-// report words the REPORT line. INIT is billed for custom runtimes, which these
-// all are, and the bill is rounded up to a whole millisecond.
+// Billed is the time that is paid for, rounded up to a whole millisecond. INIT is
+// billed for custom runtimes, which these all are.
+func (r *Result) Billed() time.Duration {
+	return (r.Duration + r.Init + time.Millisecond - 1).Truncate(time.Millisecond)
+}
+
+// report words the REPORT line.
 func report(spec *Spec, id string, r *Result, failed *failure) string {
-	billed := (r.Duration + r.Init + time.Millisecond - 1) / time.Millisecond
 	line := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		id, milliseconds(r.Duration), billed, spec.MemoryMB, (r.Memory+1<<20-1)>>20)
+		id, milliseconds(r.Duration), r.Billed().Milliseconds(), spec.MemoryMB, (r.Memory+1<<20-1)>>20)
 	if r.Init > 0 {
 		line += fmt.Sprintf("Init Duration: %.2f ms\t", milliseconds(r.Init))
 	}
@@ -64,13 +68,13 @@ func (j *journal) initReport(took time.Duration, failed *failure) {
 }
 
 // memory measures the process at the end of an invocation and returns the most
-// seen in this environment. It costs a file read, so it is done only when a
-// REPORT line will be read by someone. Of a process that ended before anything
+// seen in this environment. It costs a file read, so it is done only when
+// someone will read it, in a REPORT line or as an observer. Of a process that ended before anything
 // was seen it is the kernel's own account.
 func (j *journal) memory(i *instance) int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if i == nil || !j.listening() {
+	if i == nil || !j.listening() && j.spec.Observe == nil {
 		return j.peak
 	}
 	seen := i.meter.measure()

@@ -1,0 +1,84 @@
+package partition
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/program"
+	"github.com/shardwise/shardwise/splitter/sharding"
+)
+
+// describe is the manifest's description of a stage.
+func (b *builder) describe(s *program.Stage) *manifest.Stage {
+	st := &manifest.Stage{Shards: s.Shards}
+	for _, in := range s.Inputs() {
+		si := manifest.StageInput{Name: in.Name, Value: in.Value, To: some(in.Positions, len(s.Shards)), Scatter: manifest.Scatter{Kind: manifest.ScatterReplicate}}
+		if in.Placement.Kind == sharding.Shard {
+			si.Scatter = manifest.Scatter{Kind: manifest.ScatterSlice, Dim: in.Placement.Dim, Bounds: slices.Compact(slices.Clone(in.Bounds))}
+		}
+		st.Inputs = append(st.Inputs, si)
+	}
+	outputs := s.Outputs()
+	for i := range outputs {
+		st.Outputs = append(st.Outputs, b.output(&outputs[i], len(s.Shards)))
+	}
+	return st
+}
+
+// some is a list of positions, nil when it has them all.
+func some(positions []int, of int) []int {
+	if len(positions) == of {
+		return nil
+	}
+	return positions
+}
+
+// output is how the parts of one value become the value.
+func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
+	v := b.model.Values[o.Of]
+	shape := b.model.Dims(v.Dims)
+	out := manifest.StageOutput{Value: o.Name, From: some(o.Positions, shards)}
+	if o.Placement.Kind == sharding.Partial {
+		out.Placement = manifest.Placement{Kind: manifest.PlacePartial, Op: o.Placement.Op}
+		out.Merge = reduction(o.Placement.Op, v.DType)
+	} else {
+		dim := o.Placement.Dim
+		out.Placement = manifest.Placement{Kind: manifest.PlaceShard, Dim: dim}
+		out.Merge = manifest.Merge{Kind: manifest.MergeConcat, DType: v.DType, Dim: dim, Bounds: o.Bounds}
+		if o.Bounds != nil {
+			shape[dim] = local(o.Bounds)
+		}
+	}
+	out.Components = []manifest.Component{{Role: manifest.RoleValue, Name: o.Name, DType: v.DType, Shape: shape}}
+	return out
+}
+
+// local is the cut dimension of the shards' own shapes: a size where all have the same, else a symbol.
+func local(bounds []int) manifest.Dim {
+	size := bounds[1] - bounds[0]
+	for i := 1; i < len(bounds); i++ {
+		if bounds[i]-bounds[i-1] != size {
+			return manifest.Dim{Name: "part"}
+		}
+	}
+	return manifest.Dim{Size: size}
+}
+
+// reduction is the merge of partial results: sums of floats are added in float64 and rounded once, of integers exactly.
+func reduction(op string, d tensor.DType) manifest.Merge {
+	switch op {
+	case "max":
+		return manifest.Merge{Kind: manifest.MergeMax, DType: d}
+	case "min":
+		return manifest.Merge{Kind: manifest.MergeMin, DType: d}
+	case "sum":
+		acc := tensor.F64
+		if !d.Float() {
+			acc = tensor.I64
+		}
+		return manifest.Merge{Kind: manifest.MergeSum, DType: d, Acc: acc}
+	}
+	panic(fmt.Sprintf("partition: no merge for op %q", op))
+}

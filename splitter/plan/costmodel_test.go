@@ -1,0 +1,39 @@
+package plan
+
+import (
+	"math"
+	"testing"
+)
+
+func TestCostModelFilesReplaceSingleNumbers(t *testing.T) {
+	m, err := ParseCostModel([]byte(`{"round_trip_ms": 12}`))
+	if err != nil || m.RoundTripMS != 12 || m.ReplyMBs != DefaultCostModel().ReplyMBs {
+		t.Errorf("found %+v, error %v", m, err)
+	}
+	for _, bad := range []string{`{"round_trip": 12}`, `{"reply_mb_s": 0}`, `{"codec_mb_s": -1}`, `[]`, `{`, `{"request_mb_s": "fast"}`} {
+		if _, err := ParseCostModel([]byte(bad)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}
+
+// The slowest of n invocations takes as long as Monte Carlo runs of the published fit say.
+func TestRoundTripsGrowByDoublings(t *testing.T) {
+	m := DefaultCostModel()
+	for n, want := range map[int]float64{1: 31.6, 2: 34.4, 4: 36.9, 8: 39.2, 16: 41.5, 32: 43.7, 64: 46.0, 128: 48.2} {
+		if got := m.roundTrip(n); math.Abs(got-want) > 0.6 {
+			t.Errorf("%d functions: %.1f ms, wanted %.1f", n, got, want)
+		}
+	}
+}
+
+func FuzzParseCostModel(f *testing.F) {
+	f.Add(defaultModel)
+	f.Add([]byte(`{"sources":{"a":"b"},"max_vcpu":1e308}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := ParseCostModel(data)
+		if err == nil && (m.RequestMBs <= 0 || m.InlineBytes <= 0) {
+			t.Errorf("accepted %+v", m)
+		}
+	})
+}

@@ -1,0 +1,291 @@
+package program
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/splitter/parts"
+	"github.com/shardwise/shardwise/splitter/sharding"
+)
+
+// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At.
+type Piece struct {
+	Region *sharding.Region
+	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
+	Nodes  []int // ascending
+	At     int
+}
+
+// Has reports whether the shard at the position runs something of the piece.
+func (p *Piece) Has(position int) bool {
+	if p.Region != nil {
+		return p.Bounds[position] < p.Bounds[position+1]
+	}
+	return p.At == position
+}
+
+// List are the piece's nodes, ascending.
+func (p *Piece) List() []int {
+	if p.Region != nil {
+		return p.Region.Nodes
+	}
+	return p.Nodes
+}
+
+// Stage is one round.
+type Stage struct {
+	Name   string
+	Graph  *sharding.Graph
+	Shards []int // indices of the shards that take part
+	Pieces []Piece
+
+	inputs  []Input
+	outputs []Output
+}
+
+// Input is a value that some of the stage's shards get.
+type Input struct {
+	Name, Value string
+	Placement   sharding.Placement
+	Bounds      []int // of a Shard: elements, one more than positions
+	Positions   []int // who gets it, ascending
+}
+
+// Output is a value that the stage yields. Name is the shard programs' output.
+type Output struct {
+	Name      string
+	Of        string // the model's value that has its type
+	Placement sharding.Placement
+	Bounds    []int // of a Shard: elements, one more than Positions
+	Positions []int // who yields it, ascending
+	// Once is the node that still has to add what counts once, -1 when there is none: Name is not Of then.
+	Once int
+}
+
+// NewStage settles the names of the stage's inputs and outputs.
+func NewStage(name string, g *sharding.Graph, shards []int, pieces []Piece) *Stage {
+	s := &Stage{Name: name, Graph: g, Shards: shards, Pieces: pieces}
+	for i := range pieces {
+		if pieces[i].Region != nil {
+			s.regionBorder(&pieces[i])
+		} else {
+			s.segmentBorder(&pieces[i])
+		}
+	}
+	slices.SortStableFunc(s.inputs, func(a, b Input) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
+	return s
+}
+
+// Inputs are the stage's inputs, by name ascending. The slice is read-only.
+func (s *Stage) Inputs() []Input { return s.inputs }
+
+// Outputs are the stage's outputs, piece by piece, in topological order. The slice is read-only.
+func (s *Stage) Outputs() []Output { return s.outputs }
+
+func (s *Stage) regionBorder(p *Piece) {
+	positions := s.positions(p)
+	for _, in := range p.Region.Inputs {
+		var elements []int
+		if in.Placement.Kind == sharding.Shard {
+			elements = scale(p.Bounds, in.Placement.Inner)
+		}
+		s.input(in.Value, in.Placement, elements, positions)
+	}
+	for _, out := range p.Region.Outputs {
+		o := Output{Name: out.Value, Of: out.Value, Placement: out.Placement, Positions: positions, Once: -1}
+		if out.Placement.Kind == sharding.Shard {
+			o.Bounds = dense(scale(p.Bounds, out.Placement.Inner))
+		}
+		if once := p.Region.Once(out.Node); once >= 0 && out.Placement.Kind == sharding.Partial {
+			o.Name, o.Once = s.unused(out.Value+"/partial"), out.Node
+		}
+		s.outputs = append(s.outputs, o)
+	}
+}
+
+// segmentBorder finds what whole nodes need and what others need of them.
+func (s *Stage) segmentBorder(p *Piece) {
+	inside := map[string]bool{}
+	for _, i := range p.Nodes {
+		for _, o := range s.Graph.Nodes[i].Outputs {
+			inside[o] = true
+		}
+	}
+	at := []int{p.At}
+	for _, i := range p.Nodes {
+		n := s.Graph.Nodes[i]
+		for _, in := range sharding.Reads(n) {
+			if !inside[in] && s.Graph.Weight(in) == nil {
+				s.input(in, sharding.Placement{}, nil, at)
+			}
+		}
+		for _, o := range n.Outputs {
+			if o == "" {
+				continue
+			}
+			outside := func(c int) bool { _, found := slices.BinarySearch(p.Nodes, c); return !found }
+			if s.Graph.Output[o] || slices.ContainsFunc(s.Graph.Consumers[o], outside) {
+				s.outputs = append(s.outputs, Output{Name: o, Of: o, Placement: sharding.Placement{Kind: sharding.Shard}, Positions: at, Once: -1})
+			}
+		}
+	}
+}
+
+func (s *Stage) positions(p *Piece) []int {
+	var out []int
+	for i := range s.Shards {
+		if p.Has(i) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// scale turns bounds in units into bounds in elements.
+func scale(bounds []int, inner int) []int {
+	out := make([]int, len(bounds))
+	for i, b := range bounds {
+		out[i] = b * inner
+	}
+	return out
+}
+
+// dense are the bounds without the empty parts.
+func dense(bounds []int) []int { return slices.Compact(slices.Clone(bounds)) }
+
+// input enters a value that the positions need so, once for each way to cut it.
+func (s *Stage) input(value string, p sharding.Placement, bounds, positions []int) {
+	ways := 0
+	for i := range s.inputs {
+		in := &s.inputs[i]
+		if in.Value != value {
+			continue
+		}
+		if in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+			in.Positions = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(in.Positions), positions...))))
+			return
+		}
+		ways++
+	}
+	name := value
+	if p.Kind == sharding.Shard {
+		name = s.unused(fmt.Sprintf("%s/part%d", value, ways))
+	}
+	s.inputs = append(s.inputs, Input{Name: name, Value: value, Placement: p, Bounds: bounds, Positions: positions})
+}
+
+// unused makes a name that no value has.
+func (s *Stage) unused(name string) string {
+	taken := func() bool {
+		if _, ok := s.Graph.Values[name]; ok {
+			return true
+		}
+		return slices.ContainsFunc(s.inputs, func(i Input) bool { return i.Name == name })
+	}
+	for taken() {
+		name += "_"
+	}
+	return name
+}
+
+// find is the name under which a node of a piece sees an input from outside.
+func (s *Stage) find(value string, p sharding.Placement, bounds []int) string {
+	for _, in := range s.inputs {
+		if in.Value == value && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+			return in.Name
+		}
+	}
+	return value
+}
+
+// Program is the graph of the shard at the position; nil when it runs nothing. Weights are entered through use, which returns their
+// names in the graph.
+func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string) *graph.Graph {
+	g := &graph.Graph{Name: s.Name, Opsets: maps.Clone(s.Graph.Opsets), Weights: map[string]*graph.Weight{}}
+	for _, in := range s.inputs {
+		if slices.Contains(in.Positions, position) {
+			v := s.Graph.Values[in.Value]
+			v.Name, v.Dims = in.Name, slices.Clone(v.Dims)
+			if in.Placement.Kind == sharding.Shard {
+				v.Dims[in.Placement.Dim] = graph.Dim{Size: in.Bounds[position+1] - in.Bounds[position]}
+			}
+			g.Inputs = append(g.Inputs, v)
+		}
+	}
+	any := false
+	for i := range s.Pieces {
+		p := &s.Pieces[i]
+		if !p.Has(position) {
+			continue
+		}
+		any = true
+		if p.Region != nil {
+			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
+			w.write()
+		} else {
+			s.whole(p, g, use)
+		}
+	}
+	if !any {
+		return nil
+	}
+	tidy(g)
+	for _, out := range s.outputs {
+		at := slices.Index(out.Positions, position)
+		if at < 0 {
+			continue
+		}
+		v := s.Graph.Values[out.Of]
+		v.Name, v.Dims = out.Name, slices.Clone(v.Dims)
+		if out.Bounds != nil {
+			v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Bounds[at+1] - out.Bounds[at]}
+		}
+		g.Outputs = append(g.Outputs, v)
+	}
+	return g
+}
+
+// whole adds a segment's nodes as they are.
+func (s *Stage) whole(p *Piece, g *graph.Graph, use func(*graph.Graph, parts.Part) string) {
+	for _, i := range p.Nodes {
+		g.Nodes = append(g.Nodes, WholeNode(s.Graph.Graph, s.Graph.Nodes[i], g, use))
+	}
+}
+
+// WholeNode is a node of the model with its weights entered whole into the graph to, those that its bodies read or hold included.
+func WholeNode(model *graph.Graph, n *graph.Node, to *graph.Graph, use func(*graph.Graph, parts.Part) string) *graph.Node {
+	c := n.Clone()
+	c.Rename(func(name string) string {
+		if w := model.Weights[name]; w != nil {
+			return use(to, parts.Whole(w))
+		}
+		return name
+	})
+	for b := range c.Bodies() {
+		for g := range b.All() {
+			bodyWeights(g, use)
+		}
+	}
+	return c
+}
+
+// bodyWeights enters the weights that a body itself holds. One that lies in the shard's file has a name of that file, and so one that no other
+// body's weight has.
+func bodyWeights(g *graph.Graph, use func(*graph.Graph, parts.Part) string) {
+	held := g.Weights
+	g.Weights = map[string]*graph.Weight{}
+	renamed := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		renamed[name] = use(g, parts.Whole(held[name]))
+	}
+	to := func(name string) string { return cmp.Or(renamed[name], name) }
+	for _, n := range g.Nodes {
+		n.Rename(to)
+	}
+	for i, o := range g.Outputs {
+		g.Outputs[i].Name = to(o.Name)
+	}
+}
