@@ -187,9 +187,45 @@ func (p *Planner) MaxShards() int {
 	slices.Sort(counts)
 	counts = slices.Compact(counts)
 	for _, n := range slices.Backward(counts) {
-		if n > 1 && n <= maxManifest && len(p.Candidates(n)) > 0 {
+		if n > 1 && n <= maxManifest && p.possible(n) {
 			return n
 		}
 	}
 	return 1
+}
+
+// possible reports whether there is a plan for n shards, without an estimate of it: one segment a shard, or regions that leave the
+// coordinator no more than it may hold.
+func (p *Planner) possible(n int) bool {
+	if n <= len(p.line.items) {
+		return len(p.Candidates(n)) > 0
+	}
+	s := newSearch(p.line, p.est, p.regions, n, int64(1)<<62)
+	for _, price := range chances() {
+		c, ok := s.walk(true, false, price)
+		if !ok {
+			continue
+		}
+		if _, err := c.schedule(p.line.g); err == nil && p.left(c) <= max(localBytes, p.total/localShare) {
+			return true
+		}
+	}
+	return false
+}
+
+// left is the size of the weights that no region of the choice has.
+func (p *Planner) left(c *choice) int64 {
+	g, total, seen := p.line.g, int64(0), map[string]bool{}
+	for i, n := range g.Nodes {
+		if slices.ContainsFunc(c.regions, func(r *sharding.Region) bool { return r.Has(i) }) {
+			continue
+		}
+		for _, in := range sharding.Reads(n) {
+			if w := g.Weight(in); w != nil && !seen[in] {
+				seen[in] = true
+				total += sharding.Bytes(w)
+			}
+		}
+	}
+	return total
 }
