@@ -73,9 +73,12 @@ type Info struct {
 	Operators  map[string]int   // ONNX: operator -> nodes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
-	MaxShards  int              // the largest useful shard count
+	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
+
+// NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.
+const NotReckoned = -1
 
 // Fact is one line of inspect.
 type Fact struct{ Name, Value string }
