@@ -1,6 +1,7 @@
 package sharding
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -293,15 +294,16 @@ func (s *grower) sorted() []int { return slices.Sorted(maps.Keys(s.bound)) }
 // region is the finished region.
 func (s *grower) region() *Region {
 	r := &Region{Units: s.units, Nodes: s.sorted(), g: s.g, bound: s.bound}
-	inputs := map[string]Placement{}
+	var inputs []Border
 	for _, i := range r.Nodes {
 		once := r.Once(i)
 		for in, name := range s.g.Nodes[i].Inputs {
 			if name == "" || in == once || s.g.Weights[name] != nil || s.inside(name) {
 				continue
 			}
-			if p := r.Operand(i, in); p.Kind == Shard || inputs[name].Kind != Shard {
-				inputs[name] = p
+			b := Border{Value: name, Placement: r.Operand(i, in), Node: -1}
+			if !slices.Contains(inputs, b) {
+				inputs = append(inputs, b)
 			}
 		}
 		for o, name := range s.g.Nodes[i].Outputs {
@@ -314,8 +316,7 @@ func (s *grower) region() *Region {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		r.Inputs = append(r.Inputs, Border{Value: name, Placement: inputs[name], Node: -1})
-	}
+	slices.SortStableFunc(inputs, func(a, b Border) int { return cmp.Compare(a.Value, b.Value) })
+	r.Inputs = inputs
 	return r
 }

@@ -14,7 +14,8 @@ type Region struct {
 	Units int
 	// Nodes are ascending, and so in topological order.
 	Nodes []int
-	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1.
+	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1. A value that is needed in
+	// several ways stands there once for each.
 	Inputs []Border
 	// Outputs are the values that somebody outside needs, in topological order: Shard with Outer 1, or Partial.
 	Outputs []Border
