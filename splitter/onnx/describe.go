@@ -142,8 +142,8 @@ func (m *model) facts(t tally) []layout.Fact {
 			add("rows", "a batch is never cut: %s", m.net.mixes)
 		}
 	}
-	if done := m.net.done.String(); done != "" {
-		add("optimised", "%s", done)
+	for _, part := range m.net.done.Parts() {
+		add("optimised", "%s", part)
 	}
 	if m.net.zipMaps > 0 {
 		add("ZipMap", "taken away: the output is the tensor of probabilities, columns in the order of the labels")

@@ -95,6 +95,13 @@ func (w *work) list(n *graph.Node, attr string, input int) (list []int64, given,
 	if input >= len(n.Inputs) || n.Inputs[input] == "" {
 		return nil, false, true
 	}
+	if c := w.g.Weights[n.Inputs[input]]; c != nil && c.DType == tensor.I64 && len(c.Data) > 0 {
+		t, err := toTensor(c.DType, c.Shape, c.Data) // also numbers beyond those that types follow
+		if err != nil {
+			return nil, true, false
+		}
+		return tensor.Of[int64](t), true, true
+	}
 	list, ok = w.value(n.Inputs[input]).Ints()
 	return list, true, ok
 }

@@ -84,7 +84,10 @@ func number(n int, word string) string {
 }
 
 // String is one line for people, "" when nothing happened.
-func (s Summary) String() string {
+func (s Summary) String() string { return strings.Join(s.Parts(), ", ") }
+
+// Parts are the parts of String.
+func (s Summary) Parts() []string {
 	var parts []string
 	for _, c := range s.Counts() {
 		parts = append(parts, c.Text)
@@ -92,7 +95,7 @@ func (s Summary) String() string {
 	if s.OpsetTo != 0 {
 		parts = append(parts, fmt.Sprintf("raised operator set %d to %d", s.Opset, s.OpsetTo))
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }
 
 // Add is what both did, one after the other.
