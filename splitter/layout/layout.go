@@ -19,6 +19,8 @@ const CoordinatorFile = -1
 type Layout struct {
 	Manifest *manifest.Manifest
 	Files    []File
+	// Concurrent says that the recipes of several files may run at the same time.
+	Concurrent bool
 	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
 	Uncovered []string
 	// Close releases what the recipes read from; nil when there is nothing.
@@ -73,7 +75,7 @@ type Info struct {
 	Optimised  []Change         // what optimising the graph did, in the order of its passes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
-	MaxShards  int              // the largest useful shard count
+	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
 
@@ -82,6 +84,9 @@ type Change struct {
 	Kind  string
 	Nodes int
 }
+
+// NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.
+const NotReckoned = -1
 
 // Fact is one line of inspect.
 type Fact struct{ Name, Value string }

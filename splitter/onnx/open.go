@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
@@ -27,8 +28,8 @@ type model struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	other   *net // the form for other engines than the native one, when net is not for all
-	info    layout.Info
+	other   *net               // the form for other engines than the native one, when net is not for all
+	info    func() layout.Info // made when it is first asked for: the largest useful number of shards takes a search
 }
 
 // Open reads the structure of the ONNX file at path. The caller closes the model. What cannot be read is a
@@ -58,7 +59,7 @@ func (m *model) read() error {
 	if m.net = portable; own != nil {
 		m.net, m.other = own, portable
 	}
-	m.info = m.describe()
+	m.info = sync.OnceValue(m.describe)
 	return nil
 }
 
@@ -80,7 +81,7 @@ func refusal(file string, err error) error {
 }
 
 // Info implements layout.Model.
-func (m *model) Info() layout.Info { return m.info }
+func (m *model) Info() layout.Info { return m.info() }
 
 // Close implements layout.Model.
 func (m *model) Close() error { return m.store.Close() }

@@ -55,7 +55,6 @@ func newEstimator(g *sharding.Graph, o *Options) *estimator {
 // estimate reckons a plan.
 func (e *estimator) estimate(p *partition.Plan) *Estimate {
 	out := &Estimate{ShardWeights: make([]int64, p.Shards)}
-	staged := make([]bool, len(e.g.Nodes))
 	seen := make([]map[string]bool, p.Shards)
 	shardSeconds := 0.0
 	cold := map[int]float64{}
@@ -63,11 +62,6 @@ func (e *estimator) estimate(p *partition.Plan) *Estimate {
 	for k := range p.Stages {
 		st := program.NewStage(fmt.Sprint(k), e.g, p.Stages[k].Shards, p.Stages[k].Pieces)
 		r := Round{Shards: len(st.Shards)}
-		for i := range st.Pieces {
-			for _, n := range st.Pieces[i].All() {
-				staged[n] = true
-			}
-		}
 		for position, s := range st.Shards {
 			if seen[s] == nil {
 				seen[s] = map[string]bool{}
@@ -89,20 +83,8 @@ func (e *estimator) estimate(p *partition.Plan) *Estimate {
 			cold[k] = max(cold[k], e.coldness(out, s, k, p))
 		}
 	}
-	var local work
-	seenLocal := map[string]bool{}
-	for n := range e.g.Nodes {
-		if staged[n] {
-			continue
-		}
-		local = local.plus(e.work[n])
-		for _, in := range sharding.Reads(e.g.Nodes[n]) {
-			if w := e.g.Weight(in); w != nil && !seenLocal[in] {
-				seenLocal[in] = true
-				out.LocalWeights += sharding.Bytes(w)
-			}
-		}
-	}
+	local, weights := e.coordinator(p)
+	out.LocalWeights = weights
 	out.LocalMS = e.model.compute(local, e.local)
 	out.WarmMS += out.LocalMS
 	out.ColdMS = out.WarmMS + e.model.ColdStartMS + float64(out.LocalWeights)/e.model.ColdLoadMBs/1e3
@@ -112,6 +94,34 @@ func (e *estimator) estimate(p *partition.Plan) *Estimate {
 	seconds := out.WarmMS / 1e3
 	out.CostPerMillion = 1e6 * ((seconds*e.localGB+shardSeconds*e.memory)*e.model.PriceGBs + float64(calls+1)*e.model.PriceRequest)
 	return out
+}
+
+// coordinator is what the stages leave to the coordinator: work, and bytes of weights.
+func (e *estimator) coordinator(p *partition.Plan) (work, int64) {
+	staged := make([]bool, len(e.g.Nodes))
+	for k := range p.Stages {
+		for i := range p.Stages[k].Pieces {
+			for _, n := range p.Stages[k].Pieces[i].All() {
+				staged[n] = true
+			}
+		}
+	}
+	var local work
+	weights := int64(0)
+	seen := map[string]bool{}
+	for n := range e.g.Nodes {
+		if staged[n] {
+			continue
+		}
+		local = local.plus(e.work[n])
+		for _, in := range sharding.Reads(e.g.Nodes[n]) {
+			if w := e.g.Weight(in); w != nil && !seen[in] {
+				seen[in] = true
+				weights += sharding.Bytes(w)
+			}
+		}
+	}
+	return local, weights
 }
 
 // coldness is what the first request of shard s in stage k waits for its process and weights; nothing when an earlier stage woke it.

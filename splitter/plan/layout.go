@@ -17,6 +17,10 @@ func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.
 	if err := checkTypes(m); err != nil {
 		return nil, err
 	}
+	if len(m.Graph.Nodes) > maxNodes && o.Shards != 1 {
+		return nil, &layout.RefusalError{Subject: "the model", Reason: fmt.Sprintf("its graph has %d nodes, and plans are searched for up to %d", len(m.Graph.Nodes), maxNodes),
+			Remedy: "use one shard (--shards 1)"}
+	}
 	g := sharding.New(m.Graph, m.Values)
 	if o.Shards > 0 {
 		best, err := New(g, Options{Kind: o.Plan}).Best(o.Shards)
@@ -27,6 +31,9 @@ func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.
 	}
 	return fit(ctx, m, New(g, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
 }
+
+// maxNodes is the size of graphs up to which plans are searched; larger ones stay whole.
+const maxNodes = 20000
 
 // checkTypes refuses graphs in which the type of a value is not known: programs declare theirs.
 func checkTypes(m *partition.Model) error {
@@ -118,7 +125,7 @@ func widest(m *manifest.Manifest) int64 {
 
 // MaxShards is the largest number of shards that the model can be cut into, at least 1.
 func MaxShards(m *partition.Model) int {
-	if checkTypes(m) != nil {
+	if checkTypes(m) != nil || len(m.Graph.Nodes) > maxNodes {
 		return 1
 	}
 	return New(sharding.New(m.Graph, m.Values), Options{}).MaxShards()

@@ -73,32 +73,11 @@ const (
 
 // Candidates are the plans for n shards that keep the limits, fastest first; equal ones once.
 func (p *Planner) Candidates(n int) []Candidate {
-	if n == 1 {
-		c := &choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}}
-		return p.keep(nil, c)
-	}
-	limit := int64(1) << 62
-	if p.o.Fit {
-		limit = p.room(p.o.MemoryMB)
-	}
-	// Segments of more than their share would leave shards without any.
-	s := newSearch(p.line, p.est, p.regions, n, min(limit, p.total/int64(n)*5/4))
 	var out []Candidate
-	for _, price := range chances() {
-		for _, with := range []struct {
-			regions, segments bool
-			kind              string
-		}{{true, false, Tensor}, {true, true, Mixed}} {
-			if c, ok := s.walk(with.regions, with.segments, price); ok {
-				c.kind = with.kind
-				out = p.keep(out, c)
-			}
-		}
-	}
-	if c, ok := s.pipeline(); ok {
-		c.kind = Pipeline
+	p.search(n, func(c *choice) bool {
 		out = p.keep(out, c)
-	}
+		return true
+	})
 	if p.o.Kind != "" {
 		out = slices.DeleteFunc(out, func(c Candidate) bool { return c.Kind != p.o.Kind })
 	}
@@ -106,14 +85,47 @@ func (p *Planner) Candidates(n int) []Candidate {
 	return out
 }
 
+// search makes choices for n shards and hands them to try until it returns false.
+func (p *Planner) search(n int, try func(c *choice) bool) {
+	if n == 1 {
+		try(&choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}})
+		return
+	}
+	limit := int64(1) << 62
+	if p.o.Fit {
+		limit = p.room(p.o.MemoryMB)
+	}
+	// Segments of more than their share would leave shards without any.
+	s := newSearch(p.line, p.est, p.regions, n, min(limit, p.total/int64(n)*5/4))
+	for _, price := range chances() {
+		for _, with := range []struct {
+			regions, segments bool
+			kind              string
+		}{{true, false, Tensor}, {true, true, Mixed}} {
+			c, ok := s.walk(with.regions, with.segments, price)
+			if !ok {
+				continue
+			}
+			c.kind = with.kind
+			if !try(c) {
+				return
+			}
+		}
+	}
+	if c, ok := s.pipeline(); ok {
+		c.kind = Pipeline
+		try(c)
+	}
+}
+
 // room is how many bytes of weights a function of that memory holds.
 func (p *Planner) room(mb int) int64 { return int64(mb)<<20 - partition.FixedBytes }
 
-// keep adds a choice that can be scheduled, uses every shard and keeps the limits, unless one like it is there.
-func (p *Planner) keep(list []Candidate, c *choice) []Candidate {
+// plan schedules a choice; ok is false when it cannot be, leaves a shard without work, or too much to the coordinator.
+func (p *Planner) plan(c *choice) (pl *partition.Plan, ok bool) {
 	pl, err := c.schedule(p.line.g)
 	if err != nil {
-		return list
+		return nil, false
 	}
 	used := make([]bool, c.shards)
 	for _, st := range pl.Stages {
@@ -122,12 +134,19 @@ func (p *Planner) keep(list []Candidate, c *choice) []Candidate {
 		}
 	}
 	if slices.Contains(used, false) {
+		return nil, false
+	}
+	_, weights := p.est.coordinator(pl)
+	return pl, weights <= max(localBytes, p.total/localShare)
+}
+
+// keep adds a choice that has a plan within the limits, unless one like it is there.
+func (p *Planner) keep(list []Candidate, c *choice) []Candidate {
+	pl, ok := p.plan(c)
+	if !ok {
 		return list
 	}
 	e := p.est.estimate(pl)
-	if e.LocalWeights > max(localBytes, p.total/localShare) {
-		return list
-	}
 	if p.o.Fit && (slices.Max(e.ShardWeights) > p.room(p.o.MemoryMB) || e.LocalWeights > p.room(p.o.CoordinatorMB)) {
 		return list
 	}
@@ -187,9 +206,22 @@ func (p *Planner) MaxShards() int {
 	slices.Sort(counts)
 	counts = slices.Compact(counts)
 	for _, n := range slices.Backward(counts) {
-		if n > 1 && n <= maxManifest && len(p.Candidates(n)) > 0 {
+		if n > 1 && n <= maxManifest && p.any(n) {
 			return n
 		}
 	}
 	return 1
+}
+
+// any reports whether there is a plan for n shards. Without limits on memory and kind nothing needs to be reckoned for that.
+func (p *Planner) any(n int) bool {
+	if p.o.Fit || p.o.Kind != "" {
+		return len(p.Candidates(n)) > 0
+	}
+	found := false
+	p.search(n, func(c *choice) bool {
+		_, found = p.plan(c)
+		return !found
+	})
+	return found
 }

@@ -13,6 +13,8 @@ type grower struct {
 	cuts  map[string]cut // values inside the region that are cut
 	set   bits           // the nodes of bound
 	queue []string       // cut values whose consumers have not been looked at
+
+	entered []int // nodes in the order in which they came, for the way back
 }
 
 // add takes the node into the region with everything that must be cut with it, or leaves the region as it was.
@@ -20,11 +22,15 @@ func (s *grower) add(i int, b binding) bool {
 	if have, ok := s.bound[i]; ok {
 		return have.factor == b.factor && have.outer.equal(b.outer)
 	}
-	units, bound, cuts, set, queue := s.units, maps.Clone(s.bound), maps.Clone(s.cuts), slices.Clone(s.set), slices.Clone(s.queue)
+	units, entered, queued := s.units, len(s.entered), len(s.queue)
 	if s.enter(i, b) {
 		return true
 	}
-	s.units, s.bound, s.cuts, s.set, s.queue = units, bound, cuts, set, queue
+	// A value is cut by the node that makes it, once, so removing the nodes undoes everything.
+	for _, j := range s.entered[entered:] {
+		s.remove(j)
+	}
+	s.units, s.entered, s.queue = units, s.entered[:entered], s.queue[:queued]
 	return false
 }
 
@@ -36,6 +42,7 @@ func (s *grower) enter(i int, b binding) bool {
 	}
 	s.bound[i] = b
 	s.set.set(i)
+	s.entered = append(s.entered, i)
 	for in, name := range n.Inputs {
 		if name == "" || s.g.Weights[name] != nil {
 			if _, _, ok := r.place(r.in[in], b); name != "" && !ok {
@@ -90,7 +97,7 @@ func (s *grower) demand(name string, c cut) bool {
 		return true
 	}
 	// What depends on the region can not come from outside; trim would take this node out again.
-	if computed && s.g.ancestors[p].meets(s.set) {
+	if computed && s.g.needs(p, s.set.first(), s.set.has) {
 		return false
 	}
 	return c.outer.isOne()
@@ -122,9 +129,10 @@ func (s *grower) dim(name string, d int) size {
 
 // tainted reports whether a node that is not in the region needs something that depends on the region but is outside it.
 func (s *grower) tainted(i int) bool {
+	first := s.set.first()
 	for _, in := range s.g.Nodes[i].Inputs {
 		p, ok := s.g.Producer[in]
-		if ok && !s.set.has(p) && s.g.ancestors[p].meets(s.set) {
+		if ok && !s.set.has(p) && s.g.needs(p, first, s.set.has) {
 			return true
 		}
 	}
