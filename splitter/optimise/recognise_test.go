@@ -8,8 +8,6 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 )
 
-type graphNode = graph.Node
-
 // mean is a ReduceMean in the form of the graph's version.
 func (m *maker) mean(x string, axes ...int64) string {
 	if m.g.Opsets[""] >= 18 {
