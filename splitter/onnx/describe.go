@@ -8,7 +8,6 @@ import (
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/layout"
-	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // maxLargest is how many of the largest tensors are named.
@@ -26,9 +25,6 @@ func (m *model) describe() layout.Info {
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
-	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
-		info.MaxShards = plan.MaxShards(in)
-	}
 	return info
 }
 

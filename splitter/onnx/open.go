@@ -73,25 +73,39 @@ func refusal(file string, err error) error {
 	return fmt.Errorf("open %s: %w", file, err)
 }
 
-// Info implements layout.Model.
-func (m *model) Info() layout.Info { return m.info }
+// Info implements layout.Model. The largest useful number of shards takes a search, which is made here.
+func (m *model) Info() layout.Info {
+	info := m.info
+	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
+		info.MaxShards = plan.MaxShards(in)
+	}
+	return info
+}
 
 // Close implements layout.Model.
 func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if err := m.net.refusal(o.Engine == native.Name); err != nil {
+	in, err := m.partition(o.Engine == native.Name)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Layout(ctx, in, o)
+}
+
+// Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
+func (m *model) Partition() (*partition.Model, error) { return m.partition(false) }
+
+func (m *model) partition(native bool) (*partition.Model, error) {
+	if err := m.net.refusal(native); err != nil {
 		return nil, err
 	}
 	in, err := m.input()
 	if err != nil && len(m.net.refused) > 0 {
 		return nil, m.net.refused[0].why // what is not covered is why something else is not known
 	}
-	if err != nil {
-		return nil, err
-	}
-	return plan.Layout(ctx, in, o)
+	return in, err
 }
 
 // input is what the partitioner works on.

@@ -3,7 +3,6 @@ package plan
 import (
 	"slices"
 
-	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
@@ -14,6 +13,8 @@ type line struct {
 	at    []int // node -> its place in order
 	items []item
 	alive []int64 // bytes of the values that cross from order[i-1] to order[i]
+	until []work  // of the nodes of order before a place
+	edges []int   // the border before each item, and the end
 }
 
 // item is a node with weights.
@@ -22,7 +23,7 @@ type item struct {
 	bytes int64
 }
 
-func newLine(g *sharding.Graph, sz *sizes) *line {
+func newLine(g *sharding.Graph, sz *sizes, works []work) *line {
 	l := &line{g: g, order: depthFirst(g), at: make([]int, len(g.Nodes))}
 	for i, n := range l.order {
 		l.at[n] = i
@@ -41,8 +42,31 @@ func newLine(g *sharding.Graph, sz *sizes) *line {
 		}
 	}
 	l.measure(sz)
+	l.until = make([]work, len(l.order)+1)
+	for i, n := range l.order {
+		l.until[i+1] = l.until[i].plus(works[n])
+	}
+	l.setEdges()
 	return l
 }
+
+// without is the line with fewer items.
+func (l *line) without(drop func(node int) bool) *line {
+	c := *l
+	c.items = slices.DeleteFunc(slices.Clone(l.items), func(it item) bool { return drop(it.node) })
+	c.setEdges()
+	return &c
+}
+
+func (l *line) setEdges() {
+	l.edges = make([]int, len(l.items)+1)
+	for i := range l.edges {
+		l.edges[i] = l.border(i)
+	}
+}
+
+// between is the work from one place of the order to another.
+func (l *line) between(from, to int) work { return l.until[to].less(l.until[from]) }
 
 // depthFirst orders the nodes by walking back from the outputs, so that what a node needs stands directly before it.
 func depthFirst(g *sharding.Graph) []int {
@@ -54,7 +78,7 @@ func depthFirst(g *sharding.Graph) []int {
 			return
 		}
 		done[n] = true
-		for _, in := range reads(g.Nodes[n]) {
+		for _, in := range g.Nodes[n].Inputs {
 			if p, ok := g.Producer[in]; ok {
 				visit(p)
 			}
@@ -67,11 +91,10 @@ func depthFirst(g *sharding.Graph) []int {
 	return order
 }
 
-func reads(n *graph.Node) []string { return n.Inputs }
-
 // measure finds how much crosses each place of the order.
 func (l *line) measure(sz *sizes) {
 	l.alive = make([]int64, len(l.order)+1)
+	change := make([]int64, len(l.order)+2)
 	add := func(name string, from int) {
 		last := from
 		for _, c := range l.g.Consumers[name] {
@@ -80,9 +103,9 @@ func (l *line) measure(sz *sizes) {
 		if l.g.Output[name] {
 			last = len(l.order)
 		}
-		for i := from + 1; i <= last && i <= len(l.order); i++ {
-			l.alive[i] += sz.bytes(l.g.Values[name])
-		}
+		bytes := sz.bytes(l.g.Values[name])
+		change[from+1] += bytes
+		change[min(last, len(l.order))+1] -= bytes
 	}
 	for _, in := range l.g.Inputs {
 		add(in.Name, -1)
@@ -93,6 +116,11 @@ func (l *line) measure(sz *sizes) {
 				add(o, i)
 			}
 		}
+	}
+	now := int64(0)
+	for i := range l.alive {
+		now += change[i]
+		l.alive[i] = now
 	}
 }
 

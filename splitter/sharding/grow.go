@@ -7,12 +7,22 @@ import (
 
 // grower is a region while it grows.
 type grower struct {
-	g     *Graph
-	units int
-	bound map[int]binding
-	cuts  map[string]cut // values inside the region that are cut
-	set   bits           // the nodes of bound
-	queue []string       // cut values whose consumers have not been looked at
+	g      *Graph
+	units  int
+	bound  map[int]binding
+	cuts   map[string]cut // values inside the region that are cut
+	set    bits           // the nodes of bound
+	queue  []string       // cut values whose consumers have not been looked at
+	within bits           // the nodes that it may have, nil for any
+	past   []change       // what add has done so far
+}
+
+// change is one entry of a region's journal: a node that came in, or a value that was cut and how it was before.
+type change struct {
+	node int
+	name string
+	old  cut
+	had  bool
 }
 
 // add takes the node into the region with everything that must be cut with it, or leaves the region as it was.
@@ -20,22 +30,35 @@ func (s *grower) add(i int, b binding) bool {
 	if have, ok := s.bound[i]; ok {
 		return have.factor == b.factor && have.outer.equal(b.outer)
 	}
-	units, bound, cuts, set, queue := s.units, maps.Clone(s.bound), maps.Clone(s.cuts), slices.Clone(s.set), slices.Clone(s.queue)
+	units, past, queue := s.units, len(s.past), len(s.queue)
 	if s.enter(i, b) {
 		return true
 	}
-	s.units, s.bound, s.cuts, s.set, s.queue = units, bound, cuts, set, queue
+	s.units, s.queue = units, s.queue[:queue]
+	for _, c := range slices.Backward(s.past[past:]) {
+		switch {
+		case c.name == "":
+			delete(s.bound, c.node)
+			s.set.drop(c.node)
+		case c.had:
+			s.cuts[c.name] = c.old
+		default:
+			delete(s.cuts, c.name)
+		}
+	}
+	s.past = s.past[:past]
 	return false
 }
 
 // enter is add without the way back.
 func (s *grower) enter(i int, b binding) bool {
 	r, n := s.g.nodes[i], s.g.Nodes[i]
-	if r == nil || r.factors[b.factor].kind == fixed {
+	if r == nil || r.factors[b.factor].kind == fixed || s.barred(i) {
 		return false
 	}
 	s.bound[i] = b
 	s.set.set(i)
+	s.past = append(s.past, change{node: i})
 	for in, name := range n.Inputs {
 		if name == "" || s.g.Weights[name] != nil {
 			if _, _, ok := r.place(r.in[in], b); name != "" && !ok {
@@ -50,6 +73,9 @@ func (s *grower) enter(i int, b binding) bool {
 	}
 	return s.results(i, b)
 }
+
+// barred reports whether the region may not have the node.
+func (s *grower) barred(i int) bool { return s.within != nil && !s.within.has(i) }
 
 // inside reports whether a region's node yields the value: then it is cut, and nobody has it whole.
 func (s *grower) inside(name string) bool {
@@ -71,6 +97,8 @@ func (s *grower) results(i int, b binding) bool {
 		if !ok || !found {
 			return false
 		}
+		old, had := s.cuts[name]
+		s.past = append(s.past, change{name: name, old: old, had: had})
 		s.cuts[name] = c
 		s.queue = append(s.queue, name)
 	}
