@@ -10,9 +10,10 @@ import (
 // maxColumns is how many columns of shards are drawn; more are collapsed.
 const maxColumns = 8
 
-// column is one or several shards that hold the same kind of parts.
+// column is one or several shards that hold the same kind of parts, or the ones that are left.
 type column struct {
 	shards []int
+	mixed  bool
 }
 
 func (c column) title() string {
@@ -30,17 +31,20 @@ func (c column) note() string {
 	if len(c.shards) == 1 {
 		return ""
 	}
-	return fmt.Sprintf("%d alike; one is drawn", len(c.shards))
+	if c.mixed {
+		return fmt.Sprintf("%d others; the first is drawn", len(c.shards))
+	}
+	return fmt.Sprintf("%d alike; the first is drawn", len(c.shards))
 }
 
-// columnsOf gives every shard a column; when those are too many, shards that take part in the same rounds with the same pieces share one, and when
+// columnsOf gives every shard a column; when those are too many, shards that take part in the same rounds with the same heavy pieces share one, and when
 // there are still too many, the last ones do.
 func columnsOf(c *plan.Candidate, stages []Stage) []column {
 	n := c.Plan.Shards
 	if n <= maxColumns {
 		out := make([]column, n)
 		for s := range out {
-			out[s] = column{[]int{s}}
+			out[s] = column{shards: []int{s}}
 		}
 		return out
 	}
@@ -54,8 +58,10 @@ func columnsOf(c *plan.Candidate, stages []Stage) []column {
 				continue
 			}
 			key += fmt.Sprint("|", k)
-			for _, h := range stages[k].Boxes[at].Holds {
-				key += "," + h.Label
+			for i, h := range stages[k].Boxes[at].Holds {
+				if i == 0 || h.Bytes*20 > stages[k].Boxes[at].Bytes { // what is light makes no difference
+					key += "," + h.Label
+				}
 			}
 		}
 		if i, ok := index[key]; ok {
@@ -63,10 +69,10 @@ func columnsOf(c *plan.Candidate, stages []Stage) []column {
 			continue
 		}
 		index[key] = len(out)
-		out = append(out, column{[]int{s}})
+		out = append(out, column{shards: []int{s}})
 	}
 	if len(out) > maxColumns {
-		rest := column{}
+		rest := column{mixed: true}
 		for _, c := range out[maxColumns-1:] {
 			rest.shards = append(rest.shards, c.shards...)
 		}

@@ -50,7 +50,7 @@ func Describe(c *plan.Candidate) []Stage {
 				h := Hold{Label: label, Bytes: bytes}
 				if p.Region != nil {
 					lo, hi := p.Bounds[at], p.Bounds[at+1]
-					h.Share, h.Bytes = fmt.Sprintf("%s of %s", grouped(hi-lo), unitName(c.Plan.Graph, p)), bytes/int64(p.Region.Units)*int64(hi-lo)
+					h.Share, h.Bytes = share(hi-lo, c.Plan.Graph, p), bytes/int64(p.Region.Units)*int64(hi-lo)
 				}
 				s.Boxes[at].Holds = append(s.Boxes[at].Holds, h)
 				s.Boxes[at].Bytes += h.Bytes
@@ -117,6 +117,15 @@ func weigh(g *sharding.Graph, p *program.Piece) (label string, total int64) {
 		}
 	}
 	return few(names, 2), total
+}
+
+// share tells how much of a region a shard has.
+func share(n int, g *sharding.Graph, p *program.Piece) string {
+	if p.Region.Units >= 10000 {
+		name := unitName(g, p)
+		return fmt.Sprintf("%.1f %% of the %s", 100*float64(n)/float64(p.Region.Units), name[strings.LastIndexByte(name, ' ')+1:])
+	}
+	return fmt.Sprintf("%s of %s", grouped(n), unitName(g, p))
 }
 
 // unitName is what a region is cut into.

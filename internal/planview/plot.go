@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -26,7 +27,7 @@ func Plottable(name string) bool {
 const (
 	plotWidth, plotHeight = 9 * vg.Inch, 5.5 * vg.Inch
 	maxLabels             = 9   // of the frontier's points
-	farAway               = 8.0 // plans beyond so many times the least are left out, so that the frontier is readable
+	farAway               = 4.0 // plans beyond so many times the least are left out, so that the frontier is readable
 )
 
 // Plot draws the cost of a survey's plans against their latency to w, in the format that the name ends with: those of the frontier joined and
@@ -35,6 +36,11 @@ func Plot(w io.Writer, name string, s *plan.Survey) error {
 	p := plot.New()
 	p.Title.Text = "Cost against latency"
 	p.Title.Padding = vg.Points(8)
+	for _, f := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		f.Variant = "Sans"
+	}
+	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size, p.Legend.TextStyle.Font.Size = vg.Points(11), vg.Points(11), vg.Points(10)
+	p.Legend.Padding = vg.Points(4)
 	p.X.Label.Text, p.Y.Label.Text = "estimated warm latency, ms", "US dollars per million requests"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
@@ -76,7 +82,7 @@ func add(p *plot.Plot, pale, best, chosen plotter.XYs) error {
 		if err != nil {
 			return err
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: color.RGBA{R: 190, G: 198, B: 208, A: 255}, Radius: vg.Points(1.6), Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: color.RGBA{R: 203, G: 210, B: 219, A: 255}, Radius: vg.Points(1.3), Shape: draw.CircleGlyph{}}
 		p.Add(dots)
 		p.Legend.Add("another plan is faster and cheaper", dots)
 	}
@@ -118,14 +124,14 @@ func label(p *plot.Plot, s *plan.Survey) error {
 	var l plotter.XYLabels
 	for _, c := range named {
 		l.XYs = append(l.XYs, point(c))
-		l.Labels = append(l.Labels, fmt.Sprintf("%d × %d MB, %s", c.Plan.Shards, c.Size.ShardMB, c.Kind))
+		l.Labels = append(l.Labels, fmt.Sprintf("%d × %d + %d MB, %s", c.Plan.Shards, c.Size.ShardMB, c.Size.CoordinatorMB, c.Kind))
 	}
 	labels, err := plotter.NewLabels(l)
 	if err != nil {
 		return err
 	}
 	for i := range labels.TextStyle {
-		labels.TextStyle[i].Font.Size = vg.Points(9)
+		labels.TextStyle[i].Font.Size, labels.TextStyle[i].Font.Variant = vg.Points(9), "Sans"
 		labels.TextStyle[i].YAlign = text.YBottom
 	}
 	labels.Offset = vg.Point{X: vg.Points(7), Y: vg.Points(4)}

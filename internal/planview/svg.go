@@ -70,7 +70,14 @@ func SVG(w io.Writer, c *plan.Candidate) error {
 }
 
 func (d *drawing) title() string {
-	return fmt.Sprintf("%s: %d shards of %d MB, %d rounds", d.c.Kind, d.c.Plan.Shards, d.c.Size.ShardMB, len(d.stages))
+	return fmt.Sprintf("%s: %s of %d MB, %s", d.c.Kind, count(d.c.Plan.Shards, "shard"), d.c.Size.ShardMB, count(len(d.stages), "round"))
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func (d *drawing) text(x, y int, class, s string) {

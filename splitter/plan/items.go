@@ -23,8 +23,14 @@ type item struct {
 	bytes int64
 }
 
-func newLine(g *sharding.Graph, sz *sizes, works []work) *line {
-	l := &line{g: g, order: depthFirst(g), at: make([]int, len(g.Nodes))}
+// newLine lays out all nodes but the placed ones, whose results are then as good as inputs.
+func newLine(g *sharding.Graph, sz *sizes, works []work, placed []int) *line {
+	l := &line{g: g, at: make([]int, len(g.Nodes))}
+	out := newSet(len(g.Nodes), placed)
+	l.order = slices.DeleteFunc(depthFirst(g), func(n int) bool { return out[n] })
+	for _, n := range placed {
+		l.at[n] = -1
+	}
 	for i, n := range l.order {
 		l.at[n] = i
 	}
@@ -50,12 +56,12 @@ func newLine(g *sharding.Graph, sz *sizes, works []work) *line {
 	return l
 }
 
-// without is the line with fewer items.
-func (l *line) without(drop func(node int) bool) *line {
-	c := *l
-	c.items = slices.DeleteFunc(slices.Clone(l.items), func(it item) bool { return drop(it.node) })
-	c.setEdges()
-	return &c
+func newSet(n int, members []int) []bool {
+	out := make([]bool, n)
+	for _, i := range members {
+		out[i] = true
+	}
+	return out
 }
 
 func (l *line) setEdges() {
@@ -110,10 +116,10 @@ func (l *line) measure(sz *sizes) {
 	for _, in := range l.g.Inputs {
 		add(in.Name, -1)
 	}
-	for i, n := range l.order {
+	for n := range l.g.Nodes {
 		for _, o := range l.g.Nodes[n].Outputs {
 			if o != "" {
-				add(o, i)
+				add(o, l.at[n])
 			}
 		}
 	}

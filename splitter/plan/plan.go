@@ -60,7 +60,8 @@ type Planner struct {
 	regions  []*sharding.Region
 	ids      map[*sharding.Region]int
 	tables   []*lookups
-	restLine *line // without the tables
+	placed   []int // the tables' nodes
+	restLine *line // without them
 	total    int64 // bytes of all weights
 }
 
@@ -68,21 +69,23 @@ type Planner struct {
 func New(g *sharding.Graph, o Options) *Planner {
 	p := &Planner{o: o.defaults(), ids: map[*sharding.Region]int{}}
 	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
-	p.line = newLine(g, p.prof.sizes, p.prof.work)
+	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
+	for _, w := range g.Weights {
+		p.total += sharding.Bytes(w)
+	}
 	p.findTables()
-	p.restLine = p.line.without(func(node int) bool {
-		return slices.ContainsFunc(p.tables, func(t *lookups) bool { return t.item.node == node })
-	})
+	for _, t := range p.tables {
+		p.placed = append(p.placed, t.nodes...)
+	}
+	slices.Sort(p.placed)
+	p.restLine = newLine(g, p.prof.sizes, p.prof.work, p.placed)
 	all := slices.Clone(p.regions)
 	for _, t := range p.tables {
 		all = append(all, t.rows, t.columns)
 	}
 	for i, r := range all {
 		p.ids[r] = i
-	}
-	for _, w := range g.Weights {
-		p.total += sharding.Bytes(w)
 	}
 	return p
 }

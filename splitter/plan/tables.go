@@ -15,9 +15,11 @@ type lookups struct {
 	rows, columns *sharding.Region
 }
 
-// findTables finds the tables that can be looked up in one round: none needs another's rows, and each is read by one node.
+// findTables finds the tables that can be looked up in one round: none needs another's rows, and each is read by one node. Where they are less than
+// half of all weights, they are not what the plan is about, and there are none.
 func (p *Planner) findTables() {
 	g := p.line.g
+	bytes := int64(0)
 	for _, it := range p.line.items {
 		table := g.Nodes[it.node].Inputs[0]
 		if g.Weight(table) == nil || len(g.Consumers[table]) != 1 {
@@ -28,23 +30,24 @@ func (p *Planner) findTables() {
 			continue
 		}
 		p.tables = append(p.tables, &lookups{item: it, reads: p.prof.work[it.node].lookups, nodes: rows.Nodes, rows: rows, columns: g.Cut(it.node, 0, 1, rows.Nodes)})
+		bytes += it.bytes
+	}
+	if bytes < p.total/2 {
+		p.tables = nil
 	}
 }
 
 // byTables yields plans with every table on the shards that have room for it, in one round: whole where it fits, else in parts over as few shards as
 // needed. What is no table is placed as in other plans.
 func (p *Planner) byTables(n int, limit int64, size Size, yield func(*choice) bool) bool {
-	var placed []int
 	total := int64(0)
 	for _, t := range p.tables {
-		placed = append(placed, t.nodes...)
 		total += t.item.bytes
 	}
-	slices.Sort(placed)
-	s := p.newSearch(p.restLine, n, limit, size, placed)
+	s := p.newSearch(p.restLine, n, limit, size, p.placed)
 	seen := map[string]bool{}
-	for _, price := range chances() {
-		rest, ok := s.walk(true, false, price)
+	for i := range 2 * len(chances()) {
+		rest, ok := s.walk(true, i%2 == 1, chances()[i/2])
 		if !ok || seen[p.key(rest)] {
 			continue
 		}
@@ -63,9 +66,16 @@ func (p *Planner) byTables(n int, limit int64, size Size, yield func(*choice) bo
 	return true
 }
 
-// held are the bytes of weights that a shard has of a choice's cuts.
+// held are the bytes of weights that a shard has of a choice, at most.
 func (p *Planner) held(c *choice) int64 {
-	total := int64(0)
+	total, whole := int64(0), make([]int64, c.shards)
+	for _, s := range c.segments {
+		for _, it := range p.restLine.items {
+			if _, found := slices.BinarySearch(s.nodes, it.node); found {
+				whole[s.shard] += it.bytes
+			}
+		}
+	}
 	for _, x := range c.cuts {
 		for _, it := range p.restLine.items {
 			if x.region.Has(it.node) {
@@ -73,7 +83,7 @@ func (p *Planner) held(c *choice) int64 {
 			}
 		}
 	}
-	return total
+	return total + slices.Max(whole)
 }
 
 // bin is a shard while tables are placed: what is left of its memory, and what it looks up.
