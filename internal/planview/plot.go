@@ -27,7 +27,6 @@ func Plottable(name string) bool {
 const (
 	plotWidth, plotHeight = 9 * vg.Inch, 5.5 * vg.Inch
 	maxLabels             = 9   // of the frontier's points
-	farAway               = 4.0 // plans beyond so many times the least are left out, so that the frontier is readable
 )
 
 // Plot draws the cost of a survey's plans against their latency to w, in the format that the name ends with: those of the frontier joined and
@@ -45,10 +44,11 @@ func Plot(w io.Writer, name string, s *plan.Survey) error {
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
 	p.Add(plotter.NewGrid())
-	last := s.Frontier[len(s.Frontier)-1]
+	fast, cheap := point(s.Frontier[0]), point(s.Frontier[len(s.Frontier)-1])
+	right, top := max(2*fast.X, 1.3*cheap.X), max(2.5*cheap.Y, 1.5*fast.Y) // beyond, plans would only make the frontier small
 	var pale plotter.XYs
 	for _, c := range s.All {
-		if x := point(c); !slices.Contains(s.Frontier, c) && x.X <= farAway*s.Frontier[0].Estimate.WarmMS && x.Y <= farAway*last.Estimate.CostPerMillion {
+		if x := point(c); !slices.Contains(s.Frontier, c) && x.X <= right && x.Y <= top {
 			pale = append(pale, x)
 		}
 	}
@@ -59,10 +59,10 @@ func Plot(w io.Writer, name string, s *plan.Survey) error {
 	if err := add(p, pale, best, plotter.XYs{point(s.Chosen)}); err != nil {
 		return err
 	}
+	widen(p)
 	if err := label(p, s); err != nil {
 		return err
 	}
-	widen(p)
 	out, err := p.WriterTo(plotWidth, plotHeight, strings.TrimPrefix(strings.ToLower(filepath.Ext(name)), "."))
 	if err != nil {
 		return err
@@ -109,13 +109,12 @@ func add(p *plot.Plot, pale, best, chosen plotter.XYs) error {
 func label(p *plot.Plot, s *plan.Survey) error {
 	first, last := s.Frontier[0], s.Frontier[len(s.Frontier)-1]
 	order := append([]*plan.Candidate{s.Chosen, first, last}, s.Frontier...)
-	spanX := math.Log(last.Estimate.WarmMS/first.Estimate.WarmMS) + 1e-9
-	spanY := math.Log(first.Estimate.CostPerMillion/last.Estimate.CostPerMillion) + 1e-9
+	spanX, spanY := math.Log(p.X.Max/p.X.Min), math.Log(p.Y.Max/p.Y.Min)
 	var named []*plan.Candidate
 	for _, c := range order {
 		near := func(o *plan.Candidate) bool {
 			dx, dy := math.Log(c.Estimate.WarmMS/o.Estimate.WarmMS)/spanX, math.Log(c.Estimate.CostPerMillion/o.Estimate.CostPerMillion)/spanY
-			return math.Abs(dx) < 0.22 && math.Abs(dy) < 0.07
+			return math.Abs(dx) < 0.32 && math.Abs(dy) < 0.045
 		}
 		if len(named) < maxLabels && !slices.ContainsFunc(named, near) {
 			named = append(named, c)

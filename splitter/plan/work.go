@@ -68,6 +68,9 @@ func (s *sizes) bytes(v graph.Value) int64 {
 	return int64(s.elements(v) * float64(max(v.DType.Size(), 1)))
 }
 
+// functionElements is how many elements of a simple operator take as long as one of a function such as the exponential.
+const functionElements = 8
+
 // workOf estimates a node.
 func (s *sizes) workOf(g *sharding.Graph, i int) work {
 	n := g.Nodes[i]
@@ -87,6 +90,8 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 	}
 	w.macs = s.macs(g, n, w.elements)
 	switch n.Op {
+	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow":
+		w.elements *= functionElements
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Shape", "Constant":
 		w.elements, w.weights = 0, 0
 	}
