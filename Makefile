@@ -1,11 +1,15 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools bench soak
+.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-onnx soak
 
 check:
 	.ci/run
 
-test race lint fuzz cross parity tools:
+test race lint fuzz cross parity tools backend onnxruntime:
 	.ci/run $@
+
+# Both engines on models that PyTorch exports, in one run, on one thread each.
+bench-onnx:
+	.ci/run bench_onnx
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

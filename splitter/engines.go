@@ -33,7 +33,7 @@ func chooseEngines(l *layout.Layout, o layout.Options) error {
 				return err
 			}
 			var lacks []string
-			if p.Engine, lacks, err = engineFor(g, o.Engine); err != nil {
+			if p.Engine, lacks, err = engineFor(g, o.Engine, l.Uncovered); err != nil {
 				return err
 			}
 			for _, op := range lacks {
@@ -61,9 +61,9 @@ func programGraph(l *layout.Layout, path string) (*graph.Graph, error) {
 	return g, nil
 }
 
-// engineFor is the engine that the wish gives a program. Where EngineAuto had to leave the native one, lacks are the
-// operators for which it had to.
-func engineFor(g *graph.Graph, wish string) (name string, lacks []string, err error) {
+// engineFor is the engine that the wish gives a program of a model in which the native engine does not cover some
+// operators. Where EngineAuto had to leave the native one, lacks are the operators for which it had to.
+func engineFor(g *graph.Graph, wish string, uncovered []string) (name string, lacks []string, err error) {
 	if wish == onnxruntime.Name {
 		for _, n := range g.Nodes {
 			if err := onnxruntime.Refuses(n); err != nil {
@@ -72,8 +72,9 @@ func engineFor(g *graph.Graph, wish string) (name string, lacks []string, err er
 		}
 		return onnxruntime.Name, nil, nil
 	}
+	covers := native.NewCoverage()
 	for _, n := range g.Nodes {
-		err := native.Refuses(n, g.Opsets, g.Weights)
+		err := covers.Refuses(n, g.Opsets, g.Weights, nil)
 		if err == nil {
 			continue
 		}
@@ -83,9 +84,10 @@ func engineFor(g *graph.Graph, wish string) (name string, lacks []string, err er
 		if onnxruntime.Refuses(n) != nil {
 			return "", nil, refusedBy(err, native.Name, "no other engine has it either")
 		}
-		lacks = append(lacks, operatorName(n))
+		lacks = append(lacks, fmt.Sprintf("node %s (%s)", n.Name, operatorName(n)))
 	}
-	if len(lacks) == 0 {
+	// What is not covered for its types cannot be told from the program, which declares those of its inputs only.
+	if lacks = append(lacks, uncovered...); len(lacks) == 0 {
 		return native.Name, nil, nil
 	}
 	for _, n := range g.Nodes {

@@ -18,7 +18,7 @@ type modelFacts struct {
 	Signature  manifest.Signature `json:"signature"`
 	Parameters int64              `json:"parameters"`
 	Bytes      int64              `json:"bytes"`
-	MaxShards  int                `json:"max_shards"`
+	MaxShards  *int               `json:"max_shards,omitempty"` // absent when it is not reckoned
 	Facts      []factPair         `json:"facts,omitempty"`
 	Operators  map[string]int     `json:"operators,omitempty"`
 	Largest    []largest          `json:"largest,omitempty"`
@@ -47,9 +47,12 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		MaxShards: i.MaxShards, Operators: i.Operators, DTypes: i.Dtypes}
+		Operators: i.Operators, DTypes: i.Dtypes}
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
+	}
+	if i.MaxShards != layout.NotReckoned {
+		f.MaxShards = &i.MaxShards
 	}
 	for _, x := range i.Facts {
 		f.Facts = append(f.Facts, factPair(x))
@@ -116,13 +119,15 @@ const notCovered = "not covered"
 
 // cuts says into how many shards the model can be cut.
 func (f *modelFacts) cuts() string {
-	switch f.MaxShards {
-	case 0:
+	switch {
+	case f.MaxShards == nil:
+		return "not reckoned, the graph is large: split finds a plan or says how many shards are the most"
+	case *f.MaxShards == 0:
 		return "no shards: it cannot be split"
-	case 1:
+	case *f.MaxShards == 1:
 		return "1 shard only"
 	}
-	return "1 to " + count(int64(f.MaxShards), "shard")
+	return "1 to " + count(int64(*f.MaxShards), "shard")
 }
 
 // maxFact is how much of a fact people see; --json has it all.

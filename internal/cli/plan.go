@@ -32,14 +32,6 @@ type planFlags struct {
 	json           bool
 }
 
-// planKinds are the words for kinds of plans on the command line.
-func planKinds() map[string][]string {
-	return map[string][]string{
-		"": nil, "whole": {plan.Whole}, "tensor": {plan.Tensor}, "pipeline": {plan.Pipeline}, "mixed": {plan.Mixed},
-		"tables": {plan.TablesWhole, plan.TablesByRows, plan.TablesByColumns}, "rows": {plan.TablesByRows}, "columns": {plan.TablesByColumns},
-	}
-}
-
 func (a *App) plan() *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{
@@ -72,7 +64,7 @@ product of latency and cost.`,
 	flags.StringSliceVar(&f.shards, "shards", nil, "how many shards: `N`, a range 2-8, or several")
 	flags.IntVar(&f.rows, "rows", 1, "`N` rows in a request")
 	flags.StringToIntVar(&f.dims, "dim", nil, "sizes of other symbolic dimensions, `NAME=SIZE`")
-	flags.StringVar(&f.kind, "kind", "", "only plans of the `KIND`: whole, tensor, pipeline, mixed, tables, rows or columns")
+	flags.StringVar(&f.kind, "kind", "", "only plans of the `KIND`: "+strings.Join(plan.Kinds(), ", "))
 	flags.StringVar(&f.costModel, "cost-model", "", "JSON `FILE` with other constants for the estimates")
 	flags.StringVar(&f.svg, "svg", "", "draw the chosen plan into `FILE`")
 	flags.StringVar(&f.frontier, "frontier", "", "draw cost against latency into `FILE`, .svg or .png")
@@ -88,10 +80,9 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 	if w.MemoryMB, err = numbers(f.memory, 128, 10240); err != nil {
 		return o, w, usage(cmd, "--memory: %w", err)
 	}
-	kinds, ok := planKinds()[f.kind]
 	switch {
-	case !ok:
-		return o, w, usage(cmd, "--kind %q: whole, tensor, pipeline, mixed, tables, rows or columns is wanted", f.kind)
+	case f.kind != "" && !slices.Contains(plan.Kinds(), f.kind):
+		return o, w, usage(cmd, "--kind %q: one of %s is wanted", f.kind, strings.Join(plan.Kinds(), ", "))
 	case f.rows < 1:
 		return o, w, usage(cmd, "--rows %d: at least 1 is wanted", f.rows)
 	case cmd.Flags().Changed("latency-target") && f.latency <= 0:
@@ -99,7 +90,7 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 	case cmd.Flags().Changed("max-cost") && !(f.maxCost > 0):
 		return o, w, usage(cmd, "--max-cost %v: an amount above 0 is wanted", f.maxCost)
 	}
-	w.Latency, w.MaxCost, w.Kinds = f.latency, f.maxCost, kinds
+	w.Latency, w.MaxCost, o.Kind = f.latency, f.maxCost, f.kind
 	o.Symbols = map[string]int{manifest.Batch: f.rows}
 	for name, n := range f.dims {
 		if n < 1 {

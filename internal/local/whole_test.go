@@ -67,6 +67,7 @@ func TestAnyModelRunsAsOneShard(t *testing.T) {
 		{"pairs", "", "a [batch 3], b [m 3] -> products [batch m]"},
 		{"total", manifest.RowsNone, "x [batch 4] -> mean [], shifted [batch 2]"},
 		{"vector", manifest.RowsNone, "v [6], factor [] -> scaled [6], best []"},
+		{"folded", "", "x [batch words 80] -> shifted [batch words 40]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := single(t, c.name)

@@ -26,7 +26,7 @@ func Plottable(name string) bool {
 
 const (
 	plotWidth, plotHeight = 9 * vg.Inch, 5.5 * vg.Inch
-	maxLabels             = 9   // of the frontier's points
+	maxLabels             = 9 // of the frontier's points
 )
 
 // Plot draws the cost of a survey's plans against their latency to w, in the format that the name ends with: those of the frontier joined and

@@ -184,13 +184,9 @@ func (r *Rows) outputs(n *graph.Node) []state {
 	for _, in := range n.Inputs {
 		note(r.states[in])
 	}
-	for _, a := range n.Attrs {
-		if a.Graph != nil {
-			r.captures(a.Graph, func(st state) {
-				if st.kind != free {
-					note(mix("%s runs a graph on values with rows", label(n)))
-				}
-			})
+	for _, name := range n.Captures() {
+		if r.states[name].kind != free {
+			note(mix("%s runs a graph on values with rows", label(n)))
 		}
 	}
 	if worst.kind == mixed {
@@ -213,20 +209,3 @@ func (r *Rows) outputs(n *graph.Node) []state {
 
 // makesRows reports whether an operator makes a value with rows from their number.
 func makesRows(op string) bool { return op == "ConstantOfShape" || op == "Expand" || op == "Tile" }
-
-// captures calls f with the state of every outer value that a subgraph may read.
-func (r *Rows) captures(g *graph.Graph, f func(state)) {
-	for _, n := range g.Nodes {
-		for _, in := range n.Inputs {
-			f(r.states[in])
-		}
-		for _, a := range n.Attrs {
-			if a.Graph != nil {
-				r.captures(a.Graph, f)
-			}
-		}
-	}
-	for _, v := range g.Outputs {
-		f(r.states[v.Name])
-	}
-}

@@ -75,7 +75,6 @@ func elements(t *tensor.Tensor) (elems []Dim, floats []float64) {
 		}
 		return wholes(tensor.Of[float64](f)), slices.Clone(tensor.Of[float64](f))
 	}
-	elems = make([]Dim, 0, t.Len())
 	switch t.DType() {
 	case tensor.I64:
 		elems = constants(tensor.Of[int64](t))

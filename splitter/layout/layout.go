@@ -22,6 +22,10 @@ type Layout struct {
 	Files    []File
 	// ShardMB and CoordinatorMB are the memory sizes that the plan was chosen for; 0 leaves them to the default deployment.
 	ShardMB, CoordinatorMB int
+	// Concurrent says that the recipes of several files may run at the same time.
+	Concurrent bool
+	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
+	Uncovered []string
 	// Close releases what the recipes read from; nil when there is nothing.
 	Close func() error
 }
@@ -52,13 +56,15 @@ type Options struct {
 	Rows     int           // of a request, for those estimates; default 1
 	Name     string        // model name; default from the file name
 	Version  string
+	Plan     string // kind of plan that is wanted, for graphs: "tensor", "pipeline" or "mixed"; "" takes the best of any
 	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.
 	Engine string
 	// Note hears a sentence about what was decided and may surprise; nil is legal.
 	Note func(sentence string)
 }
 
-// EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others.
+// EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others. Types
+// that the native engine does not cover are refused: most are mistakes, and who means them names the engine.
 const EngineAuto = "auto"
 
 // Info is what inspect shows of a model before it is split.
@@ -73,9 +79,12 @@ type Info struct {
 	Operators  map[string]int   // ONNX: operator -> nodes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
-	MaxShards  int              // the largest useful shard count
+	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
+
+// NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.
+const NotReckoned = -1
 
 // Fact is one line of inspect.
 type Fact struct{ Name, Value string }
@@ -112,6 +121,8 @@ type RefusalError struct {
 	Remedy  string
 	// Native says that the native engine alone does not cover the subject: another engine may.
 	Native bool
+	// Types says that it covers the operator, for other types of inputs.
+	Types bool
 }
 
 // Error is one line: subject, reason, remedy.

@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -28,6 +30,9 @@ func (c *cleaner) body(g *graph.Graph) error {
 			return err
 		}
 		if w == nil {
+			if err := c.attributes(n); err != nil {
+				return err
+			}
 			nodes = append(nodes, n)
 			continue
 		}
@@ -38,6 +43,40 @@ func (c *cleaner) body(g *graph.Graph) error {
 	}
 	clear(g.Nodes[len(nodes):])
 	g.Nodes = nodes
+	return nil
+}
+
+// attributes reads the tensors that a node holds in its attributes, such as the element of a ConstantOfShape: they stand in
+// the programs themselves. Those of Constant nodes are weights.
+func (c *cleaner) attributes(n *graph.Node) error {
+	if n.Domain == "" && n.Op == "Constant" {
+		return nil
+	}
+	for name, a := range n.Attrs {
+		w := a.Tensor
+		if a.Kind != graph.AttrTensor || w == nil || w.Opaque != nil {
+			continue
+		}
+		if err := c.store.take(n.Name+"/"+name, w); err != nil {
+			return err
+		}
+		if w.Data != nil || w.DType == tensor.String {
+			continue
+		}
+		size, err := w.Bytes()
+		if err != nil {
+			return fmt.Errorf("%s: attribute %s: %w", subject(n), name, err)
+		}
+		r, err := c.store.open(w)
+		if err != nil {
+			return fmt.Errorf("%s: attribute %s: %w", subject(n), name, err)
+		}
+		data := tensor.Aligned(int(size))
+		if _, err := r.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%s: attribute %s: %w", subject(n), name, err)
+		}
+		w.Data, w.Location, w.Offset, w.Length = data, "", 0, 0
+	}
 	return nil
 }
 

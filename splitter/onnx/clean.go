@@ -1,10 +1,12 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
@@ -43,6 +45,7 @@ type cleaner struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
+	covers  *native.Coverage
 	alias   map[string]string // value -> the value that it equals
 	scope   *infer.Scope
 	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
@@ -55,7 +58,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err := order(g); err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
+	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
 	for i := range m.Functions {
@@ -154,7 +157,9 @@ func (c *cleaner) inputs(g *graph.Graph) error {
 			}
 		}
 		known := infer.OfValue(v)
+		foreign := v.Foreign
 		v = known.Graph(v.Name) // names that are expressions in their one form
+		v.Foreign = foreign
 		c.net.graph.Inputs = append(c.net.graph.Inputs, v)
 		c.net.values[v.Name] = v
 		c.scope.Define(v.Name, known)
@@ -173,6 +178,9 @@ func (c *cleaner) node(n *graph.Node) error {
 			return err
 		}
 	}
+	if err := c.attributes(n); err != nil {
+		return err
+	}
 	if reason, remedy := c.foreignTo(n); reason != "" {
 		c.opaque(n, reason, remedy)
 		return nil
@@ -184,6 +192,11 @@ func (c *cleaner) node(n *graph.Node) error {
 		return err
 	}
 	lowered, err := c.lower(n)
+	var refusal *layout.RefusalError
+	if errors.As(err, &refusal) {
+		c.opaque(n, refusal.Reason, refusal.Remedy)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -215,14 +228,17 @@ func (c *cleaner) resolve(name string) string {
 func (c *cleaner) keep(n *graph.Node) error {
 	c.net.graph.Nodes = append(c.net.graph.Nodes, n)
 	covered := true
-	if err := native.RefusesTyped(n, c.net.graph.Opsets, c.net.graph.Weights, c.dtypes(n)); err != nil {
+	if err := c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, c.dtypes(n)); err != nil {
 		covered = false
 		reason := err.Error()
 		if _, after, ok := strings.Cut(reason, "not supported: "); ok {
 			reason = after
 		}
 		c.refuse(n, reason, remedyFor(err))
-		c.net.refused[len(c.net.refused)-1].why.Native = onnxruntime.Refuses(n) == nil
+		last := c.net.refused[len(c.net.refused)-1].why
+		last.Native = onnxruntime.Refuses(n) == nil
+		var u *engine.UnsupportedError
+		last.Types = errors.As(err, &u) && u.DType != tensor.Invalid
 	}
 	out, err := c.infer(n)
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // maxLargest is how many of the largest tensors are named.
@@ -25,7 +27,29 @@ func (m *model) describe() layout.Info {
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
+	if in, err := m.input(); err == nil && m.net.refusal(native.Name) == nil {
+		info.MaxShards = layout.NotReckoned
+		if m.net.planWork() <= maxPlanWork {
+			info.MaxShards = plan.MaxShards(in)
+		}
+	}
 	return info
+}
+
+// maxPlanWork bounds the search for plans that describe waits for. A chain of 700 products by vectors, each followed by an
+// activation, is at the bound, and takes some seconds; so is a graph of 2,000 nodes of which 500 read a weight.
+const maxPlanWork = 1 << 20
+
+// planWork is what a search for plans grows with: from each node that reads a weight a cut may reach all others, and every
+// node has a bit for each node before it.
+func (n *net) planWork() int {
+	weighted := 0
+	for _, node := range n.graph.Nodes {
+		if slices.ContainsFunc(node.Inputs, func(in string) bool { w := n.graph.Weights[in]; return w != nil && len(w.Shape) > 0 }) {
+			weighted++
+		}
+	}
+	return (weighted + len(n.graph.Nodes)/64) * len(n.graph.Nodes)
 }
 
 // operator is the operator's full name.

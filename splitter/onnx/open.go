@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/splitter/layout"
@@ -26,7 +28,7 @@ type model struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	info    layout.Info
+	info    func() layout.Info // made when it is first asked for: the largest useful number of shards takes a search
 }
 
 // Open reads the structure of the ONNX file at path. The caller closes the model. What cannot be read is a
@@ -52,7 +54,7 @@ func (m *model) read() error {
 	if m.net, err = clean(scanned, m.store); err != nil {
 		return err
 	}
-	m.info = m.describe()
+	m.info = sync.OnceValue(m.describe)
 	return nil
 }
 
@@ -73,32 +75,33 @@ func refusal(file string, err error) error {
 	return fmt.Errorf("open %s: %w", file, err)
 }
 
-// Info implements layout.Model. The largest useful number of shards takes a search, which is made here.
-func (m *model) Info() layout.Info {
-	info := m.info
-	if in, err := m.input(); err == nil && m.net.refusal(true) == nil {
-		info.MaxShards = plan.MaxShards(in)
-	}
-	return info
-}
+// Info implements layout.Model.
+func (m *model) Info() layout.Info { return m.info() }
 
 // Close implements layout.Model.
 func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	in, err := m.partition(o.Engine == native.Name)
+	in, err := m.partition(o.Engine)
 	if err != nil {
 		return nil, err
 	}
-	return plan.Layout(ctx, in, o)
+	l, err := plan.Layout(ctx, in, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.net.refused {
+		l.Uncovered = append(l.Uncovered, r.why.Subject)
+	}
+	return l, nil
 }
 
 // Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
-func (m *model) Partition() (*partition.Model, error) { return m.partition(false) }
+func (m *model) Partition() (*partition.Model, error) { return m.partition("") }
 
-func (m *model) partition(native bool) (*partition.Model, error) {
-	if err := m.net.refusal(native); err != nil {
+func (m *model) partition(engine string) (*partition.Model, error) {
+	if err := m.net.refusal(engine); err != nil {
 		return nil, err
 	}
 	in, err := m.input()
@@ -123,13 +126,14 @@ func (m *model) input() (*partition.Model, error) {
 }
 
 // refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does
-// not cover is left to another engine, unless it is the one that is wanted.
-func (n *net) refusal(native bool) error {
+// not cover is left to another engine, unless it is the one that is wanted; where it is the types alone that it does not
+// cover, the other has to be named.
+func (n *net) refusal(engine string) error {
 	if len(n.foreign) > 0 {
 		return n.foreign[0]
 	}
 	for _, r := range n.refused {
-		if native || !r.why.Native {
+		if engine == native.Name || !r.why.Native || r.why.Types && engine != onnxruntime.Name {
 			return r.why
 		}
 	}

@@ -190,7 +190,7 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 	e.t.Helper()
 	var mergers []aggregate.Merger
 	for _, o := range s.Stage.Outputs {
-		m, err := aggregate.New(o.Merge, len(s.Stage.Shards), e.m.Radix, nil)
+		m, err := aggregate.New(o.Merge, o.Contributors(s.Stage), e.m.Radix, nil)
 		if err != nil {
 			e.t.Fatal(err)
 		}
@@ -199,15 +199,27 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 	for pos, shard := range s.Stage.Shards {
 		args := tensor.Named{}
 		for _, in := range s.Stage.Inputs {
+			place, gets := in.Receiver(pos)
+			if !gets {
+				continue
+			}
 			v := values[in.Value]
 			if in.Scatter.Kind == manifest.ScatterSlice {
-				v = columns(e.t, v, in.Scatter.Bounds[pos], in.Scatter.Bounds[pos+1])
+				v = columns(e.t, v, in.Scatter.Bounds[place], in.Scatter.Bounds[place+1])
 			}
 			args[in.Name] = v
 		}
 		out := e.call(fmt.Sprintf("%d %s", shard, s.Name), args, s.Stage.Wanted(pos))
 		for i, o := range s.Stage.Outputs {
-			if err := mergers[i].Add(pos, aggregate.Partial{o.Components[0].Role: out[o.Components[0].Name]}); err != nil {
+			place, yields := o.Contributor(pos)
+			if !yields {
+				continue
+			}
+			partial := aggregate.Partial{}
+			for _, c := range o.Components {
+				partial[c.Role] = out[c.Name]
+			}
+			if err := mergers[i].Add(place, partial); err != nil {
 				e.t.Fatalf("stage %s, value %s: %v", s.Name, o.Value, err)
 			}
 		}

@@ -21,7 +21,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		c.net.zipMaps++
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
-	case native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil:
+	case c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, nil) != nil:
 		return false, nil // keep says why
 	}
 	c.resolveShape(n)
@@ -29,7 +29,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 	if err != nil || len(out) == 0 {
 		return false, nil // keep says why
 	}
-	if passes(n) && sameType(c.net.values[n.Inputs[0]], out[0]) {
+	if passes(n) && onlyFirst(n) && sameType(c.net.values[n.Inputs[0]], out[0]) {
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
 	}
@@ -37,6 +37,11 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		return true, c.intWeight(n.Outputs[0], list, out[0])
 	}
 	return c.fold(n, out)
+}
+
+// onlyFirst reports whether the node has no output but its first: Dropout may give its mask, too.
+func onlyFirst(n *graph.Node) bool {
+	return !slices.ContainsFunc(n.Outputs[1:], func(o string) bool { return o != "" })
 }
 
 // passes reports whether the operator hands its first input on when the type does not change.
@@ -132,7 +137,7 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 		if shape, ok := fixedShape(out[0]); !ok || !c.foldable(n, shape, out[0].DType) {
 			return false, nil
 		}
-		t, err := c.run(n, nil)
+		t, err := c.run(n, c.constants(n), nil)
 		if err != nil {
 			return false, nil // keep says why
 		}
@@ -146,8 +151,9 @@ func (c *cleaner) fold(n *graph.Node, out []graph.Value) (bool, error) {
 	if c.store.isSparse(large) && !passes(n) {
 		return false, nil // it is not held dense here
 	}
+	inputs := c.constants(n) // now: what no output needs is gone when the result is read
 	make := func(data []byte) ([]byte, error) {
-		t, err := c.run(n, map[string][]byte{large.Name: data})
+		t, err := c.run(n, inputs, map[string][]byte{large.Name: data})
 		if err != nil {
 			return nil, err
 		}
@@ -184,15 +190,23 @@ func (c *cleaner) foldable(n *graph.Node, shape tensor.Shape, d tensor.DType) bo
 	return err == nil && size <= limit
 }
 
-// run computes one node from constants; data are the bytes of weights that are not in memory.
-func (c *cleaner) run(n *graph.Node, data map[string][]byte) (*tensor.Tensor, error) {
+// constants are the weights that a node reads.
+func (c *cleaner) constants(n *graph.Node) map[string]*graph.Weight {
+	out := map[string]*graph.Weight{}
+	for _, in := range n.Inputs {
+		if w := c.net.graph.Weights[in]; w != nil {
+			out[in] = w
+		}
+	}
+	return out
+}
+
+// run computes one node from constants; data are the bytes of those that are not in memory.
+func (c *cleaner) run(n *graph.Node, inputs map[string]*graph.Weight, data map[string][]byte) (*tensor.Tensor, error) {
 	g := &graph.Graph{Name: "constant", Opsets: c.net.graph.Opsets, Nodes: []*graph.Node{n}, Weights: map[string]*graph.Weight{},
 		Outputs: []graph.Value{{Name: n.Outputs[0]}}}
-	for _, in := range n.Inputs {
-		if in == "" {
-			continue
-		}
-		w := *c.net.graph.Weights[in]
+	for in, from := range inputs {
+		w := *from
 		if d, ok := data[in]; ok {
 			w.Data, w.Location = d, ""
 		}

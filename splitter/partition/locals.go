@@ -8,6 +8,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/parts"
 	"github.com/shardwise/shardwise/splitter/program"
+	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
 // localStep is what the coordinator computes after so many stages have run.
@@ -26,7 +27,7 @@ func (b *builder) locals() ([]localStep, error) {
 	staged := map[int]bool{}
 	for k, s := range b.stages {
 		for i := range s.Pieces {
-			for _, n := range s.Pieces[i].List() {
+			for _, n := range s.Pieces[i].All() {
 				staged[n] = true
 			}
 		}
@@ -38,6 +39,11 @@ func (b *builder) locals() ([]localStep, error) {
 				maps.Copy(b.consts, consts)
 				once[outputs[i].Once] = nodes
 			}
+			if outputs[i].Completes >= 0 {
+				nodes, consts := program.CompleteNodes(b.plan.Graph, s, &outputs[i])
+				maps.Copy(b.consts, consts)
+				once[outputs[i].Completes] = nodes
+			}
 		}
 	}
 	steps := make([]localStep, len(b.stages)+1)
@@ -48,7 +54,7 @@ func (b *builder) locals() ([]localStep, error) {
 		}
 		at := 0
 		for _, n := range nodes {
-			for _, in := range n.Inputs {
+			for _, in := range sharding.Reads(n) {
 				at = max(at, phase[in])
 			}
 		}
@@ -74,7 +80,7 @@ func (b *builder) connect(steps []localStep) []localStep {
 	readBy := map[string]map[int]bool{} // value -> steps that read it
 	for s := range steps {
 		for _, n := range steps[s].nodes {
-			for _, in := range n.Inputs {
+			for _, in := range sharding.Reads(n) {
 				if readBy[in] == nil {
 					readBy[in] = map[int]bool{}
 				}
@@ -94,8 +100,8 @@ func (b *builder) connect(steps []localStep) []localStep {
 		st.phase = s
 		made := map[string]bool{}
 		for _, n := range st.nodes {
-			for _, in := range n.Inputs {
-				if in != "" && !made[in] && !b.constant(in) && !slices.Contains(st.inputs, in) {
+			for _, in := range sharding.Reads(n) {
+				if !made[in] && !b.constant(in) && !slices.Contains(st.inputs, in) {
 					st.inputs = append(st.inputs, in)
 				}
 			}
@@ -148,7 +154,7 @@ func (b *builder) typeOf(name string) graph.Value {
 	for _, s := range b.stages {
 		for _, o := range s.Outputs() {
 			if o.Name == name {
-				v := b.model.Values[o.Of]
+				v := o.Type
 				v.Name = name
 				return v
 			}

@@ -19,7 +19,7 @@ func (f *File) Place(programs []*graph.Graph) error {
 		at[tensors[i].Name] = i
 	}
 	for _, g := range programs {
-		for name, w := range g.Weights {
+		for name, w := range g.AllWeights() {
 			if w.Location != f.path {
 				continue
 			}

@@ -13,7 +13,6 @@ type Wish struct {
 	MemoryMB []int         // the memory sizes of a shard's function to look at; by default from 512 to 10240
 	Latency  time.Duration // the longest estimated warm latency
 	MaxCost  float64       // the most US dollars for a million requests
-	Kinds    []string      // the kinds of plans to look at; by default all
 }
 
 // Survey is what an exploration found.
@@ -63,7 +62,7 @@ func (p *Planner) Explore(ctx context.Context, w Wish) (*Survey, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		s.All = append(s.All, p.explored(n, sizes, w.Kinds)...)
+		s.All = append(s.All, p.explored(n, sizes)...)
 	}
 	slices.SortStableFunc(s.All, func(a, b *Candidate) int {
 		return cmp.Or(cmp.Compare(a.Estimate.WarmMS, b.Estimate.WarmMS), cmp.Compare(a.Estimate.CostPerMillion, b.Estimate.CostPerMillion))
@@ -84,7 +83,7 @@ func (p *Planner) Explore(ctx context.Context, w Wish) (*Survey, error) {
 
 // explored are the plans for n shards at every size into which they fit. The search runs at the smallest and the largest size: in between it finds
 // the same plans.
-func (p *Planner) explored(n int, sizes []int, kinds []string) []*Candidate {
+func (p *Planner) explored(n int, sizes []int) []*Candidate {
 	list := &kepts{p: p, seen: map[string]bool{}}
 	for i, mb := range sizes {
 		limit := p.room(mb)
@@ -96,9 +95,6 @@ func (p *Planner) explored(n int, sizes []int, kinds []string) []*Candidate {
 	var out []*Candidate
 	for i := range list.all {
 		k := &list.all[i]
-		if len(kinds) > 0 && !slices.Contains(kinds, k.kind) {
-			continue
-		}
 		for _, mb := range sizes {
 			for _, own := range coordinatorSizes() {
 				c := k.at(p.o.Model, Size{mb, own})

@@ -15,6 +15,8 @@ type line struct {
 	alive []int64 // bytes of the values that cross from order[i-1] to order[i]
 	until []work  // of the nodes of order before a place
 	edges []int   // the border before each item, and the end
+	needs [][]int // the items that each item needs, through whatever lies between, ascending
+	late  []bool  // whether an item needs a placed node
 }
 
 // item is a node with weights.
@@ -37,7 +39,7 @@ func newLine(g *sharding.Graph, sz *sizes, works []work, placed []int) *line {
 	seen := map[string]bool{}
 	for _, n := range l.order {
 		it := item{node: n}
-		for _, in := range g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			if w := g.Weight(in); w != nil && !seen[in] {
 				seen[in] = true
 				it.bytes += sharding.Bytes(w)
@@ -53,7 +55,43 @@ func newLine(g *sharding.Graph, sz *sizes, works []work, placed []int) *line {
 		l.until[i+1] = l.until[i].plus(works[n])
 	}
 	l.setEdges()
+	l.setNeeds(out)
 	return l
+}
+
+// setNeeds walks the graph once with a set of items for each node.
+func (l *line) setNeeds(placed []bool) {
+	l.needs, l.late = make([][]int, len(l.items)), make([]bool, len(l.items))
+	index := map[int]int{}
+	for i, it := range l.items {
+		index[it.node] = i
+	}
+	words := (len(l.items) + 63) / 64
+	sets, late := make([][]uint64, len(l.g.Nodes)), make([]bool, len(l.g.Nodes))
+	for n, node := range l.g.Nodes {
+		sets[n], late[n] = make([]uint64, words), placed[n]
+		for _, in := range sharding.Reads(node) {
+			p, ok := l.g.Producer[in]
+			if !ok {
+				continue
+			}
+			for w, bits := range sets[p] {
+				sets[n][w] |= bits
+			}
+			late[n] = late[n] || late[p]
+		}
+		i, ok := index[n]
+		if !ok {
+			continue
+		}
+		for j := range l.items {
+			if sets[n][j/64]&(1<<(j%64)) != 0 {
+				l.needs[i] = append(l.needs[i], j)
+			}
+		}
+		l.late[i] = late[n]
+		sets[n][i/64] |= 1 << (i % 64)
+	}
 }
 
 func newSet(n int, members []int) []bool {
@@ -84,7 +122,7 @@ func depthFirst(g *sharding.Graph) []int {
 			return
 		}
 		done[n] = true
-		for _, in := range g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			if p, ok := g.Producer[in]; ok {
 				visit(p)
 			}

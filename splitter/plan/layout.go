@@ -14,26 +14,38 @@ import (
 // Layout plans the model and lays it out: into exactly o.Shards shards, or into the fewest whose functions, and the coordinator's, stay within
 // o.MemoryMB; with a latency or a cost, into the plan that Explore picks for them. A wish that cannot be met is a *layout.RefusalError.
 func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.Layout, error) {
-	if err := checkTypes(m); err != nil {
+	if err := check(m, o.Shards == 1); err != nil {
 		return nil, err
 	}
 	g := sharding.New(m.Graph, m.Values)
 	if o.Latency > 0 || o.MaxCost > 0 {
-		return byWish(ctx, m, New(g, Options{Symbols: map[string]int{manifest.Batch: max(o.Rows, 1)}}), o)
+		return byWish(ctx, m, New(g, Options{Kind: o.Plan, Symbols: map[string]int{manifest.Batch: max(o.Rows, 1)}}), o)
 	}
 	if o.Shards > 0 {
-		best, err := New(g, Options{}).Best(o.Shards)
+		best, err := New(g, Options{Kind: o.Plan}).Best(o.Shards)
 		if err != nil {
 			return nil, err
 		}
 		return partition.Lay(m, best.Plan, o)
 	}
-	return fit(ctx, m, New(g, Options{MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
+	return fit(ctx, m, New(g, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
+}
+
+// maxNodes is the size of graphs up to which plans are searched; larger ones stay whole.
+const maxNodes = 20000
+
+// check refuses what has no plan: unknown types, and, unless it stays whole, a graph that is too large.
+func check(m *partition.Model, whole bool) error {
+	if len(m.Graph.Nodes) > maxNodes && !whole {
+		return &layout.RefusalError{Subject: "the model", Reason: fmt.Sprintf("its graph has %d nodes, and plans are searched for up to %d", len(m.Graph.Nodes), maxNodes),
+			Remedy: "use one shard (--shards 1)"}
+	}
+	return checkTypes(m)
 }
 
 // Prepare is New of a model whose types are all known; otherwise the error is a *layout.RefusalError.
 func Prepare(m *partition.Model, o Options) (*Planner, error) {
-	if err := checkTypes(m); err != nil {
+	if err := check(m, false); err != nil {
 		return nil, err
 	}
 	return New(sharding.New(m.Graph, m.Values), o), nil
@@ -117,7 +129,7 @@ func widest(m *manifest.Manifest) int64 {
 
 // MaxShards is the largest number of shards that the model can be cut into, at least 1.
 func MaxShards(m *partition.Model) int {
-	if checkTypes(m) != nil {
+	if check(m, false) != nil {
 		return 1
 	}
 	return New(sharding.New(m.Graph, m.Values), Options{}).MaxShards()

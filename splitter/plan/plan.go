@@ -9,16 +9,27 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Kinds of plans, for people.
+// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both; and look-up tables on single shards each, or
+// some of them by rows or by columns on several.
 const (
-	Whole           = "one function"
-	Tensor          = "tensor parallel"
+	Whole           = "whole"
+	Tensor          = "tensor"
 	Pipeline        = "pipeline"
-	Mixed           = "tensor parallel and pipeline"
-	TablesWhole     = "whole tables"
-	TablesByRows    = "tables by rows"
-	TablesByColumns = "tables by columns"
+	Mixed           = "mixed"
+	Tables          = "tables"
+	TablesByRows    = "tables-rows"
+	TablesByColumns = "tables-columns"
 )
+
+// Kinds are all kinds of plans.
+func Kinds() []string {
+	return []string{Whole, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
+}
+
+// wanted reports whether a plan of the kind will do: any when the wish is empty, and with Tables every one of tables.
+func (o *Options) wanted(kind string) bool {
+	return o.Kind == "" || o.Kind == kind || o.Kind == Tables && (kind == TablesByRows || kind == TablesByColumns)
+}
 
 // Size is the memory of functions in MB, and so their speed.
 type Size struct {
@@ -34,6 +45,7 @@ type Options struct {
 	Symbols       map[string]int // sizes of symbolic dimensions, for the estimate
 	OtherSize     int            // of symbols without a number, default 1
 	Fit           bool           // weights must fit into MemoryMB
+	Kind          string         // the kind of plan that is wanted; "" for any
 }
 
 func (o Options) defaults() *Options {
@@ -133,7 +145,8 @@ func (p *Planner) choices(n int, limit int64, size Size, yield func(*choice) boo
 	if n == 1 {
 		return yield(&choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}})
 	}
-	s := p.newSearch(p.line, n, limit, size, nil)
+	// Segments of more than their share would leave shards without any.
+	s := p.newSearch(p.line, n, min(limit, p.total/int64(n)*5/4), size, nil)
 	for _, price := range chances() {
 		for _, with := range []struct {
 			segments bool
@@ -173,6 +186,9 @@ func (k *kepts) add(c *choice) bool {
 		return true
 	}
 	k.seen[key] = true
+	if !k.p.o.wanted(c.name()) {
+		return true
+	}
 	pl, err := c.schedule(k.p.line.g)
 	if err != nil || !usesAll(pl) {
 		return true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/program"
 	"github.com/shardwise/shardwise/splitter/sharding"
@@ -63,7 +64,7 @@ func (e *profiler) profile(p *partition.Plan) *profile {
 			awake[s] = true
 		}
 		for i := range st.Pieces {
-			for _, n := range st.Pieces[i].List() {
+			for _, n := range st.Pieces[i].All() {
 				staged[n] = true
 			}
 			e.piece(&st.Pieces[i], st.Shards, &r, out, seen)
@@ -91,7 +92,7 @@ func (e *profiler) localWeights(staged []bool) int64 {
 		if staged[n] {
 			continue
 		}
-		for _, in := range e.g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(e.g.Nodes[n]) {
 			if w := e.g.Weight(in); w != nil && !seen[in] {
 				seen[in] = true
 				total += sharding.Bytes(w)
@@ -164,6 +165,9 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 		}
 		scaled = scaled.plus(w)
 	}
+	for _, end := range p.Ends {
+		scaled = scaled.plus(e.work[end.Node])
+	}
 	return scaled, fixed
 }
 
@@ -171,7 +175,8 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 func (e *profiler) holdings(p *program.Piece) []holding {
 	var out []holding
 	for _, n := range p.List() {
-		for in, name := range e.g.Nodes[n].Inputs {
+		for _, name := range sharding.Reads(e.g.Nodes[n]) {
+			in := slices.Index(e.g.Nodes[n].Inputs, name) // -1 when a body captures it
 			w := e.g.Weight(name)
 			if w == nil || p.Region != nil && p.Region.Once(n) == in {
 				continue
@@ -210,11 +215,16 @@ func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 		}
 	}
 	for _, o := range st.Outputs() {
-		v := e.g.Values[o.Of]
-		whole, one := e.sizes.bytes(v), row.bytes(v)
 		for at, p := range o.Positions {
-			r.reply[p] += part(whole, o.Placement, o.Bounds, at)
-			r.out[p] += part(one, o.Placement, o.Bounds, at)
+			for _, c := range o.Parts() {
+				v := c.Type
+				if c.Cut {
+					v.Dims = slices.Clone(v.Dims)
+					v.Dims[o.Placement.Dim] = graph.Dim{Size: o.Local(at)}
+				}
+				r.reply[p] += e.sizes.bytes(v)
+				r.out[p] += row.bytes(v)
+			}
 		}
 	}
 }

@@ -48,8 +48,8 @@ func (p *Planner) nothing(w *Wish, sizes []int) error {
 	if len(w.Shards) > 0 && slices.Min(w.Shards) > most {
 		return p.tooMany(slices.Min(w.Shards), most)
 	}
-	if len(w.Kinds) > 0 {
-		return &layout.RefusalError{Subject: fmt.Sprintf("plans of the kind %q", w.Kinds), Reason: "there is none at these sizes", Remedy: "leave the kind away, or give more memory or shards"}
+	if p.o.Kind != "" {
+		return &layout.RefusalError{Subject: fmt.Sprintf("plans of the kind %q", p.o.Kind), Reason: "there is none at these sizes", Remedy: "leave the kind away, or give more memory or shards"}
 	}
 	least := int64(0)
 	upto := most

@@ -32,7 +32,7 @@ func (c *choice) name() string {
 	case c.kind == Mixed && len(c.segments) == 0:
 		return Tensor
 	case (c.kind == TablesByRows || c.kind == TablesByColumns) && !c.divided:
-		return TablesWhole
+		return Tables
 	}
 	return c.kind
 }
@@ -68,11 +68,30 @@ func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
 			owner[n] = len(c.cuts) + s
 		}
 	}
+	ends := c.ends(owner)
 	levels, err := levels(g, owner, len(c.cuts)+len(c.segments))
 	if err != nil {
 		return nil, err
 	}
-	return c.rounds(g, levels), nil
+	return c.rounds(g, levels, ends), nil
+}
+
+// ends gives the cuts the operators behind them that no other piece has, by cut.
+func (c *choice) ends(owner []int) []map[string]sharding.End {
+	out := make([]map[string]sharding.End, len(c.cuts))
+	for p, x := range c.cuts {
+		for i := range x.region.Outputs {
+			e := x.region.Outputs[i].End
+			if e.Kind == sharding.NoEnd || owner[e.Node] >= 0 {
+				continue
+			}
+			if out[p] == nil {
+				out[p] = map[string]sharding.End{}
+			}
+			owner[e.Node], out[p][x.region.Outputs[i].Value] = p, e
+		}
+	}
+	return out
 }
 
 // levels gives each piece its round. Units, which are pieces and single local nodes, are visited when all that they need has been.
@@ -87,7 +106,7 @@ func levels(g *sharding.Graph, owner []int, pieces int) ([]int, error) {
 	next, wait := make([][]int, count), make([]int, count)
 	for n := range g.Nodes {
 		seen := map[int]bool{}
-		for _, in := range g.Nodes[n].Inputs {
+		for _, in := range sharding.Reads(g.Nodes[n]) {
 			p, ok := g.Producer[in]
 			if !ok || unit(p) == unit(n) || seen[unit(p)] {
 				continue
@@ -126,7 +145,7 @@ func levels(g *sharding.Graph, owner []int, pieces int) ([]int, error) {
 }
 
 // rounds makes the stages.
-func (c *choice) rounds(g *sharding.Graph, levels []int) *partition.Plan {
+func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]sharding.End) *partition.Plan {
 	p := &partition.Plan{Graph: g, Shards: c.shards}
 	if len(levels) == 0 {
 		return p
@@ -141,7 +160,7 @@ func (c *choice) rounds(g *sharding.Graph, levels []int) *partition.Plan {
 		}
 		for r, x := range c.cuts {
 			if levels[r] == k {
-				st.Pieces = append(st.Pieces, program.Piece{Region: x.region, Bounds: x.among(st.Shards)})
+				st.Pieces = append(st.Pieces, program.Piece{Region: x.region, Bounds: x.among(st.Shards), Ends: ends[r]})
 			}
 		}
 		for s, seg := range c.segments {

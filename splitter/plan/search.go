@@ -47,7 +47,7 @@ func (p *Planner) newSearch(l *line, n int, limit int64, size Size, placed []int
 			continue
 		}
 		if sp := s.span(r, index); len(sp.covers) > 0 {
-			sp.waits = s.waits(&sp, placed)
+			sp.waits = s.waits(&sp)
 			s.regions[sp.covers[0]] = append(s.regions[sp.covers[0]], sp)
 		}
 	}
@@ -55,16 +55,8 @@ func (p *Planner) newSearch(l *line, n int, limit int64, size Size, placed []int
 }
 
 // waits reports whether an item of the region needs one before its first, or a placed node: then it may have to wait for another round.
-func (s *search) waits(sp *span, placed []int) bool {
-	needs := func(earlier int) bool {
-		return slices.ContainsFunc(sp.covers, func(c int) bool { return s.l.g.Before(earlier, s.l.items[c].node) })
-	}
-	for _, it := range s.l.items[:sp.covers[0]] {
-		if needs(it.node) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(placed, needs)
+func (s *search) waits(sp *span) bool {
+	return slices.ContainsFunc(sp.covers, func(c int) bool { return s.l.late[c] || len(s.l.needs[c]) > 0 && s.l.needs[c][0] < sp.covers[0] })
 }
 
 func (s *search) span(r *sharding.Region, index map[int]int) span {

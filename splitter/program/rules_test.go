@@ -85,7 +85,13 @@ func ruleCases() []ruleCase {
 		out = append(out, behind(op+" along", true, 1, []int{3, 14, 2}, op, nil, constants(14, 1)),
 			behind(op+" across", true, 1, []int{3, 14, 2}, op, nil, constants(1, 1, 2)), behind(op+" scalar", true, 2, []int{3, 2, 14}, op, nil, constants()))
 	}
-	return append(out,
+	out = append(out, movingCases()...)
+	return append(out, reducingCases()...)
+}
+
+// movingCases are operators that move elements, or look along dimensions that stay whole.
+func movingCases() []ruleCase {
+	return []ruleCase{
 		behind("PRelu", true, 1, []int{3, 14, 2}, "PRelu", nil, constants(14, 1)),
 		behind("transpose", true, 1, []int{3, 14, 2}, "Transpose", attrs("perm", []int64{1, 2, 0})),
 		behind("reshape to heads", true, 2, []int{3, 2, 28}, "Reshape", nil, numbers(3, 2, 14, 2)),
@@ -113,6 +119,12 @@ func ruleCases() []ruleCase {
 		behind("layer norm here", false, 2, []int{3, 4, 14}, "LayerNormalization", attrs("axis", -1), constants(14), constants(14)),
 		behind("batch norm", true, 1, []int{3, 14, 4}, "BatchNormalization", nil, constants(14), constants(14), constants(14), positive(14)),
 		behind("instance norm", true, 1, []int{3, 14, 4}, "InstanceNormalization", nil, constants(14), constants(14)),
+	}
+}
+
+// reducingCases are operators that sum, pool, multiply or join.
+func reducingCases() []ruleCase {
+	return []ruleCase{
 		behind("reduce sum elsewhere", true, 1, []int{3, 14, 4}, "ReduceSum", attrs("keepdims", 0), numbers(2)),
 		behind("reduce sum here", true, 1, []int{3, 14, 4}, "ReduceSum", attrs("keepdims", 1), numbers(1)),
 		behind("reduce sum of all", true, 1, []int{3, 14, 4}, "ReduceSum", attrs("keepdims", 0)),
@@ -149,6 +161,11 @@ func ruleCases() []ruleCase {
 			m.output(m.node("Sub", nil, "difference", "op", "other"))
 		}},
 		ruleCase{"three projections in one matrix", true, func(m *maker) { packed(m) }},
+		ruleCase{"whole and cut at once", true, func(m *maker) {
+			x := m.input("x", m.random(3, 14))
+			v := m.node("MatMul", nil, "v_made", x, m.w("w", 14, 14))
+			m.output(m.node("Add", nil, "op", v, x))
+		}},
 		ruleCase{"where", true, func(m *maker) {
 			v := m.cut("v", 1, 3, 14, 2)
 			m.output(m.node("Where", nil, "op", m.node("Greater", nil, "cond", v, m.w("limit", 14, 1)), v, m.w("otherwise", 2)))
@@ -160,7 +177,7 @@ func ruleCases() []ruleCase {
 			x := m.cut("v", 2, 4, 3, 14)
 			m.output(m.node("LSTM", attrs("hidden_size", 5), "op", x, m.w("lw", 1, 20, 14), m.w("lr", 1, 20, 5), m.w("lb", 1, 40)))
 		}},
-	)
+	}
 }
 
 func positive(n int) func(m *maker) string {

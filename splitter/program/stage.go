@@ -1,11 +1,13 @@
 package program
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter/parts"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -14,8 +16,10 @@ import (
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
-	Nodes  []int // ascending
-	At     int
+	// Ends are the ends that the stage computes, by the region's output that they stand behind.
+	Ends  map[string]sharding.End
+	Nodes []int // ascending
+	At    int
 }
 
 // Has reports whether the shard at the position runs something of the piece.
@@ -32,6 +36,16 @@ func (p *Piece) List() []int {
 		return p.Region.Nodes
 	}
 	return p.Nodes
+}
+
+// All are the piece's nodes and the ends behind it.
+func (p *Piece) All() []int {
+	out := slices.Clone(p.List())
+	for _, e := range p.Ends {
+		out = append(out, e.Node)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Stage is one round.
@@ -53,15 +67,33 @@ type Input struct {
 	Positions   []int // who gets it, ascending
 }
 
-// Output is a value that the stage yields. Name is the shard programs' output.
+// Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
 type Output struct {
 	Name      string
-	Of        string // the model's value that has its type
+	Of        string      // the model's value that it is a part of, when that is another
+	Type      graph.Value // its type, when all parts are put together
 	Placement sharding.Placement
 	Bounds    []int // of a Shard: elements, one more than Positions
 	Positions []int // who yields it, ascending
 	// Once is the node that still has to add what counts once, -1 when there is none: Name is not Of then.
 	Once int
+	// Completes is the node whose result CompleteNodes make of it, -1 when there is none.
+	Completes int
+	// Merge is the manifest's kind of merge, with its Result and K, where the placement does not tell; Components are the partial's tensors then.
+	Merge      string
+	Result     string
+	K          int
+	Components []Component
+}
+
+// Parts are the tensors of the output's partials.
+func (o *Output) Parts() []Component {
+	if len(o.Components) > 0 {
+		return o.Components
+	}
+	v := o.Type
+	v.Name = o.Name
+	return []Component{{Role: manifest.RoleValue, Name: o.Name, Type: v, Cut: o.Bounds != nil}}
 }
 
 // NewStage settles the names of the stage's inputs and outputs.
@@ -93,8 +125,13 @@ func (s *Stage) regionBorder(p *Piece) {
 		}
 		s.input(in.Value, in.Placement, elements, positions)
 	}
-	for _, out := range p.Region.Outputs {
-		o := Output{Name: out.Value, Of: out.Value, Placement: out.Placement, Positions: positions, Once: -1}
+	for i := range p.Region.Outputs {
+		out := &p.Region.Outputs[i]
+		if e, ok := p.Ends[out.Value]; ok {
+			s.endOutputs(p, out, e, positions)
+			continue
+		}
+		o := Output{Name: out.Value, Of: out.Value, Type: s.Graph.Values[out.Value], Placement: out.Placement, Positions: positions, Once: -1, Completes: -1}
 		if out.Placement.Kind == sharding.Shard {
 			o.Bounds = dense(scale(p.Bounds, out.Placement.Inner))
 		}
@@ -116,7 +153,7 @@ func (s *Stage) segmentBorder(p *Piece) {
 	at := []int{p.At}
 	for _, i := range p.Nodes {
 		n := s.Graph.Nodes[i]
-		for _, in := range Reads(n) {
+		for _, in := range sharding.Reads(n) {
 			if !inside[in] && s.Graph.Weight(in) == nil {
 				s.input(in, sharding.Placement{}, nil, at)
 			}
@@ -127,21 +164,10 @@ func (s *Stage) segmentBorder(p *Piece) {
 			}
 			outside := func(c int) bool { _, found := slices.BinarySearch(p.Nodes, c); return !found }
 			if s.Graph.Output[o] || slices.ContainsFunc(s.Graph.Consumers[o], outside) {
-				s.outputs = append(s.outputs, Output{Name: o, Of: o, Placement: sharding.Placement{Kind: sharding.Shard}, Positions: at, Once: -1})
+				s.outputs = append(s.outputs, Output{Name: o, Of: o, Type: s.Graph.Values[o], Placement: sharding.Placement{Kind: sharding.Shard}, Positions: at, Once: -1, Completes: -1})
 			}
 		}
 	}
-}
-
-// Reads are the present inputs of a node.
-func Reads(n *graph.Node) []string {
-	var out []string
-	for _, in := range n.Inputs {
-		if in != "" && !slices.Contains(out, in) {
-			out = append(out, in)
-		}
-	}
-	return out
 }
 
 func (s *Stage) positions(p *Piece) []int {
@@ -248,14 +274,27 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 		if at < 0 {
 			continue
 		}
-		v := s.Graph.Values[out.Of]
-		v.Name, v.Dims = out.Name, slices.Clone(v.Dims)
-		if out.Bounds != nil {
-			v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Bounds[at+1] - out.Bounds[at]}
+		for _, c := range out.Parts() {
+			v := c.Type
+			v.Dims = slices.Clone(v.Dims)
+			if c.Cut {
+				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
+				g.Outputs = append(g.Outputs, v)
+			}
 		}
-		g.Outputs = append(g.Outputs, v)
 	}
 	return g
+}
+
+// Local is the extent of the cut dimension at a place among those that yield the output.
+func (o *Output) Local(place int) int {
+	part := o.Bounds[place+1] - o.Bounds[place]
+	if o.K > 0 {
+		return min(o.K, part)
+	}
+	return part
 }
 
 // whole adds a segment's nodes as they are.
@@ -265,14 +304,37 @@ func (s *Stage) whole(p *Piece, g *graph.Graph, use func(*graph.Graph, parts.Par
 	}
 }
 
-// WholeNode is a node of the model with its weights entered whole into the graph to.
+// WholeNode is a node of the model with its weights entered whole into the graph to, those that its bodies read or hold included.
 func WholeNode(model *graph.Graph, n *graph.Node, to *graph.Graph, use func(*graph.Graph, parts.Part) string) *graph.Node {
-	c := *n
-	c.Inputs = slices.Clone(n.Inputs)
-	for i, in := range c.Inputs {
-		if w := model.Weights[in]; w != nil {
-			c.Inputs[i] = use(to, parts.Whole(w))
+	c := n.Clone()
+	c.Rename(func(name string) string {
+		if w := model.Weights[name]; w != nil {
+			return use(to, parts.Whole(w))
+		}
+		return name
+	})
+	for b := range c.Bodies() {
+		for g := range b.All() {
+			bodyWeights(g, use)
 		}
 	}
-	return &c
+	return c
+}
+
+// bodyWeights enters the weights that a body itself holds. One that lies in the shard's file has a name of that file, and so one that no other
+// body's weight has.
+func bodyWeights(g *graph.Graph, use func(*graph.Graph, parts.Part) string) {
+	held := g.Weights
+	g.Weights = map[string]*graph.Weight{}
+	renamed := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		renamed[name] = use(g, parts.Whole(held[name]))
+	}
+	to := func(name string) string { return cmp.Or(renamed[name], name) }
+	for _, n := range g.Nodes {
+		n.Rename(to)
+	}
+	for i, o := range g.Outputs {
+		g.Outputs[i].Name = to(o.Name)
+	}
 }

@@ -1,28 +1,22 @@
 package sharding
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
 
 // grower is a region while it grows.
 type grower struct {
-	g      *Graph
-	units  int
-	bound  map[int]binding
-	cuts   map[string]cut // values inside the region that are cut
-	set    bits           // the nodes of bound
-	queue  []string       // cut values whose consumers have not been looked at
-	within bits           // the nodes that it may have, nil for any
-	past   []change       // what add has done so far
-}
+	g     *Graph
+	units int
+	bound map[int]binding
+	cuts  map[string]cut // values inside the region that are cut
+	set   bits           // the nodes of bound
+	queue []string       // cut values whose consumers have not been looked at
 
-// change is one entry of a region's journal: a node that came in, or a value that was cut and how it was before.
-type change struct {
-	node int
-	name string
-	old  cut
-	had  bool
+	entered []int // nodes in the order in which they came, for the way back
+	within  bits  // the nodes that it may have, nil for any
 }
 
 // add takes the node into the region with everything that must be cut with it, or leaves the region as it was.
@@ -30,23 +24,15 @@ func (s *grower) add(i int, b binding) bool {
 	if have, ok := s.bound[i]; ok {
 		return have.factor == b.factor && have.outer.equal(b.outer)
 	}
-	units, past, queue := s.units, len(s.past), len(s.queue)
+	units, entered, queued := s.units, len(s.entered), len(s.queue)
 	if s.enter(i, b) {
 		return true
 	}
-	s.units, s.queue = units, s.queue[:queue]
-	for _, c := range slices.Backward(s.past[past:]) {
-		switch {
-		case c.name == "":
-			delete(s.bound, c.node)
-			s.set.drop(c.node)
-		case c.had:
-			s.cuts[c.name] = c.old
-		default:
-			delete(s.cuts, c.name)
-		}
+	// A value is cut by the node that makes it, once, so removing the nodes undoes everything.
+	for _, j := range s.entered[entered:] {
+		s.remove(j)
 	}
-	s.past = s.past[:past]
+	s.units, s.entered, s.queue = units, s.entered[:entered], s.queue[:queued]
 	return false
 }
 
@@ -58,7 +44,7 @@ func (s *grower) enter(i int, b binding) bool {
 	}
 	s.bound[i] = b
 	s.set.set(i)
-	s.past = append(s.past, change{node: i})
+	s.entered = append(s.entered, i)
 	for in, name := range n.Inputs {
 		if name == "" || s.g.Weights[name] != nil {
 			if _, _, ok := r.place(r.in[in], b); name != "" && !ok {
@@ -97,8 +83,6 @@ func (s *grower) results(i int, b binding) bool {
 		if !ok || !found {
 			return false
 		}
-		old, had := s.cuts[name]
-		s.past = append(s.past, change{name: name, old: old, had: had})
 		s.cuts[name] = c
 		s.queue = append(s.queue, name)
 	}
@@ -118,7 +102,7 @@ func (s *grower) demand(name string, c cut) bool {
 		return true
 	}
 	// What depends on the region can not come from outside; trim would take this node out again.
-	if computed && s.g.ancestors[p].meets(s.set) {
+	if computed && s.g.needs(p, s.set.first(), s.set.has) {
 		return false
 	}
 	return c.outer.isOne()
@@ -150,9 +134,10 @@ func (s *grower) dim(name string, d int) size {
 
 // tainted reports whether a node that is not in the region needs something that depends on the region but is outside it.
 func (s *grower) tainted(i int) bool {
+	first := s.set.first()
 	for _, in := range s.g.Nodes[i].Inputs {
 		p, ok := s.g.Producer[in]
-		if ok && !s.set.has(p) && s.g.ancestors[p].meets(s.set) {
+		if ok && !s.set.has(p) && s.g.needs(p, first, s.set.has) {
 			return true
 		}
 	}
@@ -313,25 +298,29 @@ func (s *grower) sorted() []int { return slices.Sorted(maps.Keys(s.bound)) }
 // region is the finished region.
 func (s *grower) region() *Region {
 	r := &Region{Units: s.units, Nodes: s.sorted(), g: s.g, bound: s.bound}
-	inputs := map[string]Placement{}
+	var inputs []Border
 	for _, i := range r.Nodes {
 		once := r.Once(i)
 		for in, name := range s.g.Nodes[i].Inputs {
 			if name == "" || in == once || s.g.Weights[name] != nil || s.inside(name) {
 				continue
 			}
-			if p := r.Operand(i, in); p.Kind == Shard || inputs[name].Kind != Shard {
-				inputs[name] = p
+			b := Border{Value: name, Placement: r.Operand(i, in), Node: -1}
+			if !slices.Contains(inputs, b) {
+				inputs = append(inputs, b)
 			}
 		}
 		for o, name := range s.g.Nodes[i].Outputs {
 			if name != "" && s.exits(name) {
-				r.Outputs = append(r.Outputs, Border{Value: name, Placement: r.Result(i, o), Node: i})
+				b := Border{Value: name, Placement: r.Result(i, o), Node: i}
+				if b.Placement.Kind == Shard {
+					b.End = s.g.endOf(name, b.Placement.Dim)
+				}
+				r.Outputs = append(r.Outputs, b)
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		r.Inputs = append(r.Inputs, Border{Value: name, Placement: inputs[name], Node: -1})
-	}
+	slices.SortStableFunc(inputs, func(a, b Border) int { return cmp.Compare(a.Value, b.Value) })
+	r.Inputs = inputs
 	return r
 }

@@ -14,7 +14,8 @@ type Region struct {
 	Units int
 	// Nodes are ascending, and so in topological order.
 	Nodes []int
-	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1.
+	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1. A value that is needed in
+	// several ways stands there once for each.
 	Inputs []Border
 	// Outputs are the values that somebody outside needs, in topological order: Shard with Outer 1, or Partial.
 	Outputs []Border
@@ -29,6 +30,8 @@ type Border struct {
 	Placement Placement
 	// Node is the node that yields an output.
 	Node int
+	// End is the operator behind an output whose result the stage yields in place of the output.
+	End End
 }
 
 // Bounds cuts the units into n parts, as even as can be: shard i has units [b[i], b[i+1]).

@@ -119,7 +119,8 @@ func toleranceOf(dir string) (tensor.Tolerance, error) {
 	return tensor.Tolerance{Rel: tol.Rtol, Abs: tol.Atol}, err
 }
 
-func runData(p engine.Program, h *header, dir string, tol tensor.Tolerance) result {
+// readInputs reads the inputs of a data set.
+func readInputs(h *header, dir string) (tensor.Named, error) {
 	in := tensor.Named{}
 	files := 0
 	for _, k := range h.inputs {
@@ -132,10 +133,18 @@ func runData(p engine.Program, h *header, dir string, tol tensor.Tolerance) resu
 			t, err = declared(t, k)
 		}
 		if err != nil {
-			return ended(err)
+			return nil, err
 		}
 		in[k.name] = t
 		files++
+	}
+	return in, nil
+}
+
+func runData(p engine.Program, h *header, dir string, tol tensor.Tolerance) result {
+	in, err := readInputs(h, dir)
+	if err != nil {
+		return ended(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), maxRun)
 	defer cancel()

@@ -5,7 +5,7 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// layerSamples are the samples of the families conv, norm, recurrent, attention and quant.
+// layerSamples are the samples of the families conv, norm, recurrent, attention, quant and signal.
 func layerSamples() map[string]sample {
 	image, row, vector, scalar := tensor.Shape{1, 1, 1, 1}, tensor.Shape{1, 1, 1}, tensor.Shape{1}, tensor.Shape{}
 	pool := sample{attrs: attrs("kernel_shape", list(1, 1)), shapes: []tensor.Shape{image}}
@@ -40,6 +40,7 @@ func layerSamples() map[string]sample {
 		"QLinearMatMul":      {shapes: []tensor.Shape{{1, 1}, scalar, scalar, {1, 1}, scalar, scalar, scalar, scalar}, tied: []int{0, 2, 3, 5}},
 		"RNN":                layer(1),
 		"Resize 10":          {shapes: []tensor.Shape{vector, vector}, low: 1},
+		"STFT":               {shapes: []tensor.Shape{row, vector, vector, vector}, low: 1, tied: []int{0, 2}},
 		"Upsample 7":         {attrs: map[string]graph.Attr{"scales": {Kind: graph.AttrFloats, Floats: []float32{1}}}, shapes: []tensor.Shape{vector}},
 		"Resize":             {shapes: []tensor.Shape{vector, {2}, vector}, low: 1},
 		"RoiAlign":           {shapes: []tensor.Shape{image, {1, 4}, vector}, tied: []int{0, 1}},

@@ -89,5 +89,14 @@ def vector():
           {"v": rng.normal(size=6).astype(np.float32), "factor": np.array(-2, np.float32)})
 
 
-for case in (lstm, tokens, pairs, total, vector):
+def folded():
+    """A product with a transposed matrix of more than a few KB, and a mask that is made from the input's own shape."""
+    ones = helper.make_tensor("one", F, [1], [1.0])
+    nodes = [node("Transpose", "W", "turned", perm=[1, 0]), node("MatMul", "x turned", "y"), node("Shape", "y", "shape"),
+             node("ConstantOfShape", "shape", "mask", value=ones), node("Add", "y mask", "shifted")]
+    write("folded", nodes, [("x", F, ["batch", "words", 80])], [("shifted", F, ["batch", "words", 40])], [weight("W", 40, 80)],
+          {"x": rng.normal(size=(3, 2, 80)).astype(np.float32)})
+
+
+for case in (lstm, tokens, pairs, total, vector, folded):
     case()
