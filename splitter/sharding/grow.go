@@ -16,6 +16,7 @@ type grower struct {
 	queue []string       // cut values whose consumers have not been looked at
 
 	entered []int // nodes in the order in which they came, for the way back
+	within  bits  // the nodes that it may have, nil for any
 }
 
 // add takes the node into the region with everything that must be cut with it, or leaves the region as it was.
@@ -38,7 +39,7 @@ func (s *grower) add(i int, b binding) bool {
 // enter is add without the way back.
 func (s *grower) enter(i int, b binding) bool {
 	r, n := s.g.nodes[i], s.g.Nodes[i]
-	if r == nil || r.factors[b.factor].kind == fixed {
+	if r == nil || r.factors[b.factor].kind == fixed || s.barred(i) {
 		return false
 	}
 	s.bound[i] = b
@@ -58,6 +59,9 @@ func (s *grower) enter(i int, b binding) bool {
 	}
 	return s.results(i, b)
 }
+
+// barred reports whether the region may not have the node.
+func (s *grower) barred(i int) bool { return s.within != nil && !s.within.has(i) }
 
 // inside reports whether a region's node yields the value: then it is cut, and nobody has it whole.
 func (s *grower) inside(name string) bool {
