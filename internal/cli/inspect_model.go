@@ -21,6 +21,8 @@ type modelFacts struct {
 	MaxShards  *int               `json:"max_shards,omitempty"` // absent when it is not reckoned
 	Facts      []factPair         `json:"facts,omitempty"`
 	Operators  map[string]int     `json:"operators,omitempty"`
+	Before     map[string]int     `json:"operators_before,omitempty"` // the graph was optimised
+	Optimised  []change           `json:"optimised,omitempty"`
 	Largest    []largest          `json:"largest,omitempty"`
 	DTypes     map[string]int64   `json:"dtypes,omitempty"`
 	NotCovered []uncovered        `json:"not_covered,omitempty"`
@@ -32,6 +34,12 @@ type uncovered struct {
 	FirstNode string `json:"first_node"`
 	Reason    string `json:"reason"`
 	Remedy    string `json:"remedy"`
+}
+
+// change is one kind of rewriting and how many nodes it concerned.
+type change struct {
+	Kind  string `json:"kind"`
+	Nodes int    `json:"nodes"`
 }
 
 type factPair struct {
@@ -47,7 +55,10 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		Operators: i.Operators, DTypes: i.Dtypes}
+		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes}
+	for _, c := range i.Optimised {
+		f.Optimised = append(f.Optimised, change(c))
+	}
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
 	}
@@ -80,6 +91,9 @@ func (f *modelFacts) lines() []string {
 		[]string{"can be cut into", f.cuts()})
 	for _, x := range f.Facts {
 		rows = append(rows, []string{x.Name, cut(x.Value, maxFact)})
+	}
+	if len(f.Before) > 0 {
+		rows = append(rows, []string{"operators before", tally(f.Before)})
 	}
 	if len(f.Operators) > 0 {
 		rows = append(rows, []string{"operators", tally(f.Operators)})

@@ -77,10 +77,18 @@ type Info struct {
 	Facts      []Fact           // what a user of the format wants to know, in display order
 	Notes      []string         // sentences to print with the facts and after a split, in order: what surprises people
 	Operators  map[string]int   // ONNX: operator -> nodes
+	Before     map[string]int   // the same before the graph was optimised, nil when that changed nothing
+	Optimised  []Change         // what optimising the graph did, in the order of its passes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
 	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
+}
+
+// Change is one kind of rewriting of a graph, and how many nodes it concerned.
+type Change struct {
+	Kind  string
+	Nodes int
 }
 
 // NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.

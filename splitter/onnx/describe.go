@@ -17,17 +17,19 @@ const maxLargest = 10
 
 // describe gathers what inspect shows.
 func (m *model) describe() layout.Info {
-	info := layout.Info{Format: "onnx", Library: library(m.scanned), Operators: map[string]int{}, Dtypes: map[string]int64{}}
-	for g := range m.net.graph.All() {
-		for _, n := range g.Nodes {
-			info.Operators[operator(n)]++
-		}
+	info := layout.Info{Format: "onnx", Library: library(m.scanned), Dtypes: map[string]int64{}}
+	info.Operators = count(m.net.graph)
+	if m.net.done.Any() {
+		info.Before = m.net.before
+	}
+	for _, c := range m.net.done.Counts() {
+		info.Optimised = append(info.Optimised, layout.Change{Kind: c.Kind, Nodes: c.Nodes})
 	}
 	tally := m.weights(&info)
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
-	if in, err := m.input(); err == nil && m.net.refusal(native.Name) == nil {
+	if in, err := m.input(m.net); err == nil && m.net.refusal(native.Name) == nil {
 		info.MaxShards = layout.NotReckoned
 		if m.net.planWork() <= maxPlanWork {
 			info.MaxShards = plan.MaxShards(in)
@@ -158,6 +160,9 @@ func (m *model) facts(t tally) []layout.Fact {
 		} else {
 			add("rows", "a batch is never cut: %s", m.net.mixes)
 		}
+	}
+	for _, part := range m.net.done.Parts() {
+		add("optimised", "%s", part)
 	}
 	if m.net.zipMaps > 0 {
 		add("ZipMap", "taken away: the output is the tensor of probabilities, columns in the order of the labels")
