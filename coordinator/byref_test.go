@@ -245,7 +245,7 @@ func truncate(s *objects.Memory, key string) error {
 
 func flip(s *objects.Memory, key string) error { return s.Flip(key) }
 
-// TestSwappedRepliesAreRefused lets each shard write under the other's key: the checksums hold, the frames tell.
+// TestSwappedRepliesAreRefused lets each shard answer what the other was asked.
 func TestSwappedRepliesAreRefused(t *testing.T) {
 	r := newStoreRig(t, wideReply(), quick())
 	r.cluster.Swap(0, 1)
