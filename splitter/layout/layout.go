@@ -5,6 +5,7 @@ package layout
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/shardfile"
@@ -19,6 +20,8 @@ const CoordinatorFile = -1
 type Layout struct {
 	Manifest *manifest.Manifest
 	Files    []File
+	// ShardMB and CoordinatorMB are the memory sizes that the plan was chosen for; 0 leaves them to the default deployment.
+	ShardMB, CoordinatorMB int
 	// Concurrent says that the recipes of several files may run at the same time.
 	Concurrent bool
 	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
@@ -44,11 +47,14 @@ type Weights struct {
 	Write func(ctx context.Context, i int, w io.Writer) error
 }
 
-// Options are the user's wishes. Exactly one of Shards and MemoryMB is positive.
+// Options are the user's wishes. Exactly one of Shards and MemoryMB is positive; with a Latency or a MaxCost each may be.
 type Options struct {
 	Shards   int
 	MemoryMB int
-	Name     string // model name; default from the file name
+	Latency  time.Duration // the longest estimated latency of a request whose functions are warm
+	MaxCost  float64       // the most US dollars for a million requests, by the estimate
+	Rows     int           // of a request, for those estimates; default 1
+	Name     string        // model name; default from the file name
 	Version  string
 	Plan     string // kind of plan that is wanted, for graphs: "tensor", "pipeline" or "mixed"; "" takes the best of any
 	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.

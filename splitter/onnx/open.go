@@ -88,17 +88,8 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	n := m.net
-	if o.Engine == onnxruntime.Name && m.other != nil {
-		n = m.other
-	}
-	if err := n.refusal(o.Engine); err != nil {
-		return nil, err
-	}
-	in, err := m.input(n)
-	if err != nil && len(n.refused) > 0 {
-		return nil, n.refused[0].why // what is not covered is why something else is not known
-	}
+	n := m.netFor(o.Engine)
+	in, err := m.partition(o.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +104,29 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 		l.Uncovered = append(l.Uncovered, r.why.Subject)
 	}
 	return l, nil
+}
+
+// Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
+func (m *model) Partition() (*partition.Model, error) { return m.partition("") }
+
+func (m *model) partition(engine string) (*partition.Model, error) {
+	n := m.netFor(engine)
+	if err := n.refusal(engine); err != nil {
+		return nil, err
+	}
+	in, err := m.input(n)
+	if err != nil && len(n.refused) > 0 {
+		return nil, n.refused[0].why // what is not covered is why something else is not known
+	}
+	return in, err
+}
+
+// netFor is the graph as the engine can run it.
+func (m *model) netFor(engine string) *net {
+	if engine == onnxruntime.Name && m.other != nil {
+		return m.other
+	}
+	return m.net
 }
 
 // input is what the partitioner works on.
