@@ -20,6 +20,7 @@ from sklearn import (cluster, compose, decomposition, ensemble, impute, linear_m
                      pipeline, preprocessing, svm, tree)
 from xgboost import XGBClassifier, XGBRegressor
 
+import ml_nodes
 from case_files import Writer
 
 ROWS, COLUMNS = 41, 12
@@ -201,6 +202,7 @@ class Cases:
         self.others()
         self.steps()
         self.pipelines()
+        ml_nodes.add(self)
 
 
 def main():

@@ -65,8 +65,9 @@ func bothWays(s *engine.Site, words []string, ints []int64) (engine.Kernel, erro
 // unused is the standard's default string.
 const unused = "_Unused"
 
-// labelEncoder is LabelEncoder (ai.onnx.ml 2 to today): each element becomes the value beside its key, or the default. NaN is
-// a key, too. Keys and values are lists of floats, integers or strings, or, from version 4, tensors.
+// labelEncoder is LabelEncoder (ai.onnx.ml 2 to today): each element becomes the value beside its key, or the default. Keys and
+// values are lists of floats, integers or strings, or, from version 4, tensors. NaN equals the key NaN from version 4 on, as
+// in ONNX Runtime; before it has the default.
 func labelEncoder(s *engine.Site) (engine.Kernel, error) {
 	allowed := []string{"default_float", "default_int64", "default_string", "keys_floats", "keys_int64s", "keys_strings", "values_floats", "values_int64s", "values_strings"}
 	if s.Opset >= 4 {
@@ -96,6 +97,9 @@ func labelEncoder(s *engine.Site) (engine.Kernel, error) {
 	d, err := newDictionary(keys)
 	if err != nil {
 		return nil, s.Refuse("%v", err)
+	}
+	if s.Opset < 4 {
+		d.nan = 0
 	}
 	if d.values, err = joined(values, rest); err != nil {
 		return nil, s.Refuse("%v", err)

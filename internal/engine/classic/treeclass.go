@@ -72,11 +72,11 @@ func (m *forestClassifier) check(s *engine.Site) error {
 	}
 	m.single = len(ids) == 1 && ids[0]
 	switch {
-	case n > 2:
-		return s.Refuse("%d base values for two classes", n)
+	case n > 1:
+		return s.Refuse("%d base values for two classes: runtimes disagree on the scores, wanted one", n)
 	case !m.single && n > 0:
 		return s.Refuse("base values beside weights of the second of two classes: runtimes disagree on the scores")
-	case m.single && n < 2 && m.transform == probit:
+	case m.single && m.transform == probit:
 		return s.Refuse("post_transform PROBIT of the score of two classes is not defined")
 	}
 	return nil
@@ -138,9 +138,6 @@ func (m *forestClassifier) two(dst []float32, scores []float64) int {
 		class = 1
 	}
 	switch {
-	case len(m.base) == 2:
-		dst[0], dst[1] = s, float32(m.base[1])
-		m.transform.apply(dst)
 	case m.positive:
 		dst[0], dst[1] = 1-s, s
 	case m.transform == logistic:
