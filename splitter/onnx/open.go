@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
@@ -27,7 +28,8 @@ type model struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	info    layout.Info
+	other   *net               // the form for other engines than the native one, when net is not for all
+	info    func() layout.Info // made when it is first asked for: the largest useful number of shards takes a search
 }
 
 // Open reads the structure of the ONNX file at path. The caller closes the model. What cannot be read is a
@@ -50,10 +52,14 @@ func (m *model) read() error {
 		return err
 	}
 	m.scanned, m.store.model = scanned, scanned
-	if m.net, err = clean(scanned, m.store); err != nil {
+	portable, own, err := clean(scanned, m.store)
+	if err != nil {
 		return err
 	}
-	m.info = m.describe()
+	if m.net = portable; own != nil {
+		m.net, m.other = own, portable
+	}
+	m.info = sync.OnceValue(m.describe)
 	return nil
 }
 
@@ -75,20 +81,15 @@ func refusal(file string, err error) error {
 }
 
 // Info implements layout.Model.
-func (m *model) Info() layout.Info { return m.info }
+func (m *model) Info() layout.Info { return m.info() }
 
 // Close implements layout.Model.
 func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if err := m.net.refusal(o.Engine); err != nil {
-		return nil, err
-	}
-	in, err := m.input()
-	if err != nil && len(m.net.refused) > 0 {
-		return nil, m.net.refused[0].why // what is not covered is why something else is not known
-	}
+	n := m.covered(o.Engine)
+	in, err := m.partition(n, o.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -96,15 +97,40 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range m.net.refused {
+	if done := n.done.String(); done != "" && o.Note != nil {
+		o.Note(done)
+	}
+	for _, r := range n.refused {
 		l.Uncovered = append(l.Uncovered, r.why.Subject)
 	}
 	return l, nil
 }
 
+// Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
+func (m *model) Partition() (*partition.Model, error) { return m.partition(m.net, "") }
+
+// covered is the graph for an engine: what the optimiser made, or what ONNX Runtime runs as well.
+func (m *model) covered(engine string) *net {
+	if engine == onnxruntime.Name && m.other != nil {
+		return m.other
+	}
+	return m.net
+}
+
+func (m *model) partition(n *net, engine string) (*partition.Model, error) {
+	if err := n.refusal(engine); err != nil {
+		return nil, err
+	}
+	in, err := m.input(n)
+	if err != nil && len(n.refused) > 0 {
+		return nil, n.refused[0].why // what is not covered is why something else is not known
+	}
+	return in, err
+}
+
 // input is what the partitioner works on.
-func (m *model) input() (*partition.Model, error) {
-	signature, err := m.net.signature()
+func (m *model) input(n *net) (*partition.Model, error) {
+	signature, err := n.signature()
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +138,8 @@ func (m *model) input() (*partition.Model, error) {
 	for _, location := range m.store.locations() {
 		sources = append(sources, manifest.Source{File: location, Importer: importer, Library: library(m.scanned)})
 	}
-	return &partition.Model{Engine: native.Name, Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
-		Dims: m.net.dims, Read: m.store.open}, nil
+	return &partition.Model{Engine: native.Name, Graph: n.graph, Values: n.values, Signature: signature, Sources: sources,
+		Dims: n.dims, Read: m.store.open}, nil
 }
 
 // refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does
