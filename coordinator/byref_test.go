@@ -49,10 +49,6 @@ func newStoreRig(t testing.TB, o minimodel.Options, p coordinator.Policy) *store
 	return s
 }
 
-func (s *storeRig) key(name string) string {
-	return "some/prefix/" + s.model.Fingerprint[:12] + "/r/" + name
-}
-
 // wideReply has replies of some 8 MB for one row, wideRequest requests.
 func wideReply() minimodel.Options {
 	return minimodel.Options{Shards: 2, Features: 4, Hidden: 1, Wide: 4_000_000, Integers: true}
