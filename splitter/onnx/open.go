@@ -88,8 +88,8 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	n := m.netFor(o.Engine)
-	in, err := m.partition(o.Engine)
+	n := m.covered(o.Engine)
+	in, err := m.partition(n, o.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -107,10 +107,17 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 }
 
 // Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
-func (m *model) Partition() (*partition.Model, error) { return m.partition("") }
+func (m *model) Partition() (*partition.Model, error) { return m.partition(m.net, "") }
 
-func (m *model) partition(engine string) (*partition.Model, error) {
-	n := m.netFor(engine)
+// covered is the graph for an engine: what the optimiser made, or what ONNX Runtime runs as well.
+func (m *model) covered(engine string) *net {
+	if engine == onnxruntime.Name && m.other != nil {
+		return m.other
+	}
+	return m.net
+}
+
+func (m *model) partition(n *net, engine string) (*partition.Model, error) {
 	if err := n.refusal(engine); err != nil {
 		return nil, err
 	}
@@ -119,14 +126,6 @@ func (m *model) partition(engine string) (*partition.Model, error) {
 		return nil, n.refused[0].why // what is not covered is why something else is not known
 	}
 	return in, err
-}
-
-// netFor is the graph as the engine can run it.
-func (m *model) netFor(engine string) *net {
-	if engine == onnxruntime.Name && m.other != nil {
-		return m.other
-	}
-	return m.net
 }
 
 // input is what the partitioner works on.

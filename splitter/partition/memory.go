@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 )
@@ -28,7 +29,7 @@ func PerRow(in, out, inner int64) int64 {
 // Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width.
 func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	shape := w.Shape
-	if in == 0 && (n.Op == "Gather" || n.Op == "EmbeddingBag") && len(shape) > 0 {
+	if in == 0 && (n.Op == "Gather" || n.Op == embedding.OpBag) && len(shape) > 0 {
 		shape = shape[1:]
 	}
 	most := int64(0)

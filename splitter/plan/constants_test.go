@@ -78,6 +78,8 @@ func BenchmarkConstants(b *testing.B) {
 		b.ReportMetric(128*2048*2048/bench(b, product, filled(128, 2048), w)/1e9, "gmac/s")
 		conv := []*graph.Node{{Name: "y", Op: "Conv", Inputs: []string{"x", "a"}, Outputs: []string{"y"}, Attrs: map[string]graph.Attr{"pads": {Kind: graph.AttrInts, Ints: []int64{1, 1, 1, 1}}}}}
 		b.ReportMetric(64*64*9*56*56/bench(b, conv, filled(1, 64, 56, 56), filled(64, 64, 3, 3))/1e9, "conv-gmac/s")
+		b.ReportMetric(3*16*16*9*16*16/bench(b, conv, filled(3, 16, 16, 16), filled(16, 16, 3, 3))/1e9, "small-conv-gmac/s")
+		b.ReportMetric(3*64*64*9*4*4/bench(b, conv, filled(3, 64, 4, 4), filled(64, 64, 3, 3))/1e9, "narrow-conv-gmac/s")
 		large := filled(8192, 4096) // beyond the caches
 		b.ReportMetric(float64(len(large.Bytes()))/bench(b, product, filled(1, 8192), large)/1e9, "weights-gb/s")
 		b.ReportMetric(10*1e6/bench(b, chain("Relu", 10), filled(1000, 1000))/1e6, "relu-melements/s")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/program"
@@ -156,6 +157,7 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 			continue
 		}
 		switch made := w.elements; {
+		case e.g.Nodes[n].Op == embedding.OpBag && p.Region.Lookup(n): // it passes over rows that it has not
 		case p.Region.Lookup(n):
 			fixed.elements, w.elements = fixed.elements+2*made, 0
 		case p.Region.Result(n, 0).Kind == sharding.Partial:

@@ -53,7 +53,8 @@ func (p *Planner) byTables(n int, limit int64, size Size, yield func(*choice) bo
 		}
 		seen[p.key(rest)] = true
 		held := p.held(rest)
-		for _, room := range []int64{limit, total/int64(n) + held + 1} {
+		even := total / int64(n)
+		for _, room := range []int64{limit, even + even/16 + held} { // with some room, so that not everything is in parts
 			for _, kind := range []string{TablesByRows, TablesByColumns} {
 				c := *rest
 				c.kind = kind

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -81,12 +82,16 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 		}
 	}
 	for _, in := range n.Inputs {
-		if x := g.Weight(in); x != nil && n.Op != "Gather" {
+		if x := g.Weight(in); x != nil && n.Op != "Gather" && n.Op != embedding.OpBag {
 			w.weights += float64(sharding.Bytes(x))
 		}
 	}
 	if n.Op == "Gather" && g.Weight(n.Inputs[0]) != nil {
 		w.lookups = s.elements(g.Values[n.Inputs[1]])
+	}
+	if n.Op == embedding.OpBag && g.Weight(n.Inputs[embedding.InTable]) != nil {
+		w.lookups = s.elements(g.Values[n.Inputs[embedding.InIndices]])
+		w.elements += w.lookups * s.dim(g.Values[n.Inputs[embedding.InTable]].Dims[1])
 	}
 	w.macs = s.macs(g, n, w.elements)
 	switch n.Op {
