@@ -42,6 +42,14 @@ type change struct {
 	Nodes int    `json:"nodes"`
 }
 
+func changesOf(list []layout.Change) []change {
+	var out []change
+	for _, c := range list {
+		out = append(out, change{c.Kind, c.Nodes})
+	}
+	return out
+}
+
 type factPair struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -56,9 +64,7 @@ type largest struct {
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
 		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes}
-	for _, c := range i.Optimised {
-		f.Optimised = append(f.Optimised, change(c))
-	}
+	f.Optimised = changesOf(i.Optimised)
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,6 +83,7 @@ type splitFacts struct {
 	LocalBytes  int64        `json:"coordinator_bytes"`
 	Modes       []string     `json:"modes"`
 	Notes       []string     `json:"notes,omitempty"` // what was decided and may surprise
+	Optimised   []change     `json:"optimised,omitempty"`
 	Seconds     float64      `json:"seconds,omitempty"`
 }
 
@@ -161,6 +163,8 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	p := a.begin("splitting "+filepath.Base(model), -1, true)
 	var notes []string
 	o.Note = func(sentence string) { notes = append(notes, sentence) }
+	var changes []layout.Change
+	o.Optimised = func(list []layout.Change) { changes = list }
 	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
 	p.end()
 	if err != nil {
@@ -173,9 +177,21 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	for _, n := range notes {
 		a.sayWrapped("note: " + n)
 	}
-	facts.Notes = notes
+	if text := changesText(changes); text != "" {
+		a.sayWrapped("optimised: " + text)
+	}
+	facts.Notes, facts.Optimised = notes, changesOf(changes)
 	facts.Seconds = time.Since(began).Seconds()
 	return facts, nil
+}
+
+// changesText says in one line what optimising the graph did.
+func changesText(list []layout.Change) string {
+	var parts []string
+	for _, c := range list {
+		parts = append(parts, c.Text)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // splitError names the model file. What is not a failure of the file system or an interruption is the model's fault, or the

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
+	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/onnx"
@@ -23,6 +24,27 @@ const smallRecommender = `{"format": "shardwise-recommender/1", "name": "small",
 	{"name": "users", "rows": 9001, "dim": 16, "pooling": 5}, {"name": "items", "rows": 2500, "dim": 16, "pooling": 3, "mode": "mean"},
 	{"name": "places", "rows": 700, "dim": 16}, {"name": "days", "rows": 7, "dim": 16}],
 	"dense": {"features": 13, "bottom": [32, 16]}, "interaction": {"kind": "dot"}, "top": [24, 1]}`
+
+// requestFor makes random features, and ids of rows that the tables have.
+func requestFor(g *graph.Graph, rng *rand.Rand, rows int) tensor.Named {
+	in := tensor.Named{}
+	for _, v := range g.Inputs {
+		shape := tensor.Shape{rows}
+		for _, n := range v.Dims[1:] {
+			shape = append(shape, n.Size)
+		}
+		x := tensor.New(v.DType, shape...)
+		for i := range x.Len() {
+			if v.DType == tensor.F32 {
+				tensor.Of[float32](x)[i] = float32(rng.NormFloat64())
+			} else {
+				tensor.Of[int64](x)[i] = rng.Int64N(int64(g.Weights[v.Name[:len(v.Name)-len("_ids")]+".weight"].Shape[0]))
+			}
+		}
+		in[v.Name] = x
+	}
+	return in
+}
 
 // A recommender whose largest table is on several shards and whose others are whole on one each answers as the unsharded graph does.
 func TestTablesOnUnevenShardsAnswerAsTheWholeModel(t *testing.T) {
@@ -52,22 +74,7 @@ func TestTablesOnUnevenShardsAnswerAsTheWholeModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	const rows = 9
-	in := tensor.Named{}
-	for _, v := range g.Inputs {
-		shape := tensor.Shape{rows}
-		for _, n := range v.Dims[1:] {
-			shape = append(shape, n.Size)
-		}
-		x := tensor.New(v.DType, shape...)
-		for i := range x.Len() {
-			if v.DType == tensor.F32 {
-				tensor.Of[float32](x)[i] = float32(rng.NormFloat64())
-			} else {
-				tensor.Of[int64](x)[i] = rng.Int64N(int64(g.Weights[v.Name[:len(v.Name)-len("_ids")]+".weight"].Shape[0]))
-			}
-		}
-		in[v.Name] = x
-	}
+	in := requestFor(g, rng, rows)
 	whole, err := native.New().Compile(g, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,9 @@ type drawing struct {
 	width   int
 }
 
+// printf adds formatted text. Writing to a buffer does not fail.
+func (d *drawing) printf(format string, args ...any) { d.WriteString(fmt.Sprintf(format, args...)) }
+
 // SVG draws the plan to w.
 func SVG(w io.Writer, c *plan.Candidate) error {
 	d := &drawing{c: c, stages: Describe(c)}
@@ -59,9 +62,9 @@ func SVG(w io.Writer, c *plan.Candidate) error {
 	body := d.String()
 	d.Reset()
 	height := y + lane + margin
-	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`, d.width, height, d.width, height, html.EscapeString(d.title()))
-	fmt.Fprintf(d, "\n<style>%s</style>\n<defs><marker id=\"p\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path class=\"p\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n", style)
-	fmt.Fprintf(d, "<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", d.width, height)
+	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`, d.width, height, d.width, height, html.EscapeString(d.title()))
+	d.printf("\n<style>%s</style>\n<defs><marker id=\"p\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path class=\"p\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n", style)
+	d.printf("<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", d.width, height)
 	d.heading()
 	d.WriteString(body)
 	d.WriteString("</svg>\n")
@@ -81,7 +84,7 @@ func count(n int, noun string) string {
 }
 
 func (d *drawing) text(x, y int, class, s string) {
-	fmt.Fprintf(d, "<text x=\"%d\" y=\"%d\" class=\"t %s\">%s</text>\n", x, y, class, html.EscapeString(s))
+	d.printf("<text x=\"%d\" y=\"%d\" class=\"t %s\">%s</text>\n", x, y, class, html.EscapeString(s))
 }
 
 func (d *drawing) heading() {
@@ -101,7 +104,7 @@ func (d *drawing) x(column int) int { return margin + gutter + column*(boxWidth+
 
 // lane draws the coordinator before round k, or at the end.
 func (d *drawing) lane(y, k int) {
-	fmt.Fprintf(d, "<rect class=\"lane\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", margin, y+6, d.width-2*margin, lane-12)
+	d.printf("<rect class=\"lane\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", margin, y+6, d.width-2*margin, lane-12)
 	what := "coordinator"
 	switch {
 	case k == 0:
@@ -143,16 +146,16 @@ func (d *drawing) box(x, y, height, k int, c column) {
 	st, r := &d.stages[k], &d.c.Estimate.Rounds[k]
 	at := slices.Index(st.Shards, c.shards[0])
 	if at < 0 {
-		fmt.Fprintf(d, "<rect class=\"none\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x, y, boxWidth, height)
+		d.printf("<rect class=\"none\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x, y, boxWidth, height)
 		d.text(x+boxWidth/2, y+height/2+4, "s m c", "idle")
 		return
 	}
 	if len(c.shards) > 1 {
-		fmt.Fprintf(d, "<rect class=\"stack\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x+5, y+5, boxWidth, height)
+		d.printf("<rect class=\"stack\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x+5, y+5, boxWidth, height)
 	}
-	fmt.Fprintf(d, "<rect class=\"box\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x, y, boxWidth, height)
+	d.printf("<rect class=\"box\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", x, y, boxWidth, height)
 	middle := x + boxWidth/2
-	fmt.Fprintf(d, "<path class=\"a\" marker-end=\"url(#p)\" d=\"M%d %dV%d\"/>\n<path class=\"a\" marker-end=\"url(#p)\" d=\"M%d %dV%d\"/>\n", middle, y-arrow-6, y-2, middle, y+height+2, y+height+arrow+4)
+	d.printf("<path class=\"a\" marker-end=\"url(#p)\" d=\"M%d %dV%d\"/>\n<path class=\"a\" marker-end=\"url(#p)\" d=\"M%d %dV%d\"/>\n", middle, y-arrow-6, y-2, middle, y+height+2, y+height+arrow+4)
 	d.text(middle+8, y-arrow/2+2, "s", Size(r.Requests[at]))
 	d.text(middle+8, y+height+arrow/2+4, "s", Size(r.Replies[at]))
 	ty := y + line + 2

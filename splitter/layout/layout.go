@@ -61,6 +61,8 @@ type Options struct {
 	Engine string
 	// Note hears a sentence about what was decided and may surprise; nil is legal.
 	Note func(sentence string)
+	// Optimised hears, once, what optimising the model's graph did, when it did anything; nil is legal.
+	Optimised func(changes []Change)
 }
 
 // EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others. Types
@@ -85,10 +87,11 @@ type Info struct {
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
 
-// Change is one kind of rewriting of a graph, and how many nodes it concerned.
+// Change is one kind of rewriting of a graph: a stable name, how many nodes it concerned, and what happened in words.
 type Change struct {
 	Kind  string
 	Nodes int
+	Text  string
 }
 
 // NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.

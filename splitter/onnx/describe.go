@@ -22,9 +22,7 @@ func (m *model) describe() layout.Info {
 	if m.net.done.Any() {
 		info.Before = m.net.before
 	}
-	for _, c := range m.net.done.Counts() {
-		info.Optimised = append(info.Optimised, layout.Change{Kind: c.Kind, Nodes: c.Nodes})
-	}
+	info.Optimised = m.net.changes()
 	tally := m.weights(&info)
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
@@ -161,8 +159,8 @@ func (m *model) facts(t tally) []layout.Fact {
 			add("rows", "a batch is never cut: %s", m.net.mixes)
 		}
 	}
-	for _, part := range m.net.done.Parts() {
-		add("optimised", "%s", part)
+	for _, c := range m.net.changes() {
+		add("optimised", "%s", c.Text)
 	}
 	if m.net.zipMaps > 0 {
 		add("ZipMap", "taken away: the output is the tensor of probabilities, columns in the order of the labels")

@@ -97,8 +97,8 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	if done := n.done.String(); done != "" && o.Note != nil {
-		o.Note(done)
+	if changes := n.changes(); len(changes) > 0 && o.Optimised != nil {
+		o.Optimised(changes)
 	}
 	for _, r := range n.refused {
 		l.Uncovered = append(l.Uncovered, r.why.Subject)

@@ -9,6 +9,7 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/infer"
+	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/optimise"
 )
 
@@ -55,6 +56,15 @@ func (c *cleaner) optimise() error {
 		return c.retake()
 	}
 	return nil
+}
+
+// changes are what optimisation did.
+func (n *net) changes() []layout.Change {
+	var out []layout.Change
+	for _, c := range n.done.Counts() {
+		out = append(out, layout.Change{Kind: c.Kind, Nodes: c.Nodes, Text: c.Text})
+	}
+	return out
 }
 
 // splits reports whether some engine covers all of the graph.

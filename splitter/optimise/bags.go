@@ -33,7 +33,7 @@ func bags(w *work) {
 			inputs = append(inputs, l.factors)
 		}
 		for _, read := range reads(n) {
-			w.readers[read] = slices.DeleteFunc(slices.Clone(w.readers[read]), func(r *graph.Node) bool { return r == n })
+			w.unread(read, n)
 		}
 		n.Domain, n.Inputs = graph.ShardwiseDomain, nil
 		w.become(n, embedding.OpBag, map[string]graph.Attr{embedding.AttrMode: {Kind: graph.AttrString, Str: l.mode}}, inputs...)

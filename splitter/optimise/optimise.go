@@ -2,6 +2,7 @@ package optimise
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/graph"
@@ -42,39 +43,29 @@ func (s Summary) Any() bool {
 type Count struct {
 	Kind  string // a stable name for programs
 	Text  string // what happened, for people
-	Nodes int
+	Nodes int    // of "operator_set" the new version
 }
 
 // Counts are what is not 0, in the order of the passes.
 func (s Summary) Counts() []Count {
 	all := []Count{
-		{"removed", "removed %s without effect", s.Removed},
-		{"merged", "merged %s that repeat others", s.Merged},
-		{"shapes", "made %s constant", s.Shapes},
-		{"batch_normalization", "folded %s BatchNormalization", s.Norms},
-		{"bias", "folded %s", s.Biases},
-		{"scale", "folded %s", s.Scales},
-		{"layer_normalization", "recognised %s LayerNormalization", s.LayerNorms},
-		{"gelu", "recognised %s Gelu", s.Gelus},
-		{"attention", "saw %s", s.Attentions},
-		{"embedding_bag", "recognised %s EmbeddingBag", s.Bags},
+		{"removed", "removed " + number(s.Removed, "node") + " without effect", s.Removed},
+		{"merged", "merged " + number(s.Merged, "node") + " that others repeat", s.Merged},
+		{"shapes", "made " + number(s.Shapes, "computed shape") + " constant", s.Shapes},
+		{"batch_normalization", fmt.Sprintf("folded %d BatchNormalization", s.Norms), s.Norms},
+		{"bias", "folded " + number(s.Biases, "bias"), s.Biases},
+		{"scale", "folded " + number(s.Scales, "scale"), s.Scales},
+		{"layer_normalization", fmt.Sprintf("recognised %d LayerNormalization", s.LayerNorms), s.LayerNorms},
+		{"gelu", fmt.Sprintf("recognised %d Gelu", s.Gelus), s.Gelus},
+		{"attention", "saw " + number(s.Attentions, "attention block"), s.Attentions},
+		{"embedding_bag", fmt.Sprintf("recognised %d EmbeddingBag", s.Bags), s.Bags},
+		{"operator_set", fmt.Sprintf("raised operator set %d to %d", s.Opset, s.OpsetTo), int(s.OpsetTo)},
 	}
-	words := map[string]string{"removed": "node", "merged": "node", "shapes": "computed shape", "bias": "bias", "scale": "scale", "attention": "attention block"}
-	var out []Count
-	for _, c := range all {
-		if c.Nodes == 0 {
-			continue
-		}
-		c.Text = fmt.Sprintf(c.Text, number(c.Nodes, words[c.Kind]))
-		out = append(out, c)
-	}
-	return out
+	return slices.DeleteFunc(all, func(c Count) bool { return c.Nodes == 0 })
 }
 
 func number(n int, word string) string {
 	switch {
-	case word == "":
-		return fmt.Sprint(n)
 	case n == 1:
 		return "1 " + word
 	case strings.HasSuffix(word, "s"):
@@ -84,18 +75,12 @@ func number(n int, word string) string {
 }
 
 // String is one line for people, "" when nothing happened.
-func (s Summary) String() string { return strings.Join(s.Parts(), ", ") }
-
-// Parts are the parts of String.
-func (s Summary) Parts() []string {
+func (s Summary) String() string {
 	var parts []string
 	for _, c := range s.Counts() {
 		parts = append(parts, c.Text)
 	}
-	if s.OpsetTo != 0 {
-		parts = append(parts, fmt.Sprintf("raised operator set %d to %d", s.Opset, s.OpsetTo))
-	}
-	return parts
+	return strings.Join(parts, ", ")
 }
 
 // Add is what both did, one after the other.

@@ -134,18 +134,29 @@ func (w *work) alias(from, to string) bool {
 func (w *work) input(n *graph.Node, i int, name string) {
 	old := n.Inputs[i]
 	n.Inputs[i] = name
-	if at := slices.Index(w.readers[old], n); at >= 0 {
-		w.readers[old] = slices.Delete(slices.Clone(w.readers[old]), at, at+1)
-	}
+	w.unread(old, n)
 	w.readers[name] = append(w.readers[name], n)
+}
+
+// maxUnread bounds the lists of readers that are kept exact until finish: a constant may have a hundred thousand. A list that is too
+// long makes passes leave alone what they could change.
+const maxUnread = 64
+
+// unread takes a node off a value's readers, once.
+func (w *work) unread(name string, n *graph.Node) {
+	list := w.readers[name]
+	if len(list) > maxUnread {
+		return
+	}
+	if at := slices.Index(list, n); at >= 0 {
+		w.readers[name] = slices.Delete(slices.Clone(list), at, at+1)
+	}
 }
 
 // become makes another operator of a node, with the same outputs.
 func (w *work) become(n *graph.Node, op string, attrs map[string]graph.Attr, inputs ...string) {
 	for _, in := range n.Inputs {
-		if at := slices.Index(w.readers[in], n); at >= 0 {
-			w.readers[in] = slices.Delete(slices.Clone(w.readers[in]), at, at+1)
-		}
+		w.unread(in, n)
 	}
 	n.Op, n.Attrs, n.Inputs = op, attrs, inputs
 	for _, in := range inputs {

@@ -323,12 +323,6 @@ func close(want, got *tensor.Tensor) error {
 	return nil
 }
 
-func seeded(t *testing.T) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
 func TestPerceptron(t *testing.T) {
 	m := newMaker(seeded(t), 17)
 	x := m.input("x", m.random(3, 20))

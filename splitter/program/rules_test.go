@@ -233,3 +233,9 @@ func TestEveryRule(t *testing.T) {
 		})
 	}
 }
+
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}

@@ -46,6 +46,12 @@ func buildBag(s *engine.Site) (engine.Kernel, error) {
 // Run implements engine.Kernel.
 func (b *bag) Run(c *engine.Call) error {
 	table := c.In[InTable]
+	if d := table.DType(); d != tensor.F32 && d != tensor.F64 {
+		return fmt.Errorf("wanted a table of F32 or F64, found %v", table)
+	}
+	if d := c.In[InIndices].DType(); d != tensor.I32 && d != tensor.I64 {
+		return fmt.Errorf("wanted indices I32 or I64, found %v", c.In[InIndices])
+	}
 	if table.Rank() != 2 || c.In[InIndices].Rank() != 1 || c.In[InOffsets].Rank() != 1 {
 		return fmt.Errorf("wanted a matrix, indices and offsets, found %v, %v and %v", table, c.In[InIndices], c.In[InOffsets])
 	}

@@ -159,7 +159,7 @@ func TestWhatIsNoBagIsRefused(t *testing.T) {
 		"table of 5":                            bagCase(map[string]any{AttrFirst: 2, AttrRows: 5}, table, index, offsets),
 		"not known":                             bagCase(map[string]any{"padding_idx": 0}, table, index, offsets),
 		"input 2 is missing":                    bagCase(nil, table, index),
-		"wanted a matrix":                       bagCase(nil, index, index, offsets),
+		"wanted a matrix":                       bagCase(nil, tensor.New(tensor.F32, 4), index, offsets),
 		"factors":                               bagCase(nil, table, index, offsets, tensor.New(tensor.F32, 2)),
 		"index 4 is outside":                    bagCase(nil, table, outside, offsets),
 		"index 4 is outside the table's 4 rows": bagCase(map[string]any{AttrFirst: 0, AttrRows: 4}, table, outside, offsets),

@@ -47,6 +47,7 @@ func samples() map[string]sample {
 		"Cast":                      {attrs: attrs("to", num(7))},
 		"Scaler": {attrs: map[string]graph.Attr{"offset": {Kind: graph.AttrFloats, Floats: []float32{1}},
 			"scale": {Kind: graph.AttrFloats, Floats: []float32{2}}}},
+		"EmbeddingBag":     {shapes: []tensor.Shape{one, vector, pair, vector}, tied: []int{0, 3}},
 		"TreeLeaf":         {shapes: []tensor.Shape{one, vector}},
 		"XGBoostObjective": {attrs: attrs("transform", word("identity"))},
 	}
