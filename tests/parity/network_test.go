@@ -32,7 +32,7 @@ func TestNetworksEqualTheRuntime(t *testing.T) {
 					dir, m := split(t, c, n)
 					first := shuffled(t, dir, m, inputs, want.Names(), nil)
 					for name := range want {
-						check(t, name, first[name], want[name], reordered)
+						check(t, name, first[name], want[name], toleranceOf(c))
 					}
 					if n == 1 {
 						return
@@ -47,6 +47,19 @@ func TestNetworksEqualTheRuntime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quantum is what the encoder with dynamically quantised layers may differ: an activation beside the edge of a step falls to
+// the other one when its last bit changes, and all later layers follow. ONNX Runtime's own answers differ by 0.012 of the
+// scale with its graph optimiser and without it.
+var quantum = tolerance{scale: 0.02}
+
+// toleranceOf is what the outputs of a network may differ.
+func toleranceOf(c testCase) tolerance {
+	if c.Name == "torch-encoder-dynamic" {
+		return quantum
+	}
+	return reordered
 }
 
 // shuffled predicts with shards in this process; delays are each shard's rank among the answers, nil for none.
