@@ -11,7 +11,7 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// table is the family's table as nodetest looks operators up.
+// table is the family's table as optest looks operators up.
 func table() engine.Table {
 	t := engine.Table{}
 	for k, v := range Table() {
