@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -42,6 +43,9 @@ func runPow(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
 func floatPower[T float](base, exponent tensor.DType) pairRun {
 	switch exponent {
 	case tensor.F32:
+		if base == tensor.F32 {
+			return pair(base, pow32)
+		}
 		return pair(base, pow[T, float32])
 	case tensor.F64:
 		return pair(base, pow[T, float64])
@@ -110,6 +114,21 @@ func pow[T float, U number](dst, a []T, b []U) {
 			v = math.Pow(v, e)
 		}
 		dst[i] = T(v)
+	}
+}
+
+// pow32 is pow for the pair that models have.
+func pow32(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i, x := range a {
+		switch e := b[i]; e {
+		case 2:
+			dst[i] = float32(float64(x) * float64(x))
+		case 0.5, 3:
+			pow(dst[i:i+1], a[i:i+1], b[i:i+1])
+		default:
+			dst[i] = float32(single.Pow(x, float64(e)))
+		}
 	}
 }
 
