@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -158,20 +160,11 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 		top := tensor.Of[float64](c.New(tensor.F64, len(dst)))
 		fill(top, math.Inf(-1))
 		gather(greatest, top, x, l)
-		for i, v := range top {
-			if math.IsInf(v, 0) {
-				top[i] = 0 // Inf - Inf would be NaN
-			}
-		}
-		for ok := l.Start(); ok; ok = l.Next() {
-			at := l.At[0]
-			for _, v := range x[l.Out : l.Out+l.Run] {
-				acc[at] += math.Exp(float64(v) - top[at])
-				at += l.Inner[0]
-			}
-		}
+		addExponents(acc, top, x, l)
 		for i, v := range acc {
-			dst[i] = T(math.Log(v) + top[i])
+			if dst[i] = T(math.Log(v) + top[i]); math.IsInf(top[i], 0) {
+				dst[i] = T(top[i]) // the distances were not defined
+			}
 		}
 		return nil
 	}
@@ -189,6 +182,26 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 		dst[i] = T(v)
 	}
 	return nil
+}
+
+// addExponents adds the exponentials of the distances to the greatest elements.
+func addExponents[T float](acc, top []float64, x []T, l *strided.Loop) {
+	exp := math.Exp
+	narrow, _ := any(x).([]float32)
+	if narrow != nil {
+		exp = single.Exp
+	}
+	for ok := l.Start(); ok; ok = l.Next() {
+		at := l.At[0]
+		if narrow != nil && l.Inner[0] == 0 {
+			acc[at] += single.SumExp(narrow[l.Out:l.Out+l.Run], top[at])
+			continue
+		}
+		for _, v := range x[l.Out : l.Out+l.Run] {
+			acc[at] += exp(float64(v) - top[at])
+			at += l.Inner[0]
+		}
+	}
 }
 
 func reduceWhole[A int64 | uint64, T signed | unsigned](c *engine.Call, r rule, set axisSet, wide tensor.DType, lowest, highest A) error {
