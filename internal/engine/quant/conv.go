@@ -90,14 +90,14 @@ func (p *kernels) qlinearConv(s *engine.Site) (engine.Kernel, error) {
 		to := c.Out[0].Bytes()
 		return n.run(c, g, [4]int{0, 3, 2, 5}, func(channel, from int, sums []int32) {
 			m := channel % filters
-			for i := range sums {
-				if bias != nil {
+			if bias != nil {
+				for i := range sums {
 					sums[i] += bias[m]
 				}
 			}
 			factor := xs[0] * pick(ws, m) / ys
 			at := channel*g.Out() + from
-			r.store(to[at:at+len(sums)], sums, func(int) float32 { return factor })
+			r.store(to[at:at+len(sums)], sums, factor)
 		})
 	}), nil
 }

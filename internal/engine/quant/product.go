@@ -42,6 +42,7 @@ func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m,
 
 // widen writes bytes of the dtype minus a zero point.
 func widen(dst []float32, src []byte, signed bool, zero float32) {
+	dst = dst[:len(src)]
 	if signed {
 		for i, v := range src {
 			dst[i] = float32(int8(v)) - zero
@@ -107,12 +108,6 @@ func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int
 	}
 }
 
-// scaling turns exact sums into a quantised result: saturate(round(sum · scale) + zero point).
-type scaling struct {
-	zero   int64
-	lo, hi float64
-}
-
 // scales reads F32 scales of which there are 1 or n.
 func scales(t *tensor.Tensor, n int) ([]float32, error) {
 	if t.DType() != tensor.F32 || t.Len() != 1 && t.Len() != n {
@@ -122,22 +117,35 @@ func scales(t *tensor.Tensor, n int) ([]float32, error) {
 }
 
 // result reads the output's scale and zero point.
-func result(c *engine.Call, scale, zero int) (float32, scaling, error) {
+func result(c *engine.Call, scale, zero int) (float32, rounding, error) {
 	y, err := scales(c.In[scale], 1)
 	if err != nil {
-		return 0, scaling{}, err
+		return 0, rounding{}, err
 	}
 	z := c.In[zero]
 	lo, hi, ok := limits(z.DType())
 	if !ok || z.Len() != 1 || z.DType().Size() != 1 {
-		return 0, scaling{}, fmt.Errorf("the output's zero point is %v, wanted one U8 or I8", z)
+		return 0, rounding{}, fmt.Errorf("the output's zero point is %v, wanted one U8 or I8", z)
 	}
-	return y[0], scaling{zero: getter(z)(0), lo: lo, hi: hi}, nil
+	point := int64(z.Bytes()[0])
+	if z.DType() == tensor.I8 {
+		point = int64(int8(point))
+	}
+	return y[0], roundingTo(point, lo, hi), nil
 }
 
-// store writes one row of sums; factors are one for the row or one for each column.
-func (s scaling) store(to []byte, sums []int32, factors func(j int) float32) {
+// store writes sums times a factor.
+func (r *rounding) store(to []byte, sums []int32, factor float32) {
+	to = to[:len(sums)]
 	for j, v := range sums {
-		to[j] = byte(saturate(float64(float32(v)*factors(j)), s.zero, s.lo, s.hi))
+		to[j] = byte(r.of(float64(float32(v) * factor)))
+	}
+}
+
+// storeColumns writes sums times one factor for each.
+func (r *rounding) storeColumns(to []byte, sums []int32, factors []float32) {
+	to, factors = to[:len(sums)], factors[:len(sums)]
+	for j, v := range sums {
+		to[j] = byte(r.of(float64(float32(v) * factors[j])))
 	}
 }
