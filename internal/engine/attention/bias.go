@@ -64,24 +64,31 @@ func (a *node) bias(c *engine.Call, d dims) (*bias, error) {
 	return x, nil
 }
 
-// at is the bias of a query and a key.
-func (x *bias) at(b, h, query, key int) float64 {
-	position := int64(query + x.past)
+// line is what one query sees: the keys from lo on and below hi, and the mask's numbers for them, nil for none. All other keys
+// have a bias of -infinity.
+func (x *bias) line(b, h, query int) (lo, hi int, mask []float64) {
+	position, end := int64(query+x.past), int64(x.keys)
 	if x.valid != nil {
 		position = int64(query-x.queries) + x.valid[b]
-		if int64(key) >= x.valid[b] {
-			return math.Inf(-1)
-		}
+		end = min(end, x.valid[b])
 	}
-	distance := int64(key) - position
-	if x.causal && distance > 0 || x.left >= 0 && -distance > x.left || x.right >= 0 && distance > x.right {
-		return math.Inf(-1)
+	if x.causal {
+		end = min(end, position+1)
 	}
+	if x.right >= 0 {
+		end = min(end, addUp(position, x.right)+1)
+	}
+	begin := int64(0)
+	if x.left >= 0 {
+		begin = max(begin, position-x.left)
+	}
+	if x.mask != nil {
+		end = min(end, int64(x.shape[3]))
+	}
+	end = max(end, 0)
+	lo, hi = int(min(begin, end)), int(end)
 	if x.mask == nil {
-		return 0
-	}
-	if key >= x.shape[3] {
-		return math.Inf(-1)
+		return lo, hi, nil
 	}
 	at := 0
 	for i, v := range [3]int{b, h, query} {
@@ -90,5 +97,8 @@ func (x *bias) at(b, h, query, key int) float64 {
 		}
 		at = at*x.shape[i] + v
 	}
-	return x.mask[at*x.shape[3]+key]
+	return lo, hi, x.mask[at*x.shape[3]+lo : at*x.shape[3]+hi]
 }
+
+// addUp is a + b below the greatest number, b being positive.
+func addUp(a, b int64) int64 { return min(a, math.MaxInt64-1-b) + b }
