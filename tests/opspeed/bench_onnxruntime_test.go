@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/tests/clock"
 )
 
 var update = flag.Bool("update", false, "write docs/operators-speed.md anew; every entry must be measured")
@@ -26,7 +25,6 @@ var update = flag.Bool("update", false, "write docs/operators-speed.md anew; eve
 // the thread's processor time, which other processes cannot lengthen, and the native engine's over ONNX Runtime's. Before,
 // the outputs are compared.
 func BenchmarkOperators(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	other := onnxruntime.New(os.Getenv("SHARDWISE_ONNXRUNTIME"))
 	var results []result
 	for _, e := range entries() {
@@ -60,6 +58,8 @@ func typed(g *graph.Graph, out tensor.Named) {
 }
 
 func measure(b *testing.B, e entry, other engine.Engine) result {
+	// Here, since package testing sets its own number for each benchmark. Both engines ask when they compile or run.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	g, in := e.graph()
 	ours, err := native.New().Compile(g, nil)
 	if err != nil {
@@ -88,35 +88,21 @@ func measure(b *testing.B, e entry, other engine.Engine) result {
 	times := make([][]time.Duration, len(programs))
 	for b.Loop() {
 		for i, p := range programs {
-			begin := spent()
+			begin := clock.Thread()
 			if _, err := p.Run(b.Context(), in, nil); err != nil {
 				b.Fatal(err)
 			}
-			times[i] = append(times[i], spent()-begin)
+			times[i] = append(times[i], clock.Thread()-begin)
 		}
 	}
-	r.native = median(times[0])
+	r.native = clock.Median(times[0])
 	b.ReportMetric(r.native.Seconds()*1e3, "native-ms")
 	if len(times) == 2 {
-		r.other = median(times[1])
+		r.other = clock.Median(times[1])
 		b.ReportMetric(r.other.Seconds()*1e3, "onnxruntime-ms")
 		b.ReportMetric(r.ratio(), "native/onnxruntime")
 	}
 	return r
-}
-
-// spent is the processor time of this thread.
-func spent() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
-		panic(err)
-	}
-	return time.Duration(t.Nano())
-}
-
-func median(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return d[len(d)/2]
 }
 
 func compare(b *testing.B, e entry, theirs engine.Program, in, want tensor.Named) error {

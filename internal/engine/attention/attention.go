@@ -78,9 +78,9 @@ func (a *node) Run(c *engine.Call) error {
 	}
 	switch c.In[0].DType() {
 	case tensor.F32:
-		run(a, a.k.f32, c, d, bias, tensor.Of[float32])
+		run(a, a.k.f32, c, d, &bias, tensor.Of[float32])
 	case tensor.F64:
-		run(a, a.k.f64, c, d, bias, tensor.Of[float64])
+		run(a, a.k.f64, c, d, &bias, tensor.Of[float64])
 	default:
 		return fmt.Errorf("query is %v, covered are F32 and F64", c.In[0])
 	}

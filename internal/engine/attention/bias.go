@@ -18,15 +18,14 @@ type bias struct {
 	scratch []float64 // one row of logits
 }
 
-func (a *node) bias(c *engine.Call, d dims) (*bias, error) {
-	x := &bias{node: a, dims: d, scratch: tensor.Of[float64](c.New(tensor.F64, d.keys))}
+func (a *node) bias(c *engine.Call, d dims) (x bias, err error) {
+	x = bias{node: a, dims: d, scratch: tensor.Of[float64](c.New(tensor.F64, d.keys))}
 	if c.Has(6) {
-		var err error
 		if x.valid, err = engine.Int64s(c.In[6]); err != nil {
-			return nil, err
+			return x, err
 		}
 		if len(x.valid) != d.batch {
-			return nil, fmt.Errorf("nonpad_kv_seqlen is %v, wanted I64[%d]", c.In[6], d.batch)
+			return x, fmt.Errorf("nonpad_kv_seqlen is %v, wanted I64[%d]", c.In[6], d.batch)
 		}
 	}
 	if !c.Has(3) {
@@ -34,7 +33,7 @@ func (a *node) bias(c *engine.Call, d dims) (*bias, error) {
 	}
 	m := c.In[3]
 	if m.Rank() < 1 || m.Rank() > 4 {
-		return nil, fmt.Errorf("attn_mask is %v, wanted 1 to 4 dimensions", m)
+		return x, fmt.Errorf("attn_mask is %v, wanted 1 to 4 dimensions", m)
 	}
 	x.shape = [4]int{1, 1, 1, 1}
 	for i := range m.Rank() {
@@ -42,15 +41,15 @@ func (a *node) bias(c *engine.Call, d dims) (*bias, error) {
 	}
 	for i, n := range []int{d.batch, d.heads, d.queries} {
 		if x.shape[i] != 1 && x.shape[i] != n {
-			return nil, fmt.Errorf("attn_mask is %v, wanted what broadcasts to [%d, %d, %d, up to %d]", m, d.batch, d.heads, d.queries, d.keys)
+			return x, fmt.Errorf("attn_mask is %v, wanted what broadcasts to [%d, %d, %d, up to %d]", m, d.batch, d.heads, d.queries, d.keys)
 		}
 	}
 	if x.shape[3] > d.keys {
-		return nil, fmt.Errorf("attn_mask is %v for %d keys", m, d.keys)
+		return x, fmt.Errorf("attn_mask is %v for %d keys", m, d.keys)
 	}
 	wide, err := tensor.Convert(m, tensor.F64)
 	if err != nil {
-		return nil, err
+		return x, err
 	}
 	x.mask = tensor.Of[float64](wide)
 	if m.DType() == tensor.Bool {

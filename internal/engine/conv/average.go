@@ -18,12 +18,13 @@ func averagePool(names []string) func(*engine.Site) (engine.Kernel, error) {
 		}
 		include := s.Node.Int("count_include_pad", 0) != 0
 		return engine.KernelFunc(func(c *engine.Call) error {
-			p, err := plan(&attrs, c.In[0])
+			p, err := plan(c, &attrs)
 			if err != nil {
 				return err
 			}
-			c.Out[0] = c.New(c.In[0].DType(), p.g.Shape(c.In[0].Dim(0), c.In[0].Dim(1))...)
-			return onFloats(c, func() { average(c, p, include, tensor.Of[float32]) }, func() { average(c, p, include, tensor.Of[float64]) })
+			var few [5]int
+			c.Out[0] = c.New(c.In[0].DType(), p.g.Shape(few[:0], c.In[0].Dim(0), c.In[0].Dim(1))...)
+			return onFloats(c, func() { average(c, &p, include, tensor.Of[float32]) }, func() { average(c, &p, include, tensor.Of[float64]) })
 		}), nil
 	}
 }
@@ -31,25 +32,28 @@ func averagePool(names []string) func(*engine.Site) (engine.Kernel, error) {
 func average[T float](c *engine.Call, p *places, include bool, of func(*tensor.Tensor) []T) {
 	var counts [3][]float64
 	for i, a := range p.g.Axes {
-		counts[i] = make([]float64, a.Out)
-		for o, t := range p.taps[i] {
-			counts[i][o] = float64(t[1] - t[0])
+		counts[i] = tensor.Of[float64](c.New(tensor.F64, a.Out))
+		for o := range counts[i] {
+			lo, hi := p.tap(i, o)
+			counts[i][o] = float64(hi - lo)
 			if include {
 				counts[i][o] = float64(covered(a, o))
 			}
 		}
 	}
-	row := tensor.Of[float64](c.New(tensor.F64, p.g.Axes[2].In))
+	w := p.g.Axes[2]
+	row := tensor.Of[float64](c.New(tensor.F64, w.In))
 	channels(of(c.In[0]), of(c.Out[0]), p.g.In(), p.g.Out(), func(x, out []T) {
 		place := 0
-		for oz := range p.taps[0] {
-			for oy := range p.taps[1] {
+		for oz := range p.g.Axes[0].Out {
+			for oy := range p.g.Axes[1].Out {
 				addLines(p, row, x, oz, oy)
 				lines := counts[0][oz] * counts[1][oy]
-				for ox, t := range p.taps[2] {
-					total, start := 0.0, ox*p.g.Axes[2].Stride-p.g.Axes[2].Begin
-					for kx := t[0]; kx < t[1]; kx++ {
-						total += row[start+kx*p.g.Axes[2].Dilation]
+				for ox := range w.Out {
+					total, start := 0.0, ox*w.Stride-w.Begin
+					lo, hi := p.tap(2, ox)
+					for kx := lo; kx < hi; kx++ {
+						total += row[start+kx*w.Dilation]
 					}
 					out[place] = T(total / (lines * counts[2][ox]))
 					place++
@@ -61,11 +65,12 @@ func average[T float](c *engine.Call, p *places, include bool, of func(*tensor.T
 
 // addLines overwrites row with the sum of the input's lines that a line of windows covers.
 func addLines[T float](p *places, row []float64, x []T, oz, oy int) {
-	z, y := p.g.Axes[0], p.g.Axes[1]
+	z0, z1 := p.tap(0, oz)
+	y0, y1 := p.tap(1, oy)
 	clear(row)
-	for kz := p.taps[0][oz][0]; kz < p.taps[0][oz][1]; kz++ {
-		for ky := p.taps[1][oy][0]; ky < p.taps[1][oy][1]; ky++ {
-			line := ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In + oy*y.Stride - y.Begin + ky*y.Dilation) * len(row)
+	for kz := z0; kz < z1; kz++ {
+		for ky := y0; ky < y1; ky++ {
+			line := p.line(oz, oy, kz, ky)
 			for i, v := range x[line : line+len(row)] {
 				row[i] += float64(v)
 			}
@@ -92,12 +97,13 @@ func lpPool(names []string) func(*engine.Site) (engine.Kernel, error) {
 			return nil, err
 		}
 		return engine.KernelFunc(func(c *engine.Call) error {
-			p, err := plan(&attrs, c.In[0])
+			p, err := plan(c, &attrs)
 			if err != nil {
 				return err
 			}
-			c.Out[0] = c.New(c.In[0].DType(), p.g.Shape(c.In[0].Dim(0), c.In[0].Dim(1))...)
-			return onFloats(c, func() { norm(c, p, exponent, tensor.Of[float32]) }, func() { norm(c, p, exponent, tensor.Of[float64]) })
+			var few [5]int
+			c.Out[0] = c.New(c.In[0].DType(), p.g.Shape(few[:0], c.In[0].Dim(0), c.In[0].Dim(1))...)
+			return onFloats(c, func() { norm(c, &p, exponent, tensor.Of[float32]) }, func() { norm(c, &p, exponent, tensor.Of[float64]) })
 		}), nil
 	}
 }
@@ -121,7 +127,7 @@ func norm[T float](c *engine.Call, p *places, exponent float64, of func(*tensor.
 			for i := range n {
 				total += raised(float64(row[i*step]), exponent)
 			}
-		}, func(place, _, _, _ int) {
+		}, func(place int) {
 			out[place] = T(root(total, exponent))
 			total = 0
 		})
@@ -215,7 +221,8 @@ func global(s *engine.Site, names []string, f32 func(x []float32) float64, f64 f
 		if err := image(c.In[0]); err != nil {
 			return err
 		}
-		shape := c.In[0].Shape().Clone()
+		var few [5]int
+		shape := append(few[:0], c.In[0].Shape()...)
 		n := 1
 		for i := range shape[2:] {
 			n *= shape[2+i]

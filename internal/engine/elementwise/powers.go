@@ -15,29 +15,24 @@ import (
 // negative; to a float power it is computed in float64 and truncated.
 func powers() engine.Table {
 	in := []engine.Types{engine.Floats() | engine.TypesOf(tensor.I32, tensor.I64), engine.Numbers()}
-	return engine.Table{{Op: "Pow"}: binaryOperators(1, true, in, runPow)}
-}
-
-func runPow(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
-	shape, err := strided.BroadcastShape(a.Shape(), b.Shape())
-	if err != nil {
-		return nil, err
+	loops := map[[2]tensor.DType]pairRun{}
+	for d := tensor.Invalid; d <= tensor.String; d++ {
+		for base, run := range map[tensor.DType]pairRun{tensor.F32: floatPower[float32](tensor.F32, d), tensor.F64: floatPower[float64](tensor.F64, d),
+			tensor.I32: wholePower[int32](tensor.I32, d), tensor.I64: wholePower[int64](tensor.I64, d)} {
+			loops[[2]tensor.DType{base, d}] = run
+		}
 	}
-	var run pairRun
-	switch a.DType() {
-	case tensor.F32:
-		run = floatPower[float32](a.DType(), b.DType())
-	case tensor.F64:
-		run = floatPower[float64](a.DType(), b.DType())
-	case tensor.I32:
-		run = wholePower[int32](a.DType(), b.DType())
-	case tensor.I64:
-		run = wholePower[int64](a.DType(), b.DType())
-	}
-	if run == nil {
-		return nil, fmt.Errorf("base is %v and exponent %v, wanted a base of F32, F64, I32 or I64 and a number", a, b)
-	}
-	return run(c, a, b, shape)
+	return engine.Table{{Op: "Pow"}: binaryOperators(1, true, in, func(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+		run := loops[[2]tensor.DType{a.DType(), b.DType()}]
+		if run == nil {
+			return nil, fmt.Errorf("base is %v and exponent %v, wanted a base of F32, F64, I32 or I64 and a number", a, b)
+		}
+		shape, err := strided.BroadcastShape(a.Shape(), b.Shape())
+		if err != nil {
+			return nil, err
+		}
+		return run(c, a, b, shape)
+	})}
 }
 
 func floatPower[T float](base, exponent tensor.DType) pairRun {

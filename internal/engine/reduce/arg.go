@@ -41,9 +41,8 @@ func (a argNode) Run(c *engine.Call) error {
 	if !ok || x.Dim(axis) == 0 {
 		return fmt.Errorf("axis %d does not lie in %v, or is empty", a.axis, x)
 	}
-	set := make(axisSet, x.Rank())
-	set[axis] = true
-	c.Out[0] = c.New(tensor.I64, set.reduced(x.Shape(), a.keep)...)
+	var few [8]int
+	c.Out[0] = c.New(tensor.I64, axisSet(1<<axis).reduced(few[:0], x.Shape(), a.keep)...)
 	switch x.DType() {
 	case tensor.F32:
 		arg[float32](c, a, axis)

@@ -100,9 +100,10 @@ func (r rule) run(c *engine.Call, list []int64, keep, noop bool) error {
 		return err
 	}
 	if noop && len(list) == 0 {
-		clear(set)
+		set = 0
 	}
-	out := c.New(x.DType(), set.reduced(x.Shape(), keep)...)
+	var few [8]int
+	out := c.New(x.DType(), set.reduced(few[:0], x.Shape(), keep)...)
 	c.Out[0] = out
 	switch x.DType() {
 	case tensor.F32:
@@ -159,8 +160,8 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 	if r.exponent {
 		top := tensor.Of[float64](c.New(tensor.F64, len(dst)))
 		fill(top, math.Inf(-1))
-		gather(greatest, top, x, l)
-		addExponents(acc, top, x, l)
+		gather(greatest, top, x, &l)
+		addExponents(acc, top, x, &l)
 		for i, v := range acc {
 			if dst[i] = T(math.Log(v) + top[i]); math.IsInf(top[i], 0) {
 				dst[i] = T(top[i]) // the distances were not defined
@@ -168,7 +169,7 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 		}
 		return nil
 	}
-	gather(r.fold, acc, x, l)
+	gather(r.fold, acc, x, &l)
 	n := float64(set.count(c.In[0].Shape()))
 	for i, v := range acc {
 		switch r.finish {
@@ -224,7 +225,8 @@ func reduceWhole[A int64 | uint64, T signed | unsigned](c *engine.Call, r rule, 
 	}
 	acc := tensor.Of[A](c.New(wide, len(dst)))
 	fill(acc, start(r.fold, lowest, highest))
-	gather(r.fold, acc, x, set.loop(c.In[0].Shape()))
+	l := set.loop(c.In[0].Shape())
+	gather(r.fold, acc, x, &l)
 	n := A(set.count(c.In[0].Shape()))
 	if r.finish == mean && n == 0 && len(dst) > 0 {
 		return fmt.Errorf("the mean of no integers is not defined: input is %v", c.In[0])
