@@ -57,6 +57,8 @@ func classical() []entry {
 		ml("SVMRegressor", narrow, regressor), svc,
 		ml("TreeEnsembleRegressor", narrow, trees("target", 50, 6)), forest,
 		{op: "ai.onnx.ml.FeatureVectorizer", attrs: map[string]any{"inputdimensions": []int{columns, 32}}, in: []input{x, narrow}},
+		{op: "TfIdfVectorizer", attrs: map[string]any{"min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0, "mode": "TF", "ngram_counts": []int{0, 64},
+			"ngram_indexes": counted(96), "pool_int64s": counted(128)}, in: []input{i64(below(100), 64, 256)}},
 		{op: "ai.onnx.ml.TreeEnsemble", opset: 5, attrs: tensorTrees(50, 6), in: []input{narrow}},
 	}
 	return list

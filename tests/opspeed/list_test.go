@@ -20,9 +20,9 @@ func unmeasured() map[string]string {
 		"Bernoulli": chance, "Multinomial": chance, "RandomNormal": chance, "RandomNormalLike": chance, "RandomUniform": chance, "RandomUniformLike": chance,
 		"ConcatFromSequence": list, "Optional": list, "OptionalGetElement": list, "OptionalHasElement": list, "SequenceAt": list, "SequenceConstruct": list,
 		"SequenceEmpty": list, "SequenceErase": list, "SequenceInsert": list, "SequenceLength": list, "SplitToSequence": list,
-		"ai.onnx.ml.CategoryMapper": words,
-		"Constant":                  "it runs when the graph is read",
-		"shardwise.EmbeddingBag":    own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.XGBoostObjective": own,
+		"ai.onnx.ml.CategoryMapper": words, "StringNormalizer": words, "StringConcat": words, "StringSplit": words, "RegexFullMatch": words,
+		"Constant":               "it runs when the graph is read",
+		"shardwise.EmbeddingBag": own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.XGBoostObjective": own,
 	}
 }
 
