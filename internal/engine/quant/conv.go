@@ -138,7 +138,7 @@ func (n *convNode) run(c *engine.Call, g *window.Geometry, in [4]int, done func(
 	wide := tensor.Of[float32](c.New(tensor.F32, size))
 	padded := tensor.Of[float32](c.New(tensor.F32, channels*pad[0]*pad[1]*pad[2]))
 	cols, sums := tensor.Of[float32](c.New(tensor.F32, k*block)), tensor.Of[int32](c.New(tensor.I32, filters*block))
-	run := &multiplier{dense: n.k.dense, c: c}
+	run := &multiplier{dense: n.k.dense, c: c, part: partOf(x.DType() == tensor.I8, zeroX, w.DType() == tensor.I8, zeroW)}
 	for i := range x.Dim(0) * n.group {
 		widen(wide, x.Bytes()[i*size:(i+1)*size], x.DType() == tensor.I8, zeroX[0])
 		window.Pad(g, padded, wide, channels)

@@ -22,7 +22,7 @@ func (p *kernels) matMulInteger(s *engine.Site) (engine.Kernel, error) {
 			return err
 		}
 		c.Out[0] = c.New(tensor.I32, m.out...)
-		dst, run := tensor.Of[int32](c.Out[0]), &multiplier{dense: p.dense, c: c}
+		dst, run := tensor.Of[int32](c.Out[0]), p.multiplier(c, m)
 		m.each(func(i int, a, b []byte) {
 			run.product(m, dst[i*m.m*m.n:(i+1)*m.m*m.n], a, b)
 		})
@@ -58,7 +58,7 @@ func (p *kernels) qlinearMatMul(s *engine.Site) (engine.Kernel, error) {
 		}
 		c.Out[0] = c.New(c.In[7].DType(), m.out...)
 		to := c.Out[0].Bytes()
-		sums, run := tensor.Of[int32](c.New(tensor.I32, m.m*m.n)), &multiplier{dense: p.dense, c: c}
+		sums, run := tensor.Of[int32](c.New(tensor.I32, m.m*m.n)), p.multiplier(c, m)
 		factors := tensor.Of[float32](c.New(tensor.F32, len(bs)))
 		m.each(func(i int, a, b []byte) {
 			run.product(m, sums, a, b)
@@ -165,6 +165,10 @@ func (x *matrices) each(f func(i int, a, b []byte)) {
 		}
 		f(i, x.a.Bytes()[atA*x.m*x.k:(atA+1)*x.m*x.k], x.b.Bytes()[atB*x.k*x.n:(atB+1)*x.k*x.n])
 	}
+}
+
+func (p *kernels) multiplier(c *engine.Call, x *matrices) *multiplier {
+	return &multiplier{dense: p.dense, c: c, part: partOf(x.a.DType() == tensor.I8, x.zeroA, x.b.DType() == tensor.I8, x.zeroB)}
 }
 
 func (p *multiplier) product(x *matrices, dst []int32, a, b []byte) {

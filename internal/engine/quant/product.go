@@ -8,14 +8,34 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// part is how many products are added in F32: 256 · 255 · 255 is below 2^24, so that every sum is exact.
-const part = 256
+// exact is below which every integer is a float32.
+const exact = 1 << 24
+
+// partOf is how many products may be added in F32 so that every sum is exact: at least 256 for factors up to 255, and 1024
+// for U8 around 128 times I8 around 0.
+func partOf(signedA bool, zeroA []float32, signedB bool, zeroB []float32) int {
+	return int(exact / (reach(signedA, zeroA) * reach(signedB, zeroB)))
+}
+
+// reach is the greatest magnitude of a number of 8 bits less one of the zero points.
+func reach(signed bool, zero []float32) float32 {
+	lo, hi := float32(0), float32(255)
+	if signed {
+		lo, hi = -128, 127
+	}
+	most := float32(0)
+	for _, z := range zero {
+		most = max(most, hi-z, z-lo)
+	}
+	return most
+}
 
 // multiplier is the scratch space of one run.
 type multiplier struct {
 	dense             kernel.Dense[float32]
 	c                 *engine.Call
 	sums, left, right []float32
+	part              int // how many products are added at a time
 }
 
 // space is n elements of a buffer that grows when it must.
@@ -29,11 +49,20 @@ func (p *multiplier) space(buf *[]float32, n int) []float32 {
 // multiply overwrites dst [m, n] with the product of a [m, k] and b [k, n], which hand out their columns and rows
 // [from, to).
 func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m, n, k int) {
-	clear(dst)
 	sums := p.space(&p.sums, m*n)
-	for from := 0; from < k; from += part {
-		to := min(from+part, k)
+	dst = dst[:m*n]
+	if k == 0 {
+		clear(dst)
+	}
+	for from := 0; from < k; from += p.part {
+		to := min(from+p.part, k)
 		p.dense.Mul(sums, a(from, to), b(from, to), m, n, to-from)
+		if from == 0 {
+			for i, v := range sums {
+				dst[i] = int32(v)
+			}
+			continue
+		}
 		for i, v := range sums {
 			dst[i] += int32(v)
 		}
@@ -78,7 +107,7 @@ func pick(list []float32, i int) float32 {
 
 // rowsOf hands out columns of an integer matrix [m, k], with a zero point for each row or for all.
 func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) func(from, to int) []float32 {
-	buf := p.space(&p.left, m*min(k, part))
+	buf := p.space(&p.left, m*min(k, p.part))
 	return func(from, to int) []float32 {
 		n := to - from
 		for i := range m {
@@ -90,7 +119,7 @@ func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) f
 
 // columnsOf hands out rows of an integer matrix [k, n], with a zero point for each column or for all.
 func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int) func(from, to int) []float32 {
-	buf := p.space(&p.right, min(k, part)*n)
+	buf := p.space(&p.right, min(k, p.part)*n)
 	return func(from, to int) []float32 {
 		out := buf[:(to-from)*n]
 		if len(zero) == 1 {

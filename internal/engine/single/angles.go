@@ -44,27 +44,59 @@ func Cos(x float64) float64 {
 	return turned(r, k+1)
 }
 
-// Atan is the arc tangent.
-func Atan(x float64) float64 {
-	a := math.Abs(x)
-	// Above 1 it is π/2 less the arc tangent of the inverse. Both are computed so that no branch depends on the number.
-	over := uint64(int64(math.Float64bits(1-a)) >> 63)
-	inverse, whole := 1/a, math.Float64bits(a)
-	y := sum(arcTangent.near(math.Float64frombits(math.Float64bits(inverse)&over | whole&^over)))
-	flipped := math.Pi/2 - y
-	return math.Copysign(math.Float64frombits(math.Float64bits(flipped)&over|math.Float64bits(y)&^over), x)
+// choose is a where the mask is all ones, b where it is 0.
+func choose(mask uint64, a, b float64) float64 {
+	return math.Float64frombits(math.Float64bits(a)&mask | math.Float64bits(b)&^mask)
 }
 
-// Asin is the arc sine, NaN beyond ±1.
+// above is all ones where x is above the border, else 0: a choice without a branch, which random data would mislead.
+func above(x, border float64) uint64 { return uint64(int64(math.Float64bits(border-x)) >> 63) }
+
+// Atan is the arc tangent. Above 1 it is π/2 less that of the inverse.
+func Atan(x float64) float64 {
+	a := math.Abs(x)
+	over := above(a, 1)
+	y := sum(arcTangent.near(choose(over, 1/a, a)))
+	return math.Copysign(choose(over, math.Pi/2-y, y), x)
+}
+
+// Asin is the arc sine, NaN beyond ±1. Above 1/2 it is π/2 less twice that of √((1 - x) / 2).
 func Asin(x float64) float64 {
 	a := math.Abs(x)
-	// Above 1/2 it is π/2 less twice the arc sine of √((1 - a) / 2).
-	over := uint64(int64(math.Float64bits(0.5-a)) >> 63)
-	root, whole := math.Sqrt(0.5*(1-a)), math.Float64bits(a)
-	y := sum(arcSine.near(math.Float64frombits(math.Float64bits(root)&over | whole&^over)))
-	flipped := math.Pi/2 - 2*y
-	return math.Copysign(math.Float64frombits(math.Float64bits(flipped)&over|math.Float64bits(y)&^over), x)
+	over := above(a, 0.5)
+	y := sum(arcSine.near(choose(over, math.Sqrt(0.5*(1-a)), a)))
+	return math.Copysign(choose(over, math.Pi/2-2*y, y), x)
 }
 
 // Acos is the arc cosine, NaN beyond ±1.
 func Acos(x float64) float64 { return math.Pi/2 - Asin(x) }
+
+// AtanAll is Atan of all elements.
+func AtanAll(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		a := math.Abs(float64(v))
+		over := above(a, 1)
+		y := sum(arcTangent.near(choose(over, 1/a, a)))
+		dst[i] = float32(math.Copysign(choose(over, math.Pi/2-y, y), float64(v)))
+	}
+}
+
+// AsinAll is Asin of all elements.
+func AsinAll(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		a := math.Abs(float64(v))
+		over := above(a, 0.5)
+		y := sum(arcSine.near(choose(over, math.Sqrt(0.5*(1-a)), a)))
+		dst[i] = float32(math.Copysign(choose(over, math.Pi/2-2*y, y), float64(v)))
+	}
+}
+
+// AcosAll is Acos of all elements.
+func AcosAll(dst, x []float32) {
+	for i, v := range x[:len(dst)] {
+		a := math.Abs(float64(v))
+		over := above(a, 0.5)
+		y := sum(arcSine.near(choose(over, math.Sqrt(0.5*(1-a)), a)))
+		dst[i] = float32(math.Pi/2 - math.Copysign(choose(over, math.Pi/2-2*y, y), float64(v)))
+	}
+}

@@ -66,6 +66,7 @@ func functions() []function {
 		{"Sinh", scalar(Sinh), math.Sinh, 0.51, 0}, {"Cosh", scalar(Cosh), math.Cosh, 0.51, 0},
 		{"Sin", scalar(Sin), math.Sin, 0.51, 0}, {"Cos", scalar(Cos), math.Cos, 0.51, 0},
 		{"Atan", scalar(Atan), math.Atan, 0.51, 0}, {"Asin", scalar(Asin), math.Asin, 0.51, 0}, {"Acos", scalar(Acos), math.Acos, 0.51, 0},
+		{"AtanAll", AtanAll, math.Atan, 0.51, 0}, {"AsinAll", AsinAll, math.Asin, 0.51, 0}, {"AcosAll", AcosAll, math.Acos, 0.51, 0},
 	}
 }
 
