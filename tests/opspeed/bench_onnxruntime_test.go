@@ -78,7 +78,7 @@ func measure(b *testing.B, e entry, other engine.Engine) result {
 		err = compare(b, e, theirs, in, want)
 	}
 	if err != nil {
-		if r.refused = err.Error(); len(programs) == 2 {
+		if len(programs) == 2 {
 			b.Errorf("%s: %v", e.name(), err)
 		}
 		programs = programs[:1]

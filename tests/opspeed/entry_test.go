@@ -22,8 +22,6 @@ type entry struct {
 	// loose is the tolerance of floats relative to the greatest one; 0 means 1e-5. Steps is by how many integers may differ.
 	loose float64
 	steps int
-	// differ says why the outputs are not compared; empty when they are.
-	differ string
 }
 
 // usual is the version of ai.onnx of entries that name none.

@@ -15,7 +15,6 @@ import (
 type result struct {
 	entry         entry
 	native, other time.Duration
-	refused       string
 }
 
 func (r result) ratio() float64 { return float64(r.native) / float64(r.other) }
