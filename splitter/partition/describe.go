@@ -18,6 +18,9 @@ func (b *builder) describe(s *program.Stage) *manifest.Stage {
 		if in.Placement.Kind == sharding.Shard {
 			si.Scatter = manifest.Scatter{Kind: manifest.ScatterSlice, Dim: in.Placement.Dim, Bounds: slices.Compact(slices.Clone(in.Bounds))}
 		}
+		if s.ByRows() && b.model.Signature.Batched(b.model.Dims(b.model.Values[in.Value].Dims)) {
+			si.Scatter.Kind = manifest.ScatterRows
+		}
 		st.Inputs = append(st.Inputs, si)
 	}
 	outputs := s.Outputs()

@@ -23,6 +23,7 @@ type profile struct {
 // roundProfile is one stage: parallel lists by position.
 type roundProfile struct {
 	shards         []int
+	asked          int // how many of the shards, the first ones, are asked at all; 0 for all
 	work           []work
 	request, reply []int64
 	wakes          []bool  // the shard's first stage

@@ -22,6 +22,7 @@ type choice struct {
 	cuts     []cut
 	segments []segment
 	divided  bool // a table is on several shards
+	byRows   bool // every shard has all nodes, and a share of the rows
 }
 
 // name is the kind that the choice turned out to be.
@@ -48,6 +49,9 @@ var errCycle = errors.New("the pieces need one another's results")
 
 // schedule puts the pieces into rounds: each as early as its inputs allow. Pieces of one round do not depend on one another.
 func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
+	if c.byRows {
+		return c.rowStage(g), nil
+	}
 	owner := make([]int, len(g.Nodes)) // node -> piece, or -1
 	for i := range owner {
 		owner[i] = -1

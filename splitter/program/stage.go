@@ -12,7 +12,8 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At.
+// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At, or with Rows on
+// every shard.
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
@@ -20,6 +21,10 @@ type Piece struct {
 	Ends  map[string]sharding.End
 	Nodes []int // ascending
 	At    int
+	// Rows says that every shard runs the nodes for a share of the rows. The piece is the only one of its stage then.
+	Rows bool
+	// Opsets are the operator sets of the nodes, when they are not the graph's. The shard runs no other piece in the stage then.
+	Opsets map[string]int64
 }
 
 // Has reports whether the shard at the position runs something of the piece.
@@ -27,7 +32,12 @@ func (p *Piece) Has(position int) bool {
 	if p.Region != nil {
 		return p.Bounds[position] < p.Bounds[position+1]
 	}
-	return p.At == position
+	return p.Rows || p.At == position
+}
+
+// ByRows reports whether the stage gives each shard a share of the rows.
+func (s *Stage) ByRows() bool {
+	return slices.ContainsFunc(s.Pieces, func(p Piece) bool { return p.Rows })
 }
 
 // List are the piece's nodes, ascending.
@@ -150,7 +160,7 @@ func (s *Stage) segmentBorder(p *Piece) {
 			inside[o] = true
 		}
 	}
-	at := []int{p.At}
+	at := s.positions(p)
 	for _, i := range p.Nodes {
 		n := s.Graph.Nodes[i]
 		for _, in := range sharding.Reads(n) {
@@ -258,6 +268,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			continue
 		}
 		any = true
+		if p.Opsets != nil {
+			g.Opsets = maps.Clone(p.Opsets)
+		}
 		if p.Region != nil {
 			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
 			w.write()
