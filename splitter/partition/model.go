@@ -10,7 +10,7 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Mode is the only numeric mode of plans for graphs: partial sums are added in shard order.
+// Mode is the numeric mode of plans for graphs: partial sums are added in shard order.
 const Mode = "sum"
 
 // Model is a cleaned graph: nodes in topological order, every one covered by its engine, and the type of every value. The
@@ -20,6 +20,7 @@ type Model struct {
 	Values    map[string]graph.Value // by value name, weights included
 	Signature manifest.Signature
 	Sources   []manifest.Source
+	Mode      string // the numeric mode of its rules; Mode when it is empty
 	Engine    string // the engine that the programs need
 	// Dims translates dimensions to the signature's terms.
 	Dims func([]graph.Dim) []manifest.Dim

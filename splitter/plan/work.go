@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -95,7 +96,7 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 	}
 	w.macs = s.macs(g, n, w.elements)
 	switch n.Op {
-	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow":
+	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow", trees.OpEnsemble:
 		w.elements *= functionElements
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Shape", "Constant":
 		w.elements, w.weights = 0, 0
