@@ -40,13 +40,13 @@ func (r *run) asked(stage *manifest.Stage, b *block) (asked, error) {
 	return a, nil
 }
 
-// share is the first row of the shard at position p, counted from the block's, and how many it has; -1 when the model has no batch.
-func (a *asked) share(p int) (first, rows int) {
+// share is how many rows the shard at position p gets; -1 when the model has no batch.
+func (a *asked) share(p int) int {
 	if !a.byRows {
-		return 0, a.rows
+		return a.rows
 	}
 	lo, hi := manifest.RowShare(a.rows, p, len(a.stage.Shards))
-	return lo, hi - lo
+	return hi - lo
 }
 
 // contributors is how many of the shards that are asked contribute to the output.

@@ -38,7 +38,7 @@ func (r *run) newGatherer(step *manifest.Step, a asked) (*gatherer, error) {
 func (g *gatherer) add(p int, out tensor.Named) error {
 	partials := make([]aggregate.Partial, len(g.mergers))
 	used := map[string]bool{}
-	_, rows := g.asked.share(p)
+	rows := g.asked.share(p)
 	for i := range g.stage.Outputs {
 		if _, ok := g.stage.Outputs[i].Contributor(p); !ok {
 			continue
@@ -121,14 +121,13 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		if len(want) == 0 {
 			return struct{}{}, nil
 		}
-		first, rows := asked.share(p)
 		sent, err := scatterer.payload(p)
 		if err != nil {
 			return struct{}{}, err
 		}
 		c := &call{run: r, order: order, block: b.index, target: r.c.targets[s], payload: sent, request: wire.Request{
 			Kind: wire.KindInfer, Fingerprint: r.c.fingerprint, RequestID: r.id, Step: step.Name, Shard: s,
-			Row: b.span.lo + first, Rows: max(rows, 0), Outputs: want, Mode: r.mode, Trace: r.trace, Reply: r.c.deployment.Reply,
+			Row: b.span.lo, Rows: max(asked.share(p), 0), Outputs: want, Mode: r.mode, Trace: r.trace, Reply: r.c.deployment.Reply,
 		}}
 		out, err := c.do(ctx)
 		if err == nil {
