@@ -46,8 +46,10 @@ func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
 	if err := b.coordinator(); err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
-	if err := b.reference(); err != nil {
-		return nil, err
+	if !p.mixed() {
+		if err := b.reference(); err != nil {
+			return nil, err
+		}
 	}
 	if needs := b.layout.Manifest.Needs(); len(needs) > 0 {
 		b.layout.Manifest.Requires = needs

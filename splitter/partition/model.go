@@ -2,6 +2,7 @@ package partition
 
 import (
 	"io"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -33,6 +34,16 @@ type Plan struct {
 	Graph  *sharding.Graph
 	Shards int
 	Stages []Stage
+}
+
+// mixed reports whether parts of the graph have operator sets of their own, so that no graph holds all of them.
+func (p *Plan) mixed() bool {
+	for _, s := range p.Stages {
+		if slices.ContainsFunc(s.Pieces, func(x program.Piece) bool { return x.Opsets != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Stage is one round over the shards with these indices, ascending. Its pieces do not depend on one another.
