@@ -22,7 +22,6 @@ type merged struct {
 	inputs  []manifest.Input
 	members []*member // and the second model, once it is added
 	pieces  []program.Piece
-	opsets  []map[string]int64 // of the members
 }
 
 // newMerged begins with the inputs. The graph's operator sets are the second model's, or of each domain the newest of the members': the nodes that combine

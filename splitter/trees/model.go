@@ -26,7 +26,7 @@ type model struct {
 // source it is not safe for concurrent use, and a Layout's recipes read from it until it is closed.
 func NewModel(src forest.Source) layout.Model { return &model{src: src, e: src.Ensemble()} }
 
-// Close closes the source and removes what Whole packed.
+// Close closes the source and gives up what Whole packed.
 func (m *model) Close() error {
 	if m.spool != nil {
 		return errors.Join(m.spool.Close(), m.src.Close())

@@ -28,8 +28,8 @@ const (
 )
 
 // Whole is the ensemble as one graph, from features to predictions, for plans in which a function holds all of it. Its leaves are added by one node, in
-// the library's order. Weights are packed into a temporary file when the first one is read; Close removes it. What no plan can be made of is a
-// *layout.RefusalError.
+// the library's order. Weights are packed into a temporary file, which has no name, when the first one is read, and are there until Close. What no plan
+// can be made of is a *layout.RefusalError.
 func (m *model) Whole() (*partition.Model, error) {
 	if err := m.refuse(); err != nil {
 		return nil, err
@@ -120,7 +120,8 @@ func declaredBytes(d shardfile.Declared) int64 {
 	return n
 }
 
-// spool holds the packed tensors of a whole ensemble in a temporary file, one after the other. It is safe for concurrent use.
+// spool holds the packed tensors of a whole ensemble in a temporary file, one after the other. The file has no name any more, so that nothing of it is
+// left when the process ends. It is safe for concurrent use.
 type spool struct {
 	recipe *recipe
 
@@ -138,7 +139,7 @@ func (s *spool) read(w *graph.Weight) (io.ReaderAt, error) {
 	defer s.mu.Unlock()
 	if s.file == nil {
 		if err := s.fill(); err != nil {
-			return nil, errors.Join(fmt.Errorf("pack the trees: %w", err), s.drop())
+			return nil, errors.Join(fmt.Errorf("pack the trees: %w", err), s.close())
 		}
 	}
 	return io.NewSectionReader(s.file, s.starts[w.Offset], w.Length), nil
@@ -147,6 +148,9 @@ func (s *spool) read(w *graph.Weight) (io.ReaderAt, error) {
 // fill packs all tensors into the file.
 func (s *spool) fill() (err error) {
 	if s.file, err = os.CreateTemp("", "shardwise-trees-"); err != nil {
+		return err
+	}
+	if err := os.Remove(s.file.Name()); err != nil {
 		return err
 	}
 	s.starts = nil
@@ -161,20 +165,19 @@ func (s *spool) fill() (err error) {
 	return nil
 }
 
-// drop removes the file, if there is one.
-func (s *spool) drop() error {
+// close gives the file up, if there is one; mu is held.
+func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	name := s.file.Name()
-	err := errors.Join(s.file.Close(), os.Remove(name))
+	err := s.file.Close()
 	s.file = nil
 	return err
 }
 
-// Close removes the file.
+// Close gives the file up.
 func (s *spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.drop()
+	return s.close()
 }
