@@ -16,7 +16,9 @@ func cutLayers(c *Candidate) int {
 	for _, st := range c.Plan.Stages {
 		for i := range st.Pieces {
 			if p := &st.Pieces[i]; p.Region != nil {
-				count += len(slices.DeleteFunc(slices.Clone(p.List()), func(n int) bool { return !strings.HasPrefix(c.Plan.Graph.Nodes[n].Name, "l") || c.Plan.Graph.Nodes[n].Name == "logits" }))
+				count += len(slices.DeleteFunc(slices.Clone(p.List()), func(n int) bool {
+					return !strings.HasPrefix(c.Plan.Graph.Nodes[n].Name, "l") || c.Plan.Graph.Nodes[n].Name == "logits"
+				}))
 			}
 		}
 	}
