@@ -84,6 +84,16 @@ func BenchmarkConstants(b *testing.B) {
 		b.ReportMetric(float64(len(large.Bytes()))/bench(b, product, filled(1, 8192), large)/1e9, "weights-gb/s")
 		b.ReportMetric(10*1e6/bench(b, chain("Relu", 10), filled(1000, 1000))/1e6, "relu-melements/s")
 		b.ReportMetric(10*1e6/bench(b, chain("Tanh", 10), filled(1000, 1000))/1e6, "tanh-melements/s")
+		norm := []*graph.Node{{Name: "y", Op: "LayerNormalization", Inputs: []string{"x", "a", "b"}, Outputs: []string{"y"}}}
+		b.ReportMetric(1e6/bench(b, norm, filled(1000, 1000), filled(1000), filled(1000))/1e6, "layernorm-melements/s")
+		wide := []*graph.Node{{Name: "w", Op: "Cast", Inputs: []string{"x"}, Outputs: []string{"w"}, Attrs: map[string]graph.Attr{"to": {Kind: graph.AttrInt, Int: 11}}},
+			{Name: "m", Op: "ReduceMean", Inputs: []string{"w"}, Outputs: []string{"m"}, Attrs: map[string]graph.Attr{"axes": {Kind: graph.AttrInts, Ints: []int64{-1}}}},
+			{Name: "d", Op: "Sub", Inputs: []string{"w", "m"}, Outputs: []string{"d"}},
+			{Name: "y", Op: "ReduceSumSquare", Inputs: []string{"d"}, Outputs: []string{"y"}, Attrs: map[string]graph.Attr{"axes": {Kind: graph.AttrInts, Ints: []int64{-1}}}}}
+		b.ReportMetric(1e6/bench(b, wide, filled(1000, 1000))/1e6, "moments-melements/s")
+		applied := []*graph.Node{{Name: "d", Op: "Sub", Inputs: []string{"x", "a"}, Outputs: []string{"d"}}, {Name: "r", Op: "Div", Inputs: []string{"d", "a"}, Outputs: []string{"r"}},
+			{Name: "s", Op: "Mul", Inputs: []string{"r", "b"}, Outputs: []string{"s"}}, {Name: "y", Op: "Add", Inputs: []string{"s", "b"}, Outputs: []string{"y"}}}
+		b.ReportMetric(1e6/bench(b, applied, filled(1000, 1000), filled(1000, 1), filled(1000))/1e6, "normalise-melements/s")
 		b.ReportMetric(bench(b, chain("Relu", 90), filled(4))/90*1e6, "us/node")
 		const rows, dim, ids = 500_000, 32, 20_000
 		table, index := filled(rows, dim), tensor.New(tensor.I64, ids)

@@ -75,6 +75,7 @@ type Planner struct {
 	placed   []int // the tables' nodes
 	restLine *line // without them
 	total    int64 // bytes of all weights
+	norms    bool  // a region begins behind a normalisation over the dimension that it cuts
 }
 
 // New prepares a graph.
@@ -83,6 +84,7 @@ func New(g *sharding.Graph, o Options) *Planner {
 	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
 	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
+	p.norms = slices.ContainsFunc(p.regions, func(r *sharding.Region) bool { return len(g.Behind(r)) > 0 })
 	for _, w := range g.Weights {
 		p.total += sharding.Bytes(w)
 	}
@@ -189,14 +191,24 @@ func (k *kepts) add(c *choice) bool {
 	if !k.p.o.wanted(c.name()) {
 		return true
 	}
+	k.enter(c)
+	if len(c.cuts) > 1 && k.p.norms {
+		with := *c
+		with.moments = true
+		k.enter(&with)
+	}
+	return true
+}
+
+// enter schedules a choice. With moments it counts only if there is a normalisation that they help.
+func (k *kepts) enter(c *choice) {
 	pl, err := c.schedule(k.p.line.g)
-	if err != nil || !usesAll(pl) {
-		return true
+	if err != nil || !usesAll(pl) || c.moments && !normalises(pl) {
+		return
 	}
 	if prof := k.p.prof.profile(pl); prof.own <= max(localBytes, k.p.total/localShare) {
 		k.all = append(k.all, kept{c.name(), pl, prof})
 	}
-	return true
 }
 
 // usesAll reports whether every shard takes part in a stage.
