@@ -48,6 +48,9 @@ func Prepare(m *partition.Model, o Options) (*Planner, error) {
 	if err := check(m, false); err != nil {
 		return nil, err
 	}
+	if err := o.named(m); err != nil {
+		return nil, err
+	}
 	return New(sharding.New(m.Graph, m.Values), o), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sort"
 
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/sharding"
@@ -260,16 +261,20 @@ func (p *Planner) MaxShards() int {
 		counts = append(counts, r.Units)
 	}
 	slices.Sort(counts)
-	counts = slices.Compact(counts)
+	counts = slices.DeleteFunc(slices.Compact(counts), func(n int) bool { return n <= 1 })
+	beyond := maxManifest + 1
 	for _, n := range slices.Backward(counts) {
-		if n <= 1 || n > maxManifest {
-			continue
+		if n = min(n, maxManifest); n < beyond && p.possible(n) {
+			return n + sort.Search(beyond-n-1, func(more int) bool { return !p.possible(n + more + 1) })
 		}
-		list := &kepts{p: p, seen: map[string]bool{}}
-		p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
-		if len(list.all) > 0 {
-			return n
-		}
+		beyond = n
 	}
-	return 1
+	return 1 + sort.Search(beyond-2, func(more int) bool { return !p.possible(more + 2) })
+}
+
+// possible reports whether there is a plan for n shards.
+func (p *Planner) possible(n int) bool {
+	list := &kepts{p: p, seen: map[string]bool{}}
+	p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
+	return len(list.all) > 0
 }
