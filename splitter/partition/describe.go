@@ -44,6 +44,7 @@ func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
 	if o.Placement.Kind == sharding.Partial {
 		out.Placement = manifest.Placement{Kind: manifest.PlacePartial, Op: o.Placement.Op}
 		out.Merge = reduction(o.Placement.Op, o.Type.DType)
+		out.Merge.Result = o.Result
 	} else {
 		dim := o.Placement.Dim
 		out.Placement = manifest.Placement{Kind: manifest.PlaceShard, Dim: dim}
@@ -81,6 +82,8 @@ func reduction(op string, d tensor.DType) manifest.Merge {
 	switch op {
 	case "logsumexp":
 		return manifest.Merge{Kind: manifest.MergeLogSumExp, DType: d}
+	case "moments":
+		return manifest.Merge{Kind: manifest.MergeMoments, DType: d}
 	case "max":
 		return manifest.Merge{Kind: manifest.MergeMax, DType: d}
 	case "min":
