@@ -15,15 +15,16 @@ import (
 
 // gatherer folds the partials of one stage and block, in whatever order they arrive.
 type gatherer struct {
-	stage *manifest.Stage
-	rows  int // of the block, -1 when the model has no batch
+	stage    *manifest.Stage
+	rows     int // of the block, -1 when the model has no batch
+	routings routings
 
 	mu      sync.Mutex // guards mergers: a fold is short against a round trip, and order is the merger's business
 	mergers []aggregate.Merger
 }
 
-func (r *run) newGatherer(step *manifest.Step, rows int) (*gatherer, error) {
-	g := &gatherer{stage: step.Stage, rows: rows}
+func (r *run) newGatherer(step *manifest.Step, rows int, routed routings) (*gatherer, error) {
+	g := &gatherer{stage: step.Stage, rows: rows, routings: routed}
 	for i := range step.Stage.Outputs {
 		m, err := aggregate.New(step.Stage.Outputs[i].Merge, step.Stage.Outputs[i].Contributors(step.Stage), r.c.manifest.Radix, r.c.local)
 		if err != nil {
@@ -39,7 +40,8 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 	partials := make([]aggregate.Partial, len(g.mergers))
 	used := map[string]bool{}
 	for i := range g.stage.Outputs {
-		if _, ok := g.stage.Outputs[i].Contributor(p); !ok {
+		place, ok := g.stage.Outputs[i].Contributor(p)
+		if !ok {
 			continue
 		}
 		partials[i] = make(aggregate.Partial, len(g.stage.Outputs[i].Components))
@@ -49,6 +51,11 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 				return err
 			}
 			partials[i][c.Role], used[c.Name] = t, true
+		}
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil {
+			if err := r.place(&g.stage.Outputs[i], place, partials[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if len(out) != len(used) {
@@ -91,6 +98,9 @@ func checkComponent(c *manifest.Component, t *tensor.Tensor, rows int) error {
 func (g *gatherer) results(values tensor.Named) error {
 	for i, m := range g.mergers {
 		t, err := m.Result()
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil && err == nil {
+			t, err = r.whole(t, g.stage.Outputs[i].Merge.Kind)
+		}
 		if err != nil {
 			return &shard.Error{Op: "gather", Kind: shard.Internal, Message: "value " + g.stage.Outputs[i].Value, Cause: err}
 		}
@@ -106,11 +116,15 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if r.batched {
 		rows = b.span.hi - b.span.lo
 	}
-	scatterer, err := r.newScatterer(step, b)
+	routed, err := newRoutings(step, b.values)
 	if err != nil {
 		return err
 	}
-	gatherer, err := r.newGatherer(step, rows)
+	scatterer, err := r.newScatterer(step, b, routed)
+	if err != nil {
+		return err
+	}
+	gatherer, err := r.newGatherer(step, rows, routed)
 	if err != nil {
 		return err
 	}
@@ -119,6 +133,10 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		s, want := step.Stage.Shards[p], step.Stage.Wanted(p)
 		if len(want) == 0 {
 			return struct{}{}, nil
+		}
+		if routed.idle(step.Stage, p) {
+			r.recorder.spare(Spared{Step: step.Name, Block: b.index, Shard: s, order: order})
+			return struct{}{}, gatherer.add(p, nothing(step.Stage, p))
 		}
 		sent, err := scatterer.payload(p)
 		if err != nil {

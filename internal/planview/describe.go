@@ -151,7 +151,7 @@ func sentence(g *sharding.Graph, p *program.Piece, shards []int, label string) s
 		}
 	}
 	if len(where) == len(shards) && even {
-		return fmt.Sprintf("cut: %s, %s over all %d shards", label, unitName(g, p), len(shards))
+		return fmt.Sprintf("cut: %s, %s over all %d shards%s", label, unitName(g, p), len(shards), routed(p))
 	}
 	var parts []string
 	for at := range shards {
@@ -159,7 +159,14 @@ func sentence(g *sharding.Graph, p *program.Piece, shards []int, label string) s
 			parts = append(parts, fmt.Sprintf("%s on shard %d", grouped(p.Bounds[at+1]-p.Bounds[at]), shards[at]))
 		}
 	}
-	return fmt.Sprintf("cut: %s, %s: %s", label, unitName(g, p), few(parts, 4))
+	return fmt.Sprintf("cut: %s, %s: %s%s", label, unitName(g, p), few(parts, 4), routed(p))
+}
+
+func routed(p *program.Piece) string {
+	if p.Routed {
+		return ", routed"
+	}
+	return ""
 }
 
 func grouped(n int) string {

@@ -39,8 +39,8 @@ func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	return most
 }
 
-// perRow is PerRow of a program, whose values between are taken to be as wide as its widest weight.
-func perRow(g *graph.Graph) int64 {
+// perRow is PerRow of a program that gets and yields the values, and whose values between are taken to be as wide as its widest weight.
+func perRow(g *graph.Graph, in, out []graph.Value) int64 {
 	size := func(list []graph.Value) (total int64) {
 		for _, v := range list {
 			n := int64(max(v.DType.Size(), 1))
@@ -59,5 +59,5 @@ func perRow(g *graph.Graph) int64 {
 			}
 		}
 	}
-	return PerRow(size(g.Inputs), size(g.Outputs), inner)
+	return PerRow(size(in), size(out), inner)
 }

@@ -193,6 +193,7 @@ func (k *kepts) add(c *choice) bool {
 	if err != nil || !usesAll(pl) {
 		return true
 	}
+	k.p.prof.route(pl)
 	if prof := k.p.prof.profile(pl); prof.own <= max(localBytes, k.p.total/localShare) {
 		k.all = append(k.all, kept{c.name(), pl, prof})
 	}

@@ -158,6 +158,7 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 		}
 		switch made := w.elements; {
 		case e.g.Nodes[n].Op == embedding.OpBag && p.Region.Lookup(n): // it passes over rows that it has not
+		case p.Region.Lookup(n) && p.Routed && len(p.List()) == 1: // it has no rows of others to mask
 		case p.Region.Lookup(n):
 			fixed.elements, w.elements = fixed.elements+2*made, 0
 		case p.Region.Result(n, 0).Kind == sharding.Partial:
@@ -208,7 +209,12 @@ func (h *holding) key(lo, hi int64) string {
 // messages adds the bytes to and from every shard.
 func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 	row := &sizes{other: 1}
+	flows := e.flows(st)
 	for _, in := range st.Inputs() {
+		if in.Route != "" {
+			e.routedInput(st, &in, flows[in.Route], r)
+			continue
+		}
 		v := e.g.Values[in.Value]
 		whole, one := e.sizes.bytes(v), row.bytes(v)
 		for _, p := range in.Positions {
@@ -224,7 +230,11 @@ func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 					v.Dims = slices.Clone(v.Dims)
 					v.Dims[o.Placement.Dim] = graph.Dim{Size: o.Local(at)}
 				}
-				r.reply[p] += e.sizes.bytes(v)
+				bytes := e.sizes.bytes(v)
+				if f := flows[o.Route]; f != nil {
+					bytes = int64(float64(bytes) * f.groups[at])
+				}
+				r.reply[p] += bytes
 				r.out[p] += row.bytes(v)
 			}
 		}

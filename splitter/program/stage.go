@@ -16,6 +16,8 @@ import (
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
+	// Routed says that each shard gets only what belongs to its units: RouteOf must have a kind for the region.
+	Routed bool
 	// Ends are the ends that the stage computes, by the region's output that they stand behind.
 	Ends  map[string]sharding.End
 	Nodes []int // ascending
@@ -57,14 +59,16 @@ type Stage struct {
 
 	inputs  []Input
 	outputs []Output
+	routes  []Route
 }
 
 // Input is a value that some of the stage's shards get.
 type Input struct {
 	Name, Value string
 	Placement   sharding.Placement
-	Bounds      []int // of a Shard: elements, one more than positions
-	Positions   []int // who gets it, ascending
+	Bounds      []int  // of a Shard: elements, one more than positions
+	Positions   []int  // who gets it, ascending
+	Route, Part string // of a part of a route; every other has none
 }
 
 // Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
@@ -84,6 +88,7 @@ type Output struct {
 	Result     string
 	K          int
 	Components []Component
+	Route      string // the partials have the groups of this route in front
 }
 
 // Parts are the tensors of the output's partials.
@@ -100,9 +105,12 @@ func (o *Output) Parts() []Component {
 func NewStage(name string, g *sharding.Graph, shards []int, pieces []Piece) *Stage {
 	s := &Stage{Name: name, Graph: g, Shards: shards, Pieces: pieces}
 	for i := range pieces {
-		if pieces[i].Region != nil {
+		switch {
+		case pieces[i].Region != nil && pieces[i].Routed:
+			s.routedBorder(&pieces[i])
+		case pieces[i].Region != nil:
 			s.regionBorder(&pieces[i])
-		} else {
+		default:
 			s.segmentBorder(&pieces[i])
 		}
 	}
@@ -197,7 +205,7 @@ func (s *Stage) input(value string, p sharding.Placement, bounds, positions []in
 	ways := 0
 	for i := range s.inputs {
 		in := &s.inputs[i]
-		if in.Value != value {
+		if in.Value != value || in.Route != "" {
 			continue
 		}
 		if in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
@@ -230,7 +238,7 @@ func (s *Stage) unused(name string) string {
 // find is the name under which a node of a piece sees an input from outside.
 func (s *Stage) find(value string, p sharding.Placement, bounds []int) string {
 	for _, in := range s.inputs {
-		if in.Value == value && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+		if in.Value == value && in.Route == "" && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
 			return in.Name
 		}
 	}
@@ -248,6 +256,7 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			if in.Placement.Kind == sharding.Shard {
 				v.Dims[in.Placement.Dim] = graph.Dim{Size: in.Bounds[position+1] - in.Bounds[position]}
 			}
+			v = s.routedInput(&in, v, position)
 			g.Inputs = append(g.Inputs, v)
 		}
 	}
@@ -260,6 +269,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 		any = true
 		if p.Region != nil {
 			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
+			if p.Routed {
+				w.kind = RouteOf(s.Graph, p.Region)
+			}
 			w.write()
 		} else {
 			s.whole(p, g, use)
@@ -279,6 +291,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			v.Dims = slices.Clone(v.Dims)
 			if c.Cut {
 				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if r := s.Route(out.Route); r != nil {
+				v.Dims = routedDims(v.Dims, r.Lead)
 			}
 			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
 				g.Outputs = append(g.Outputs, v)
