@@ -128,17 +128,21 @@ func (s *Stage) routedInput(in *Input, v graph.Value, position int) graph.Value 
 	if r == nil {
 		return v
 	}
-	lead := r.Lead
 	if r.Kind == manifest.RouteBag {
-		lead = 1
+		count := "items"
+		if in.Part == manifest.PartGroups {
+			count = "starts"
+		}
+		v.Dims = routedDims(v.Dims, 1, r.Name+"/"+count)
+		return v
 	}
-	v.Dims = routedDims(v.Dims, lead)
+	v.Dims = routedDims(v.Dims, r.Lead, r.Name)
 	return v
 }
 
-// routedDims are dimensions whose first lead ones become the shard's own number of groups.
-func routedDims(dims []graph.Dim, lead int) []graph.Dim {
-	return append([]graph.Dim{{Size: -1, Symbol: manifest.RoutedDim}}, dims[lead:]...)
+// routedDims are dimensions whose first lead ones become the shard's own number of something.
+func routedDims(dims []graph.Dim, lead int, symbol string) []graph.Dim {
+	return append([]graph.Dim{{Size: -1, Symbol: symbol}}, dims[lead:]...)
 }
 
 // Messages are the types of what the shard at the position gets and yields, at most: a routed value with all its groups.

@@ -293,7 +293,7 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
 			}
 			if r := s.Route(out.Route); r != nil {
-				v.Dims = routedDims(v.Dims, r.Lead)
+				v.Dims = routedDims(v.Dims, r.Lead, r.Name)
 			}
 			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
 				g.Outputs = append(g.Outputs, v)
