@@ -52,10 +52,12 @@ func perRow(g *graph.Graph, in, out []graph.Value) int64 {
 		return total
 	}
 	inner := int64(0)
-	for _, n := range g.Nodes {
-		for i, in := range n.Inputs {
-			if w := g.Weights[in]; w != nil {
-				inner = max(inner, Widest(n, i, w))
+	for b := range g.All() {
+		for _, n := range b.Nodes {
+			for i, in := range n.Inputs {
+				if w := g.Weights[in]; w != nil {
+					inner = max(inner, Widest(n, i, w))
+				}
 			}
 		}
 	}

@@ -110,6 +110,7 @@ type holding struct {
 	cut        bool
 	dim, outer int
 	inner      int64 // bytes of a row of its widest dimension
+	expert     int   // the unit that has it alone, from 1; 0: every one has it or its part
 }
 
 // piece adds what the shards compute and hold for a piece.
@@ -127,6 +128,9 @@ func (e *profiler) piece(p *program.Piece, shards []int, r *roundProfile, out *p
 		r.work[position] = r.work[position].plus(scaled.share(float64(hi-lo) / float64(units))).plus(fixed)
 		for i := range holdings {
 			h := &holdings[i]
+			if at := int64(h.expert); at > 0 && (at <= lo || at > hi) {
+				continue
+			}
 			bytes := h.bytes
 			if h.cut {
 				bytes = h.bytes / units * (hi - lo)
@@ -157,6 +161,7 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 			continue
 		}
 		switch made := w.elements; {
+		case p.Region.Experts(n): // what they compute is shared out, what they yield is whole
 		case e.g.Nodes[n].Op == embedding.OpBag && p.Region.Lookup(n): // it passes over rows that it has not
 		case p.Region.Lookup(n) && p.Routed && len(p.List()) == 1: // it has no rows of others to mask
 		case p.Region.Lookup(n):
@@ -178,6 +183,10 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 func (e *profiler) holdings(p *program.Piece) []holding {
 	var out []holding
 	for _, n := range p.List() {
+		if p.Region != nil && p.Region.Experts(n) {
+			out = append(out, e.expertHoldings(n, p.Region.ExpertsEach(n))...)
+			continue
+		}
 		for _, name := range sharding.Reads(e.g.Nodes[n]) {
 			in := slices.Index(e.g.Nodes[n].Inputs, name) // -1 when a body captures it
 			w := e.g.Weight(name)

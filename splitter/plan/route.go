@@ -42,6 +42,11 @@ func (e *profiler) numbersEach(r *program.Route) float64 {
 		return all / max(e.sizes.dim(v.Dims[0]), 1)
 	case manifest.RouteBag:
 		return all / max(e.sizes.elements(e.g.Values[r.Groups])-1, 1)
+	case manifest.RouteGate:
+		if r.Top == 0 {
+			return math.Inf(1) // every row may have every expert
+		}
+		return float64(r.Top)
 	}
 	return 1
 }
@@ -55,7 +60,11 @@ func (e *profiler) routedInput(st *program.Stage, in *program.Input, f *flow, r 
 		if route.Kind == manifest.RouteBag && in.Part != manifest.PartGroups {
 			share = f.numbers[place]
 		}
-		r.request[p] += int64(float64(e.sizes.bytes(v)) * share)
+		part := share
+		if route.Kind == manifest.RouteGate && in.Part == manifest.PartKeys {
+			part *= f.numbers[place]
+		}
+		r.request[p] += int64(float64(e.sizes.bytes(v)) * part)
 		r.in[p] += row.bytes(v)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -119,6 +120,8 @@ func (w *regionWriter) add(n *graph.Node, i int) {
 		}
 	case embedding.OpBag:
 		w.localBag(n, i)
+	case experts.Op:
+		w.localExperts(n, i)
 	case "Gather":
 		if w.p.Region.Lookup(i) && w.kind != manifest.RouteIndex {
 			w.lookup(n, i)

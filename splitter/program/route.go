@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter/sharding"
@@ -17,6 +18,7 @@ type Route struct {
 	Positions []int // who takes part, ascending
 	Lead      int   // how many dimensions of the merged value count groups
 	Output    string
+	Top       int // gate: how many weights of a row are not 0, as far as is known
 }
 
 // RouteOf is the kind of route by which the shards of a region can be sent only what they need; "" when there is none.
@@ -37,6 +39,8 @@ func RouteOf(g *sharding.Graph, r *sharding.Region) string {
 		}
 	case n.Op == embedding.OpBag && len(r.Nodes) == 1 && computed(embedding.InIndices) && computed(embedding.InOffsets) && computed(embedding.InFactors):
 		return manifest.RouteBag
+	case r.Experts(first) && computed(experts.InRows) && computed(experts.InGates) && n.Inputs[experts.InRows] != n.Inputs[experts.InGates] && known(g.Values[n.Inputs[experts.InRows]].Dims, len(g.Values[n.Outputs[0]].Dims)-1):
+		return manifest.RouteGate
 	}
 	return ""
 }
@@ -82,7 +86,11 @@ func (s *Stage) routedBorder(p *Piece) {
 	first, out := p.Region.Nodes[0], &p.Region.Outputs[0]
 	n, positions := s.Graph.Nodes[first], s.positions(p)
 	r := Route{Name: s.unused(out.Value + "/route"), Kind: RouteOf(s.Graph, p.Region), Positions: positions, Lead: 1, Output: out.Value}
-	r.Bounds = dense(scale(p.Bounds, p.Region.Operand(first, 0).Inner))
+	each := p.Region.Operand(first, 0).Inner
+	if r.Kind == manifest.RouteGate {
+		each = p.Region.ExpertsEach(first)
+	}
+	r.Bounds = dense(scale(p.Bounds, each))
 	part := func(in int, kind string) {
 		if in < len(n.Inputs) && n.Inputs[in] != "" {
 			value := n.Inputs[in]
@@ -103,6 +111,11 @@ func (s *Stage) routedBorder(p *Piece) {
 		part(embedding.InIndices, manifest.PartKeys)
 		part(embedding.InOffsets, manifest.PartGroups)
 		part(embedding.InFactors, manifest.PartItems)
+	case manifest.RouteGate:
+		r.Value, r.Lead = n.Inputs[experts.InGates], len(s.Graph.Values[n.Inputs[experts.InGates]].Dims)-1
+		part(experts.InGates, manifest.PartKeys)
+		part(experts.InRows, manifest.PartItems)
+		r.Top = int(n.Int(experts.AttrTop, 0))
 	}
 	s.routes, s.outputs = append(s.routes, r), append(s.outputs, o)
 }
@@ -137,6 +150,10 @@ func (s *Stage) routedInput(in *Input, v graph.Value, position int) graph.Value 
 		return v
 	}
 	v.Dims = routedDims(v.Dims, r.Lead, r.Name)
+	if r.Kind == manifest.RouteGate && in.Part == manifest.PartKeys {
+		place := slices.Index(r.Positions, position)
+		v.Dims[1] = graph.Dim{Size: r.Bounds[place+1] - r.Bounds[place]}
+	}
 	return v
 }
 
