@@ -131,6 +131,9 @@ func share(n int, g *sharding.Graph, p *program.Piece) string {
 // unitName is what a region is cut into.
 func unitName(g *sharding.Graph, p *program.Piece) string {
 	units := grouped(p.Region.Units)
+	if p.Region.Experts(p.Region.Nodes[0]) {
+		return units + " experts"
+	}
 	if p.Region.Lookup(p.Region.Nodes[0]) {
 		return units + " rows"
 	}

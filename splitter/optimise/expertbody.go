@@ -1,6 +1,7 @@
 package optimise
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
@@ -116,10 +117,10 @@ func (w *work) elements(n *graph.Node) bool {
 	})
 }
 
-// body is the branch as a graph of its own. Its nodes are copies.
-func (b *branch) body(w *work) *graph.Graph {
+// body is the branch of expert i as a graph of its own. Its nodes are copies.
+func (b *branch) body(w *work, i int) *graph.Graph {
 	columns := w.value(b.entry)
-	rows := graph.Value{Name: w.unused(b.entry + "/rows"), DType: columns.DType, Ranked: true, Dims: []graph.Dim{{Size: -1, Symbol: "rows"}, columns.Dims[columns.Rank()-1].Graph()}}
+	rows := graph.Value{Name: w.unused(fmt.Sprintf("%s/rows_%d", b.entry, i)), DType: columns.DType, Ranked: true, Dims: []graph.Dim{{Size: -1, Symbol: "rows"}, columns.Dims[columns.Rank()-1].Graph()}}
 	g := &graph.Graph{Name: b.result, Inputs: []graph.Value{rows}, Weights: map[string]*graph.Weight{}}
 	out := graph.Value{Name: w.unused(b.result + "/of"), DType: columns.DType, Ranked: true, Dims: []graph.Dim{rows.Dims[0], {Size: b.width}}}
 	g.Outputs = []graph.Value{out}

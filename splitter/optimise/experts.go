@@ -15,8 +15,10 @@ type moe struct {
 	x      string
 	addend []*expert
 	rest   []string
-	gates  string // one value [..., experts], when the graph has it; else each expert has its own
-	top    int64  // for how many experts a row has a weight; 0 when that is not known
+	steps  []*graph.Node // the sum's nodes
+	left   int           // how many nodes may still be looked at
+	gates  string        // one value [..., experts], when the graph has it; else each expert has its own
+	top    int64         // for how many experts a row has a weight; 0 when that is not known
 }
 
 // expert is one of them: a branch that computes row by row, for all rows or for those of picked.
@@ -34,12 +36,17 @@ type expert struct {
 //
 // and rows that are picked out, computed, and put or added back, by ScatterND, or by ScatterElements into zeros that are added.
 func (w *work) experts() {
-	inserted := map[*graph.Node][]*graph.Node{}
+	inserted, left := map[*graph.Node][]*graph.Node{}, maxAllSteps
 	for _, n := range slices.Backward(slices.Clone(w.g.Nodes)) {
-		if w.taken[n] || !op(n, "Add", "Sum", "ScatterND", "ScatterElements", "ReduceSum") {
+		if left < 0 || w.taken[n] || !op(n, "Add", "Sum", "ScatterND", "ScatterElements", "ReduceSum") {
 			continue
 		}
-		if m := w.moeAt(n); m != nil {
+		m, ok := w.moeAt(n)
+		left -= maxSteps - m.left
+		if ok {
+			for _, s := range m.steps {
+				w.taken[s] = true
+			}
 			inserted[n] = m.write(w)
 			w.done.Experts += len(m.addend)
 		}
@@ -54,34 +61,35 @@ func (w *work) experts() {
 	w.g.Nodes = nodes
 }
 
-// moeAt reads the layer that ends at the node, nil when there is none.
-func (w *work) moeAt(n *graph.Node) *moe {
+// moeAt reads the layer that ends at the node; ok is false when there is none.
+func (w *work) moeAt(n *graph.Node) (m *moe, ok bool) {
+	m = &moe{root: n, left: maxSteps}
 	y := w.value(n.Outputs[0])
 	if y.DType != tensor.F32 && y.DType != tensor.F64 || y.Rank() < 1 {
-		return nil
+		return m, false
 	}
-	m := &moe{root: n}
 	if op(n, "ReduceSum") {
 		w.stacked(m)
 	} else {
 		w.addends(m, n)
 	}
-	if len(m.addend) < 2 {
-		return nil
-	}
-	return w.sound(m)
+	return m, m.left >= 0 && len(m.addend) >= 2 && w.sound(m)
 }
 
-// maxAddends bounds sums that are looked at; recursion is as deep.
-const maxAddends = 4096
+// maxSteps bounds the nodes of sums that are looked at, of one sum and of all.
+const (
+	maxSteps    = 4096
+	maxAllSteps = 1 << 20
+)
 
 // addends flattens a sum into experts and the rest, in their order.
 func (w *work) addends(m *moe, n *graph.Node) {
-	if len(m.addend)+len(m.rest) > maxAddends {
+	if m.left--; m.left < 0 {
 		return
 	}
 	switch n.Op {
 	case "Add", "Sum":
+		m.steps = append(m.steps, n)
 		for _, in := range n.Inputs {
 			w.addendValue(m, n, in)
 		}
@@ -91,6 +99,7 @@ func (w *work) addends(m *moe, n *graph.Node) {
 			m.rest = append(m.rest, n.Outputs[0])
 			return
 		}
+		m.steps = append(m.steps, n)
 		if !w.zeros(before) {
 			w.addendValue(m, n, before)
 		}
@@ -217,27 +226,27 @@ func (w *work) axisFromEnd(n *graph.Node, input int, of string, back int) bool {
 	return given && ok && len(axes) == 1 && rank >= 0 && (axes[0] == int64(-back) || axes[0] == int64(rank-back))
 }
 
-// sound finishes a layer of at least two experts: all compute the same rows, none another's, and together they have matrices.
-func (w *work) sound(m *moe) *moe {
+// sound checks a layer of at least two experts: all compute the same rows, none another's, and together they have matrices.
+func (w *work) sound(m *moe) bool {
 	m.x = m.addend[0].branch.x
 	matrices := 0
 	for _, e := range m.addend {
 		if e.branch.x != m.x || e.set != m.addend[0].set || e.rows == "" != (m.addend[0].rows == "") || e.branch.width != m.addend[0].branch.width {
-			return nil
+			return false
 		}
 		matrices += e.branch.matrices
 	}
 	x, y := w.value(m.x), w.value(m.root.Outputs[0])
 	if matrices < len(m.addend) || x.DType != y.DType || !sameLead(x, y) || !y.Dims[y.Rank()-1].Is(int64(m.addend[0].branch.width)) {
-		return nil
+		return false
 	}
 	if m.addend[0].rows != "" && x.Rank() != 2 {
-		return nil
+		return false
 	}
 	if m.addend[0].set && (len(m.rest) > 0 || !w.distinct(m)) {
-		return nil
+		return false
 	}
-	return m
+	return true
 }
 
 // write makes the layer of the root, and returns the nodes that stand before it.
@@ -251,7 +260,7 @@ func (m *moe) write(w *work) []*graph.Node {
 		attrs[experts.AttrTop] = intAttr(m.top)
 	}
 	for i, e := range m.addend {
-		attrs[experts.BodyName(i)] = graph.Attr{Kind: graph.AttrGraph, Graph: e.branch.body(w)}
+		attrs[experts.BodyName(i)] = graph.Attr{Kind: graph.AttrGraph, Graph: e.branch.body(w, i)}
 	}
 	w.g.Opsets[graph.ShardwiseDomain] = experts.Version
 	n := m.root
