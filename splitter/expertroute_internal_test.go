@@ -16,7 +16,9 @@ import (
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/shardtest"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/plan"
+	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
 // expertLayer is a layer of experts as the model, of lead dimensions behind the batch.
@@ -150,8 +152,15 @@ func TestALayerOfExpertsIsCutByExpert(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d shards: %v", n, err)
 		}
+		best, err := plan.New(sharding.New(p.Graph, p.Values), plan.Options{}).Best(n)
+		if err != nil {
+			t.Fatal(err)
+		}
 		total := int64(0)
-		for _, s := range l.Manifest.Shards {
+		for i, s := range l.Manifest.Shards {
+			if w, need := best.Estimate.ShardWeights[i], best.Estimate.ShardNeeds[i]; w != s.Memory.Weights || need != partition.Need(s.Memory) {
+				t.Errorf("%d shards: shard %d is reckoned to have %d and need %d bytes, the layout has %+v", n, i, w, need, s.Memory)
+			}
 			if total += s.Memory.Weights; s.Memory.Weights < 64*1024*8 {
 				t.Errorf("%d shards: one has %d bytes of weights", n, s.Memory.Weights)
 			}

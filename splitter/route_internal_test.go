@@ -294,3 +294,51 @@ func TestRoutedBitsDoNotDependOnArrivalOrRetries(t *testing.T) {
 		}
 	}
 }
+
+// Routed requests and replies are smaller: with four shards each gets a quarter of the numbers and answers for those.
+func TestRoutedMessagesAreSmaller(t *testing.T) {
+	rng := seed(t)
+	m := newRouteModel(rng)
+	gatherOf(-1, 4)(m, 1000, 32)
+	b := []int{0, 250, 500, 750, 1000}
+	_, routed, _ := m.cut(t, b, true)
+	_, masked, _ := m.cut(t, b, false)
+	ids := tensor.New(tensor.I64, 64, 4)
+	for i := range tensor.Of[int64](ids) {
+		tensor.Of[int64](ids)[i] = int64(rng.IntN(1000))
+	}
+	var bytes [2]int
+	for i, c := range []*coordinator.Coordinator{routed, masked} {
+		got, err := c.Run(t.Context(), coordinator.Request{Inputs: tensor.Named{"ids": ids}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range got.Report.Attempts {
+			bytes[i] += a.RequestBytes + a.ReplyBytes
+		}
+	}
+	t.Logf("routed %d bytes, masked %d", bytes[0], bytes[1])
+	if 3*bytes[0] > bytes[1] {
+		t.Errorf("routed messages have %d bytes, masked ones %d", bytes[0], bytes[1])
+	}
+}
+
+// Requests of more rows than a message carries are cut into blocks, each routed for itself.
+func TestRoutedRequestsAreCutIntoBlocks(t *testing.T) {
+	rng := seed(t)
+	m := newRouteModel(rng)
+	gatherOf(-1)(m, 50, 4096)
+	_, c, _ := m.cut(t, []int{0, 3, 50}, true)
+	in := tensor.Named{"ids": indices(rng, tensor.I64, 50, 700)}
+	want, err := m.whole(t, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Run(t.Context(), coordinator.Request{Inputs: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := same(want["y"], got.Outputs["y"]); err != nil || got.Report.Blocks < 2 {
+		t.Errorf("%d blocks: %v", got.Report.Blocks, err)
+	}
+}
