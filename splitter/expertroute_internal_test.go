@@ -187,6 +187,9 @@ func TestAModelFileWithExpertsIsRouted(t *testing.T) {
 	if i < 0 || made.Steps[i].Stage.Routes[0].Kind != manifest.RouteGate {
 		t.Fatalf("steps %+v have no routed experts", made.Steps)
 	}
+	if made.Signature.Rows != "" {
+		t.Errorf("rows are %q", made.Signature.Rows)
+	}
 	cluster := shardtest.New(t, dir)
 	c, err := coordinator.Open(dir, coordinator.Options{Invoker: cluster})
 	if err != nil {

@@ -144,7 +144,7 @@ func mixtures() map[string]func(m *mixture) {
 	}
 }
 
-// Every form becomes one layer of four experts, has the same values, also in a batch of another size, and keeps rows apart where the form did.
+// Every form becomes one layer of four experts, of which nothing is left over, and has the same values.
 func TestMixturesOfExpertsAreRecognised(t *testing.T) {
 	for name, build := range mixtures() {
 		for _, opset := range []int64{13, 17} {

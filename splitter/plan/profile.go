@@ -25,8 +25,9 @@ type roundProfile struct {
 	shards         []int
 	work           []work
 	request, reply []int64
-	wakes          []bool  // the shard's first stage
-	in, out, inner []int64 // bytes of one row: inputs, outputs, the widest value between
+	wakes          []bool    // the shard's first stage
+	asked          []float64 // how often a request needs it
+	in, out, inner []int64   // bytes of one row: inputs, outputs, the widest value between
 }
 
 // profiler makes profiles of plans of one graph.
@@ -71,6 +72,7 @@ func (e *profiler) profile(p *partition.Plan) *profile {
 			e.piece(&st.Pieces[i], st.Shards, &r, out, seen)
 		}
 		e.messages(st, &r)
+		r.asked = e.asked(st)
 		for position, s := range st.Shards {
 			out.perRow[s] = max(out.perRow[s], partition.PerRow(r.in[position], r.out[position], r.inner[position]))
 		}

@@ -99,3 +99,43 @@ func (e *profiler) sent(shards []int, p program.Piece) int64 {
 	}
 	return total
 }
+
+// asked is the share of requests that need the shards of a stage, by position: one with nothing but routed parts is left out when it owns none of a
+// request's numbers.
+func (e *profiler) asked(st *program.Stage) []float64 {
+	out := make([]float64, len(st.Shards))
+	for i := range out {
+		out[i] = 1
+	}
+	if len(st.Routes()) == 0 {
+		return out
+	}
+	for i := range out {
+		idle, always := 1.0, false
+		for _, o := range st.Outputs() {
+			place := slices.Index(o.Positions, i)
+			if place < 0 {
+				continue
+			}
+			r := st.Route(o.Route)
+			if r == nil {
+				always = true
+				break
+			}
+			idle *= math.Pow(1-float64(r.Bounds[place+1]-r.Bounds[place])/float64(r.Bounds[len(r.Bounds)-1]), e.numbers(r))
+		}
+		if !always {
+			out[i] = 1 - idle
+		}
+	}
+	return out
+}
+
+// numbers is how many numbers decide in a request.
+func (e *profiler) numbers(r *program.Route) float64 {
+	all := e.sizes.elements(e.g.Values[r.Value])
+	if r.Kind == manifest.RouteGate {
+		return all / float64(r.Bounds[len(r.Bounds)-1]) * e.numbersEach(r)
+	}
+	return all
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -51,6 +52,27 @@ func TestTheFormWithFewerBytesIsTaken(t *testing.T) {
 		}
 		if !slices.Equal(chosen.weights, masked.weights) || !slices.Equal(chosen.perRow, masked.perRow) {
 			t.Errorf("weights %v and rows %v, masked %v and %v", chosen.weights, chosen.perRow, masked.weights, masked.perRow)
+		}
+	}
+}
+
+// What a request costs counts a shard as often as it is needed: with one number a request each of four shards is asked once in four.
+func TestShardsThatAreSparedCostLess(t *testing.T) {
+	g := pooledTable(0).prepared()
+	b := []int{0, 250, 500, 750, 1000}
+	for rows, want := range map[int]float64{1: 0.25, 2: 1 - 0.75*0.75, 1000: 1} {
+		e := newProfiler(g, &sizes{symbols: map[string]int{"batch": rows}, other: 1})
+		p := &partition.Plan{Graph: g, Shards: 4, Stages: []partition.Stage{{Shards: all(4), Pieces: []program.Piece{{Region: g.Cut(0, 0, 0, nil), Bounds: b, Routed: true}}}}}
+		routed := e.profile(p)
+		p.Stages[0].Pieces[0].Routed = false
+		masked := e.profile(p)
+		for at := range 4 {
+			if share := routed.rounds[0].asked[at]; math.Abs(share-want) > 1e-9 || masked.rounds[0].asked[at] != 1 {
+				t.Errorf("%d rows: shard %d is asked %v of the time, wanted %v, and masked %v", rows, at, share, want, masked.rounds[0].asked[at])
+			}
+		}
+		if r, m := routed.at(DefaultCostModel(), 1769, 1769), masked.at(DefaultCostModel(), 1769, 1769); rows < 3 && r.CostPerMillion >= m.CostPerMillion {
+			t.Errorf("%d rows: routed costs %v, masked %v", rows, r.CostPerMillion, m.CostPerMillion)
 		}
 	}
 }
