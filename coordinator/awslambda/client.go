@@ -3,8 +3,8 @@
 //
 // It is a transport and nothing more: one call is one attempt, and every failure becomes a *shard.Error whose kind
 // follows from the HTTP status and the error code. Endpoints, credentials and signatures are the AWS SDK's; the request
-// itself, one header and a body of bytes, is built here: the SDK's general client spends three times the processor time
-// on it, which a coordinator that calls a hundred shards at once would wait for. The package reads no environment;
+// itself, one header and a body of bytes, is built here: with the SDK's general client 64 calls of 1 KB at once take
+// nearly twice as long (BenchmarkScatter64), and a coordinator waits for all of them. The package reads no environment;
 // internal/bootstrap and the CLI pass what it needs. A Client is safe for concurrent use and keeps idle connections for a
 // whole fan-out, so that no scatter dials anew.
 package awslambda

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/restjson"
@@ -26,8 +27,8 @@ func refused(t coordinator.Target, resp *http.Response, body []byte) error {
 	code, text := reason(resp.Header, body)
 	e.Kind = kindOf(resp.StatusCode, code)
 	e.Message = "status " + strconv.Itoa(resp.StatusCode) + remedy(e.Kind)
-	if code != "" || text != "" {
-		e.Cause = errors.New(code + ": " + text)
+	if about := strings.Trim(code+": "+text, ": "); about != "" {
+		e.Cause = errors.New(about)
 	}
 	return e
 }

@@ -65,12 +65,12 @@ func (c *Client) request(ctx context.Context, t coordinator.Target, payload []by
 	req := (&http.Request{
 		Method: http.MethodPost, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(payload)),
 		Header: http.Header{
-			"Content-Type":          {"application/octet-stream"},
 			"User-Agent":            {"shardwise"},
 			"X-Amz-Invocation-Type": {"RequestResponse"},
 		},
 	}).WithContext(ctx)
 	if len(payload) > 0 {
+		req.Header["Content-Type"] = []string{"application/octet-stream"}
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(payload)), nil }
 		req.Body = io.NopCloser(bytes.NewReader(payload))
 	}
