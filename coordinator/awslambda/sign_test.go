@@ -147,7 +147,8 @@ func TestTheTraceOfTheInvocationIsHandedOn(t *testing.T) {
 	c := newClient(t, url, 4)
 	const trace = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1;Lineage=a87bd80c:1"
 	for given, want := range map[string]string{"": "", trace: trace, "Root=1\r\nX-Amz-Target: x": ""} {
-		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", given) //nolint:staticcheck // the key is aws-lambda-go's
+		//lint:ignore SA1029 the key is aws-lambda-go's
+		ctx := context.WithValue(t.Context(), "x-amzn-trace-id", given)
 		if _, err := c.Invoke(ctx, target(), []byte("{}")); err != nil {
 			t.Fatal(err)
 		}

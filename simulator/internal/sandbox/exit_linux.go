@@ -27,7 +27,7 @@ func (h *exitHandle) wait() {
 	}
 	_ = syscall.SetNonblock(h.pidfd, true) // or the wait below is refused, and nothing is lost but a thread
 	f := os.NewFile(uintptr(h.pidfd), "process handle")
-	defer f.Close()
+	defer func() { _ = f.Close() }() // a handle has nothing to flush
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return
