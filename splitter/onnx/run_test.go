@@ -205,7 +205,7 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 			}
 			v := values[in.Value]
 			if in.Scatter.Kind == manifest.ScatterSlice {
-				v = columns(e.t, v, in.Scatter.Bounds[place], in.Scatter.Bounds[place+1])
+				v = slice(v, in.Scatter.Dim, in.Scatter.Bounds[place], in.Scatter.Bounds[place+1])
 			}
 			args[in.Name] = v
 		}
@@ -233,16 +233,23 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 	}
 }
 
-// columns are [lo, hi) of the last dimension.
-func columns(t testing.TB, v *tensor.Tensor, lo, hi int) *tensor.Tensor {
-	t.Helper()
+// slice is [lo, hi) of a dimension.
+func slice(v *tensor.Tensor, dim, lo, hi int) *tensor.Tensor {
 	shape := v.Shape().Clone()
-	width := shape[len(shape)-1]
-	shape[len(shape)-1] = hi - lo
+	shape[dim] = hi - lo
+	outer, inner := 1, v.DType().Size()
+	for i, d := range v.Shape() {
+		if i < dim {
+			outer *= d
+		} else if i > dim {
+			inner *= d
+		}
+	}
 	out := tensor.New(v.DType(), shape...)
-	size := v.DType().Size()
-	for r := range v.Len() / width {
-		copy(out.Bytes()[r*(hi-lo)*size:(r+1)*(hi-lo)*size], v.Bytes()[(r*width+lo)*size:(r*width+hi)*size])
+	size := (hi - lo) * inner
+	for r := range outer {
+		at := (r*v.Dim(dim) + lo) * inner
+		copy(out.Bytes()[r*size:(r+1)*size], v.Bytes()[at:at+size])
 	}
 	return out
 }
