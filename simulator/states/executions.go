@@ -341,6 +341,8 @@ func (s *Server) redriveExecution(in *redriveRequest) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
+	s.redriving.Lock()
+	defer s.redriving.Unlock()
 	s.mu.Lock()
 	status, reason := ex.redriveStatus()
 	done := ex.done
