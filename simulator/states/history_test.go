@@ -21,7 +21,9 @@ func testFunctions() functions {
 	}
 }
 
-func task(function, rest string) string { return "{" + fmt.Sprintf(invoke, function) + rest + `,"End":true}` }
+func task(function, rest string) string {
+	return "{" + fmt.Sprintf(invoke, function) + rest + `,"End":true}`
+}
 
 // TestHistoriesHaveAWSsOrder compares with orders that were recorded from AWS.
 func TestHistoriesHaveAWSsOrder(t *testing.T) {
