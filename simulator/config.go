@@ -70,7 +70,7 @@ type Config struct {
 	Seed           uint64          // of what Network and Faults draw
 	Observer       Observer        // is told of environments and invocations; nil when nobody wants to know
 	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
-	StepFunctions  *StepFunctions // serves AWS Step Functions at the same endpoint; nil for none
+	StepFunctions  *StepFunctions  // serves AWS Step Functions at the same endpoint; nil for none
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }
 

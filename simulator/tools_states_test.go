@@ -3,10 +3,15 @@
 package simulator_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -145,3 +150,51 @@ func TestBoto3RunsStateMachines(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+// TestTheValidatorAcceptsWhatIsRun asks another implementation of the states language about definitions that the simulator takes.
+func TestTheValidatorAcceptsWhatIsRun(t *testing.T) {
+	if os.Getenv("SHARDWISE_REQUIRE_TOOLS") != "1" {
+		t.Skip("asl-validator comes from the npm registry; set SHARDWISE_REQUIRE_TOOLS=1 to fetch it")
+	}
+	npx, _ := tool(t, "npx", "--version")
+	sim := startStates(t)
+	for i, definition := range []string{echoMachine, batchMachine} {
+		file := filepath.Join(t.TempDir(), "definition.json")
+		if err := os.WriteFile(file, []byte(definition), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), npx, "--yes", "asl-validator@4.0.0", "--json-path", file).CombinedOutput(); err != nil {
+			t.Errorf("definition %d: %v: %s", i, err, out)
+		}
+		body, err := json.Marshal(map[string]string{"definition": definition})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sim.Endpoint(), bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Target", "AWSStepFunctions.ValidateStateMachineDefinition")
+		answer, err := httpClient(t).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		if err = errors.Join(err, answer.Body.Close()); err != nil || !strings.Contains(string(text), `"result":"OK"`) {
+			t.Errorf("definition %d: the simulator says %s (%v)", i, text, err)
+		}
+	}
+}
+
+// batchMachine has most of what a batch over blocks needs.
+const batchMachine = `{"StartAt":"Blocks","States":{"Blocks":{"Type":"Map","Label":"blocks","MaxConcurrency":8,"ToleratedFailurePercentage":5,"End":true,
+	"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON","MaxItems":1000},"Parameters":{"Bucket":"bkt","Key.$":"$.index"}},
+	"ItemSelector":{"block.$":"$$.Map.Item.Value","index.$":"$$.Map.Item.Index"},
+	"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"bkt","Prefix":"results"}},
+	"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"Stage","States":{
+	"Stage":{"Type":"Parallel","ResultPath":"$.keys","Next":"Aggregate","Branches":[{"StartAt":"Shard0","States":{"Shard0":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke",
+		"Parameters":{"FunctionName":"shard-0","Payload.$":"$"},"ResultSelector":{"key.$":"$.Payload.key"},"TimeoutSeconds":60,"End":true,
+		"Retry":[{"ErrorEquals":["Lambda.TooManyRequestsException"],"IntervalSeconds":1,"MaxAttempts":4,"BackoffRate":2,"MaxDelaySeconds":3,"JitterStrategy":"FULL"}]}}}]},
+	"Aggregate":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"aggregate","Payload.$":"$"},"OutputPath":"$.Payload","End":true,
+		"Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.fault","Next":"Poisoned"}]},
+	"Poisoned":{"Type":"Fail","ErrorPath":"$.fault.Error","CausePath":"$.fault.Cause"}}}}}}`

@@ -66,3 +66,18 @@ func TestHistoriesHaveAWSsOrder(t *testing.T) {
 func distributed(kind, state, rest string) string {
 	return `{"Type":"Map","Label":"L","End":true` + rest + `,"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"` + kind + `"},"StartAt":"I","States":{"I":` + state + `}}}`
 }
+
+// TestAFullHistoryFailsTheExecution runs a machine that goes round in a circle.
+func TestAFullHistoryFailsTheExecution(t *testing.T) {
+	s := start(t, states.Config{})
+	arn := begin(t, s, create(t, s, "m", "STANDARD", `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.never","IsPresent":true,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}}`), "{}")
+	out := wait(t, s, arn)
+	if out["status"] != "FAILED" || out["error"] != "States.Runtime" || out["cause"] != "The execution reached the maximum number of history events (25000)." {
+		t.Errorf("%v", out)
+	}
+	last := call(t, s, "GetExecutionHistory", map[string]any{"executionArn": arn, "reverseOrder": true, "maxResults": 2})
+	e := last["events"].([]any)
+	if first := e[0].(map[string]any); first["type"] != "ExecutionFailed" || first["id"].(float64) > 25000 || first["id"].(float64) < 24990 || e[1].(map[string]any)["id"] != first["id"].(float64)-1 {
+		t.Errorf("the last events: %v", e)
+	}
+}
