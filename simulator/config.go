@@ -69,6 +69,8 @@ type Config struct {
 	Faults         *faults.Plan    // what is to go wrong; nothing if nil
 	Seed           uint64          // of what Network and Faults draw
 	Observer       Observer        // is told of environments and invocations; nil when nobody wants to know
+	Buckets        []string        // of the simulated S3; clients may make more
+	ObjectsDir     string          // where S3's objects lie, and stay for the next simulator; below the temporary directory, and gone at the end, if empty
 	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
 	StepFunctions  *StepFunctions  // serves AWS Step Functions at the same endpoint; nil for none
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
@@ -77,7 +79,7 @@ type Config struct {
 // StepFunctions asks for AWS Step Functions beside Lambda: docs/simulator.md says what of it is served.
 type StepFunctions struct {
 	Dir     string             // where machines and executions are kept, an existing directory; if empty they end with the simulator
-	Objects states.ObjectStore // what ItemReader and ResultWriter reach as S3; nil for nothing
+	Objects states.ObjectStore // what ItemReader and ResultWriter reach as S3; the simulator's own S3 if nil
 }
 
 // Function is a function at $LATEST, with its published versions and aliases.

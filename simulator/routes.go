@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/shardwise/shardwise/simulator/objects"
 	"github.com/shardwise/shardwise/simulator/states"
 )
 
@@ -20,6 +21,10 @@ func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
 	defer s.handlers.Done()
 	if s.cfg.Page != nil && (strings.HasPrefix(r.URL.Path, PagePath) || r.URL.Path == strings.TrimSuffix(PagePath, "/")) {
 		s.cfg.Page.ServeHTTP(w, r)
+		return
+	}
+	if objects.Serves(r) {
+		s.s3.ServeHTTP(w, r)
 		return
 	}
 	id, err := s.ids.request()

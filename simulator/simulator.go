@@ -18,6 +18,7 @@ import (
 	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
+	"github.com/shardwise/shardwise/simulator/objects"
 	"github.com/shardwise/shardwise/simulator/states"
 )
 
@@ -34,6 +35,7 @@ type Simulator struct {
 	faultsOnDemand *faults.Injector
 
 	dir    *workdir.Dir
+	s3     *objects.Server
 	guard  *guardian.Group
 	server *http.Server
 	states *states.Server // nil unless Config.StepFunctions asks for it
@@ -120,6 +122,13 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 			return nil, err
 		}
 	}
+	stay := cfg.ObjectsDir
+	if stay == "" {
+		stay = filepath.Join(s.dir.Path(), "objects")
+	}
+	if s.s3, err = objects.Open(objects.Config{Dir: stay, Buckets: cfg.Buckets}); err != nil {
+		return nil, err
+	}
 	if s.guard, err = guardian.Start(); err != nil {
 		return nil, err
 	}
@@ -136,8 +145,12 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 		s.functions[f.Name] = fn
 	}
 	if cfg.StepFunctions != nil {
+		store := cfg.StepFunctions.Objects
+		if store == nil {
+			store = states.EndpointObjects(s.endpoint)
+		}
 		s.states, err = states.New(states.Config{Region: cfg.Region, Account: cfg.Account, Dir: cfg.StepFunctions.Dir, Seed: cfg.Seed,
-			Lambda: states.Endpoint(s.endpoint), Objects: cfg.StepFunctions.Objects})
+			Lambda: states.Endpoint(s.endpoint), Objects: store})
 	}
 	return listener, err
 }
@@ -205,6 +218,9 @@ func (s *Simulator) Close() error {
 			faults = append(faults, s.guard.Close())
 		}
 		s.accepting.Wait()
+		if s.s3 != nil {
+			faults = append(faults, s.s3.Close())
+		}
 		if s.dir != nil {
 			faults = append(faults, s.dir.Close())
 		}

@@ -9,11 +9,12 @@ import (
 	"github.com/shardwise/shardwise/simulator"
 )
 
-// The handler names and the variable that internal/bootstrap reads.
+// The handler names and the variables that internal/bootstrap reads.
 const (
 	handlerCoordinator = "coordinator"
 	handlerShard       = "shard"
 	envShard           = "SHARDWISE_SHARD"
+	envStore           = "SHARDWISE_STORE"
 )
 
 // roleReference is the role of files that only verify reads; no function holds them.

@@ -31,23 +31,25 @@ func rooms() []room {
 		{"internal/shardfile", []string{"internal/tensor", "internal/manifest"}},
 		{"internal/onnx", []string{"internal/tensor", "internal/manifest", "internal/graph"}},
 		{"internal/workdir", nil},
+		{"internal/objects", nil},
 		{"internal/dataset", []string{"internal/tensor", "internal/manifest", "internal/workdir"}},
 		{"internal/engine", append([]string{"internal/onnx"}, contracts...)},
 		{"internal/unshard", runtime},
 		{"aggregate", []string{"internal/tensor", "internal/manifest"}},
-		{"splitter", runtime},
-		{"shard", runtime},
-		{"shard/shardtest", append([]string{"shard", "coordinator", "aggregate"}, runtime...)},
+		{"splitter", append([]string{"internal/price"}, runtime...)}, // one table of prices
+		{"shard", append([]string{"internal/objects"}, runtime...)},
+		{"shard/shardtest", append([]string{"shard", "coordinator", "aggregate", "internal/objects"}, runtime...)},
 		{"coordinator", append([]string{"shard", "aggregate"}, runtime...)},
 		{"simulator", []string{"internal/workdir"}},
 		{"client", nil}, // any program may import it, so it brings nothing of Shardwise along
-		{"internal/bootstrap", append([]string{"coordinator", "shard", "aggregate"}, runtime...)},
+		{"internal/bootstrap", append([]string{"coordinator", "shard", "aggregate", "internal/objects"}, runtime...)},
 		{"internal/price", nil},
 		{"internal/waterfall", nil},
+		{"internal/planview", []string{"splitter"}},
 		{"internal/livepage", []string{"simulator", "internal/price", "internal/waterfall"}},
-		{"internal/local", append([]string{"simulator", "coordinator", "shard", "internal/dataset"}, runtime...)},
+		{"internal/local", append([]string{"simulator", "coordinator", "shard", "internal/dataset", "internal/objects"}, runtime...)},
 		{"internal/cli", append([]string{"internal/local", "internal/bootstrap", "internal/dataset", "internal/unshard", "internal/workdir",
-			"internal/livepage", "internal/waterfall",
+			"internal/livepage", "internal/waterfall", "internal/planview",
 			"simulator", "coordinator", "shard", "aggregate", "splitter"}, runtime...)},
 		{"cmd/bootstrap", []string{"internal/bootstrap"}},
 		{"cmd/shardwise", []string{"internal/bootstrap", "internal/cli"}},
@@ -118,7 +120,7 @@ func refused(from room, target string, test bool) string {
 func heavy() []string {
 	return []string{
 		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/internal/local", module + "/internal/livepage",
-		"github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
+		"github.com/johannesboyne/", "github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
 		"github.com/apache/arrow", "github.com/santhosh-tekuri/", "testing",
 	}
 }
