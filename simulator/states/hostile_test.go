@@ -91,3 +91,13 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestCausesAreCut(t *testing.T) {
+	lambda := functions{"long": func(any) (any, error) { return nil, &typed{"E", strings.Repeat("é", 1<<19)} }}
+	for _, c := range []struct{ definition, input string }{{one(task("long", "")), "1"}, {one(`{"Type":"Fail","Error":"E","CausePath":"$"}`), `"` + strings.Repeat("é", 40000) + `"`}} {
+		out, _ := execute(t, states.Config{Lambda: lambda}, c.definition, c.input)
+		if cause, _ := out["cause"].(string); out["error"] != "E" || len(cause) > 32768 || len(cause) < 32700 || strings.ToValidUTF8(cause, "?") != cause {
+			t.Errorf("%v with a cause of %d bytes", out["error"], len(cause))
+		}
+	}
+}
