@@ -20,3 +20,12 @@ func (s *Server) Running() (n int) {
 	}
 	return n
 }
+
+// SetRedrives sets how often every Map Run was redriven.
+func (s *Server) SetRedrives(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.mapRuns {
+		m.Redrives = n
+	}
+}

@@ -226,3 +226,30 @@ func TestAStopOutlivesTheProcess(t *testing.T) {
 		}
 	})
 }
+
+func TestRedrivesEndAtTheirLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := states.New(states.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		arn := begin(t, s, create(t, s, "m", "STANDARD", one(distributed("EXPRESS", `{"Type":"Fail","Error":"E"}`, ""))), "[1]")
+		wait(t, s, arn)
+		s.SetRedrives(999)
+		for _, want := range []string{"States.ExceedToleratedFailureThreshold", "States.Runtime"} {
+			call(t, s, "RedriveExecution", map[string]any{"executionArn": arn})
+			if out := wait(t, s, arn); out["error"] != want {
+				t.Errorf("%v: %v, want %s", out["error"], out["cause"], want)
+			}
+		}
+		time.Sleep(14*24*time.Hour - time.Minute)
+		if out := wait(t, s, arn); out["redriveStatus"] != "REDRIVABLE" {
+			t.Errorf("after almost 14 days: %v", out)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, kind, text := try(s, "RedriveExecution", map[string]any{"executionArn": arn}); kind != "ExecutionNotRedrivable" || text != "Execution redrivable period exceeded" {
+			t.Errorf("after 14 days: %s: %s", kind, text)
+		}
+	})
+}
