@@ -12,7 +12,7 @@
 //	coordinator/       scatter, fan-out and gather of one request
 //	shard/             one shard's run time, and the wire contract between coordinator and shards
 //	aggregate/         the algebra of partial tensors
-//	simulator/         AWS Lambda on localhost
+//	simulator/         AWS Lambda and Step Functions on localhost
 //	client/            predictions from Go programs, over HTTP or the AWS SDK
 //	shardwisetest/     a model directory served for other people's tests
 //	internal/manifest  the contract between splitter and run time
