@@ -62,6 +62,8 @@ func TestImpossiblePlansSayWhatWouldHelp(t *testing.T) {
 		"ends with .svg or .png":       {mlp, "--frontier", "a.pdf"},
 		"ranges of trees":              {examplePath("vote-xgboost", "model.json")},
 		"the largest useful number":    {mlp, "--shards", "5000"},
+		"no input of the model has":    {mlp, "--dim", "nope=3"},
+		"less than half":               {mlp, "--kind", "tables"},
 	} {
 		r := runCommand(t, append([]string{"plan"}, args...)...).want(t, StatusInput)
 		if !strings.Contains(r.stderr, want) {

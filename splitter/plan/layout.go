@@ -65,6 +65,9 @@ func Prepare(m *partition.Model, o Options) (*Planner, error) {
 
 // prepare makes the planner of a model whose types are known, which knows which dimension counts the rows.
 func prepare(m *partition.Model, o Options) (*Planner, error) {
+	if err := o.named(m); err != nil {
+		return nil, err
+	}
 	rows := findRows(m)
 	if n, ok := o.Symbols[manifest.Batch]; ok && rows.symbol != "" {
 		o.Symbols = maps.Clone(o.Symbols)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
@@ -79,6 +80,7 @@ type Planner struct {
 	restLine *line // without them
 	total    int64 // bytes of all weights
 	rows     rowsOf
+	norms    bool // a region begins behind a normalisation over the dimension that it cuts
 }
 
 // New prepares a graph.
@@ -87,6 +89,7 @@ func New(g *sharding.Graph, o Options) *Planner {
 	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
 	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
+	p.norms = slices.ContainsFunc(p.regions, func(r *sharding.Region) bool { return len(g.Behind(r)) > 0 })
 	for _, w := range g.Weights {
 		p.total += sharding.Bytes(w)
 	}
@@ -199,14 +202,25 @@ func (k *kepts) add(c *choice) bool {
 	if !k.p.o.wanted(c.name()) {
 		return true
 	}
-	pl, err := c.schedule(k.p.line.g)
-	if err != nil || !usesAll(pl) {
-		return true
+	k.enter(c)
+	if len(c.cuts) > 1 && k.p.norms {
+		with := *c
+		with.moments = true
+		k.enter(&with)
 	}
+	return true
+}
+
+// enter schedules a choice. With moments it counts only if there is a normalisation that they help.
+func (k *kepts) enter(c *choice) {
+	pl, err := c.schedule(k.p.line.g)
+	if err != nil || !usesAll(pl) || c.moments && !normalises(pl) {
+		return
+	}
+	k.p.prof.route(pl)
 	if prof := k.p.profile(pl, c.byRows); prof.own <= max(localBytes, k.p.total/localShare) {
 		k.all = append(k.all, kept{c.name(), pl, prof})
 	}
-	return true
 }
 
 // usesAll reports whether every shard takes part in a stage.
@@ -267,16 +281,20 @@ func (p *Planner) MaxShards() int {
 		counts = append(counts, r.Units)
 	}
 	slices.Sort(counts)
-	counts = slices.Compact(counts)
+	counts = slices.DeleteFunc(slices.Compact(counts), func(n int) bool { return n <= 1 })
+	beyond := maxManifest + 1
 	for _, n := range slices.Backward(counts) {
-		if n <= 1 || n > maxManifest {
-			continue
+		if n = min(n, maxManifest); n < beyond && p.possible(n) {
+			return n + sort.Search(beyond-n-1, func(more int) bool { return !p.possible(n + more + 1) })
 		}
-		list := &kepts{p: p, seen: map[string]bool{}}
-		p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
-		if len(list.all) > 0 {
-			return n
-		}
+		beyond = n
 	}
-	return 1
+	return 1 + sort.Search(beyond-2, func(more int) bool { return !p.possible(more + 2) })
+}
+
+// possible reports whether there is a plan for n shards.
+func (p *Planner) possible(n int) bool {
+	list := &kepts{p: p, seen: map[string]bool{}}
+	p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
+	return len(list.all) > 0
 }
