@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -25,7 +26,7 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 768 MiB")
 	}
-	layers, large := 6, os.Getenv(envLarge) != ""
+	layers, large, quiet := 6, os.Getenv(envLarge) != "", idle(t)
 	if large {
 		layers = 48
 	}
@@ -64,9 +65,26 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 	copied := time.Since(start)
 	ratio := float64(copied) / float64(split)
 	t.Logf("split in %v, copied in %v: %.2f of the copy's speed", split.Round(time.Millisecond), copied.Round(time.Millisecond), ratio)
-	if ratio < leastOfCopy {
+	if !quiet {
+		t.Log("not judged: the processors had other work before, and splitting needs them where copying waits for the disk")
+	} else if ratio < leastOfCopy {
 		t.Errorf("the split has %.2f of the copy's speed, at least %.2f was wanted", ratio, leastOfCopy)
 	}
+}
+
+// idle reports whether less than one process for each processor ran in the last minute. Where that is not known, the machine counts as idle.
+func idle(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/loadavg") // Linux only
+	if err != nil {
+		return true
+	}
+	load := 0.0
+	if _, err := fmt.Sscan(string(text), &load); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("a load of %.1f on %d processors", load, runtime.NumCPU())
+	return load < float64(runtime.NumCPU())
 }
 
 // streamed runs a command that may not take more than streamLimit, and gives the processor time that it took.
