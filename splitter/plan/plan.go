@@ -3,17 +3,20 @@ package plan
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sort"
 
+	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both; and look-up tables on single shards each, or
-// some of them by rows or by columns on several.
+// Kinds of plans: all in one function, all in every function with a share of a request's rows each, tensor-parallel stages, segments one after the
+// other, and both; and look-up tables on single shards each, or some of them by rows or by columns on several.
 const (
 	Whole           = "whole"
+	Rows            = "rows"
 	Tensor          = "tensor"
 	Pipeline        = "pipeline"
 	Mixed           = "mixed"
@@ -24,7 +27,7 @@ const (
 
 // Kinds are all kinds of plans.
 func Kinds() []string {
-	return []string{Whole, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
+	return []string{Whole, Rows, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
 }
 
 // wanted reports whether a plan of the kind will do: any when the wish is empty, and with Tables every one of tables.
@@ -76,7 +79,8 @@ type Planner struct {
 	placed   []int // the tables' nodes
 	restLine *line // without them
 	total    int64 // bytes of all weights
-	norms    bool  // a region begins behind a normalisation over the dimension that it cuts
+	rows     rowsOf
+	norms    bool // a region begins behind a normalisation over the dimension that it cuts
 }
 
 // New prepares a graph.
@@ -145,7 +149,13 @@ func (p *Planner) Candidates(n int) []Candidate {
 
 // choices yields the placements for n shards until yield says no, and reports whether it never did.
 func (p *Planner) choices(n int, limit int64, size Size, yield func(*choice) bool) bool {
-	if n == 1 {
+	if c := p.byRows(n, limit); c != nil && !yield(c) {
+		return false
+	}
+	switch {
+	case p.o.Kind == Rows:
+		return true
+	case n == 1:
 		return yield(&choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}})
 	}
 	// Segments of more than their share would leave shards without any.
@@ -207,7 +217,8 @@ func (k *kepts) enter(c *choice) {
 	if err != nil || !usesAll(pl) || c.moments && !normalises(pl) {
 		return
 	}
-	if prof := k.p.prof.profile(pl); prof.own <= max(localBytes, k.p.total/localShare) {
+	k.p.prof.route(pl)
+	if prof := k.p.profile(pl, c.byRows); prof.own <= max(localBytes, k.p.total/localShare) {
 		k.all = append(k.all, kept{c.name(), pl, prof})
 	}
 }
@@ -226,6 +237,9 @@ func usesAll(p *partition.Plan) bool {
 // key tells choices apart: equal keys place every node alike.
 func (p *Planner) key(c *choice) string {
 	b := binary.AppendUvarint(nil, uint64(c.shards))
+	if c.byRows {
+		return string(append(b, "rows"...))
+	}
 	for _, x := range c.cuts {
 		b = binary.AppendUvarint(b, uint64(p.ids[x.region]))
 		for _, u := range x.bounds {
@@ -248,6 +262,9 @@ func (p *Planner) Best(n int) (*Candidate, error) {
 	if list := p.Candidates(n); len(list) > 0 {
 		return &list[0], nil
 	}
+	if p.o.Kind == Rows {
+		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Reason: "a plan of the kind rows has 2 or more, which share out the rows of a request", Remedy: "give 2 shards or more, or leave the kind away"}
+	}
 	return nil, p.tooMany(n, p.MaxShards())
 }
 
@@ -256,6 +273,9 @@ const maxManifest = 10000
 
 // MaxShards is the largest number of shards for which there is a plan, at least 1.
 func (p *Planner) MaxShards() int {
+	if p.o.Kind == Rows && p.rows.independent {
+		return maxManifest
+	}
 	counts := []int{len(p.line.items)}
 	for _, r := range p.regions {
 		counts = append(counts, r.Units)

@@ -22,6 +22,7 @@ type choice struct {
 	cuts     []cut
 	segments []segment
 	divided  bool // a table is on several shards
+	byRows   bool // every shard has all nodes, and a share of the rows
 	moments  bool // normalisations between two cuts are the shards' where they can be
 }
 
@@ -49,6 +50,9 @@ var errCycle = errors.New("the pieces need one another's results")
 
 // schedule puts the pieces into rounds: each as early as its inputs allow. Pieces of one round do not depend on one another.
 func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
+	if c.byRows {
+		return c.rowStage(g), nil
+	}
 	owner := make([]int, len(g.Nodes)) // node -> piece, or -1
 	for i := range owner {
 		owner[i] = -1

@@ -12,10 +12,13 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At.
+// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At, or with Rows on
+// every shard.
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
+	// Routed says that each shard gets only what belongs to its units: RouteOf must have a kind for the region.
+	Routed bool
 	// Ends are the ends that the stage computes, by the region's output that they stand behind.
 	Ends map[string]sharding.End
 	// Moments are the normalisations of which the stage yields the moments, by the region's output that they read.
@@ -24,6 +27,10 @@ type Piece struct {
 	Norms map[string]sharding.Norm
 	Nodes []int // ascending
 	At    int
+	// Rows says that every shard runs the nodes for a share of the rows. The piece is the only one of its stage then.
+	Rows bool
+	// Opsets are the operator sets of the nodes, when they are not the graph's. The shard runs no other piece in the stage then.
+	Opsets map[string]int64
 }
 
 // Has reports whether the shard at the position runs something of the piece.
@@ -31,7 +38,12 @@ func (p *Piece) Has(position int) bool {
 	if p.Region != nil {
 		return p.Bounds[position] < p.Bounds[position+1]
 	}
-	return p.At == position
+	return p.Rows || p.At == position
+}
+
+// ByRows reports whether the stage gives each shard a share of the rows.
+func (s *Stage) ByRows() bool {
+	return slices.ContainsFunc(s.Pieces, func(p Piece) bool { return p.Rows })
 }
 
 // List are the piece's nodes, ascending.
@@ -64,6 +76,7 @@ type Stage struct {
 
 	inputs  []Input
 	outputs []Output
+	routes  []Route
 }
 
 // Input is a value that some of the stage's shards get.
@@ -71,8 +84,9 @@ type Input struct {
 	Name, Value string
 	Type        graph.Value // of the whole value
 	Placement   sharding.Placement
-	Bounds      []int // of a Shard: elements, one more than positions
-	Positions   []int // who gets it, ascending
+	Bounds      []int  // of a Shard: elements, one more than positions
+	Positions   []int  // who gets it, ascending
+	Route, Part string // of a part of a route; every other has none
 }
 
 // Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
@@ -92,6 +106,7 @@ type Output struct {
 	Result     string
 	K          int
 	Components []Component
+	Route      string // the partials have the groups of this route in front
 }
 
 // Parts are the tensors of the output's partials.
@@ -108,9 +123,12 @@ func (o *Output) Parts() []Component {
 func NewStage(name string, g *sharding.Graph, shards []int, pieces []Piece) *Stage {
 	s := &Stage{Name: name, Graph: g, Shards: shards, Pieces: pieces}
 	for i := range pieces {
-		if pieces[i].Region != nil {
+		switch {
+		case pieces[i].Region != nil && pieces[i].Routed:
+			s.routedBorder(&pieces[i])
+		case pieces[i].Region != nil:
 			s.regionBorder(&pieces[i])
-		} else {
+		default:
 			s.segmentBorder(&pieces[i])
 		}
 	}
@@ -165,7 +183,7 @@ func (s *Stage) segmentBorder(p *Piece) {
 			inside[o] = true
 		}
 	}
-	at := []int{p.At}
+	at := s.positions(p)
 	for _, i := range p.Nodes {
 		n := s.Graph.Nodes[i]
 		for _, in := range sharding.Reads(n) {
@@ -212,7 +230,7 @@ func (s *Stage) input(t graph.Value, value string, p sharding.Placement, bounds,
 	ways := 0
 	for i := range s.inputs {
 		in := &s.inputs[i]
-		if in.Value != value {
+		if in.Value != value || in.Route != "" {
 			continue
 		}
 		if in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
@@ -245,7 +263,7 @@ func (s *Stage) unused(name string) string {
 // find is the name under which a node of a piece sees an input from outside.
 func (s *Stage) find(value string, p sharding.Placement, bounds []int) string {
 	for _, in := range s.inputs {
-		if in.Value == value && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+		if in.Value == value && in.Route == "" && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
 			return in.Name
 		}
 	}
@@ -263,6 +281,7 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			if in.Placement.Kind == sharding.Shard {
 				v.Dims[in.Placement.Dim] = graph.Dim{Size: in.Bounds[position+1] - in.Bounds[position]}
 			}
+			v = s.routedInput(&in, v, position)
 			g.Inputs = append(g.Inputs, v)
 		}
 	}
@@ -273,8 +292,14 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			continue
 		}
 		any = true
+		if p.Opsets != nil {
+			g.Opsets = maps.Clone(p.Opsets)
+		}
 		if p.Region != nil {
 			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
+			if p.Routed {
+				w.kind = RouteOf(s.Graph, p.Region)
+			}
 			w.write()
 		} else {
 			s.whole(p, g, use)
@@ -294,6 +319,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			v.Dims = slices.Clone(v.Dims)
 			if c.Cut {
 				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if r := s.Route(out.Route); r != nil {
+				v.Dims = routedDims(v.Dims, r.Lead, r.Name)
 			}
 			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
 				g.Outputs = append(g.Outputs, v)
