@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -19,10 +20,8 @@ type scatterer struct {
 
 func newScatterer(m *manifest.Manifest, stage *manifest.Stage, values tensor.Named) (*scatterer, error) {
 	s := &scatterer{manifest: m, stage: stage, values: values}
-	for _, in := range stage.Inputs {
-		if in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0 {
-			return s, nil
-		}
+	if !replicated(stage) {
+		return s, nil
 	}
 	in, err := s.inputs(0)
 	if err != nil {
@@ -30,6 +29,13 @@ func newScatterer(m *manifest.Manifest, stage *manifest.Stage, values tensor.Nam
 	}
 	s.shared, err = wire.EncodeBody(in)
 	return s, err
+}
+
+// replicated reports whether all shards of a stage get the same inputs.
+func replicated(stage *manifest.Stage) bool {
+	return !slices.ContainsFunc(stage.Inputs, func(in manifest.StageInput) bool {
+		return in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0
+	})
 }
 
 // body is the encoded input of the shard at position p. It is safe for concurrent use; the result is read-only.

@@ -1,0 +1,257 @@
+package blocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/shardwise/shardwise/internal/dataset"
+	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/statemachine"
+)
+
+// rangeReader reads a source at any place, as Parquet's reader wants it.
+type rangeReader struct {
+	ctx   context.Context
+	table *Table
+}
+
+// ReadAt fills b from a place on; at the end of the file it fills less and says io.EOF.
+func (r rangeReader) ReadAt(b []byte, at int64) (int, error) {
+	n := min(int64(len(b)), max(r.table.Source.Size()-at, 0))
+	if err := r.table.fill(r.ctx, b[:n], at); err != nil {
+		return 0, err
+	}
+	if n < int64(len(b)) {
+		return int(n), io.EOF
+	}
+	return int(n), nil
+}
+
+// pageBuffer is how much of a column one request to the storage reads.
+const pageBuffer = 1 << 20
+
+// openParquet reads the footer, and holds the columns against the model's.
+func (t *Table) openParquet(ctx context.Context) (*parquet.File, []dataset.Column, error) {
+	f, err := parquet.OpenFile(rangeReader{ctx, t}, t.Source.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
+		parquet.ReadBufferSize(pageBuffer))
+	if err != nil {
+		return nil, nil, t.bad(fmt.Errorf("its parquet footer: %w", err))
+	}
+	var names []string
+	for _, field := range f.Schema().Fields() {
+		if !field.Leaf() || field.Repeated() {
+			return nil, nil, t.bad(fmt.Errorf("column %q is nested or repeated; wanted one value a row", field.Name()))
+		}
+		names = append(names, field.Name())
+	}
+	columns, err := dataset.MatchColumns(names, t.Signature, t.ByPosition)
+	if err != nil {
+		return nil, nil, t.bad(err)
+	}
+	return f, columns, nil
+}
+
+func (t *Table) indexParquet(ctx context.Context, rows int) ([]statemachine.Block, error) {
+	f, _, err := t.openParquet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []statemachine.Block
+	var row int64
+	for i, g := range f.RowGroups() {
+		n := int(g.NumRows())
+		if n == 0 {
+			continue
+		}
+		last := len(list) - 1
+		if last < 0 || list[last].Rows+n > rows {
+			list = append(list, statemachine.Block{Block: len(list), FirstRow: row, FirstGroup: i})
+			last++
+		}
+		list[last].Rows += n
+		list[last].Groups = i + 1 - list[last].FirstGroup
+		row += int64(n)
+	}
+	return list, nil
+}
+
+// readParquet reads a block's row groups column by column.
+func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (tensor.Named, error) {
+	f, columns, err := t.openParquet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	groups := f.RowGroups()
+	if b.FirstGroup+b.Groups > len(groups) {
+		return nil, t.inBlock(b, fmt.Errorf("wanted row groups %d to %d, found %d; the file has changed since it was indexed", b.FirstGroup, b.FirstGroup+b.Groups-1, len(groups)))
+	}
+	arrays := map[string]*array{}
+	for _, c := range columns {
+		if arrays[c.Input] == nil {
+			arrays[c.Input] = newArray(c, b.Rows)
+		}
+	}
+	row := 0
+	for _, g := range groups[b.FirstGroup : b.FirstGroup+b.Groups] {
+		if row+int(g.NumRows()) > b.Rows {
+			return nil, t.inBlock(b, errors.New("its row groups have more rows than the index says; the file has changed since"))
+		}
+		for i, chunk := range g.ColumnChunks() {
+			if err := arrays[columns[i].Input].read(chunk, columns[i], row, b.FirstRow); err != nil {
+				return nil, t.inBlock(b, fmt.Errorf("read %s: %w", t.Name, err))
+			}
+		}
+		row += int(g.NumRows())
+	}
+	in := tensor.Named{}
+	for name, a := range arrays {
+		if in[name], err = a.tensor(); err != nil {
+			return nil, t.inBlock(b, fmt.Errorf("read %s: input %q: %w", t.Name, name, err))
+		}
+	}
+	return in, nil
+}
+
+// array collects the columns of one input: as float64, as int64 or as strings, by the input's dtype.
+type array struct {
+	dtype  tensor.DType
+	shape  tensor.Shape
+	width  int
+	floats []float64
+	ints   []int64
+	texts  []string
+}
+
+func newArray(c dataset.Column, rows int) *array {
+	a := &array{dtype: c.DType, shape: append(tensor.Shape{rows}, c.Row...), width: c.Width}
+	switch n := rows * c.Width; {
+	case c.DType == tensor.String:
+		a.texts = make([]string, n)
+	case c.DType.Float():
+		a.floats = make([]float64, n)
+	default:
+		a.ints = make([]int64, n)
+	}
+	return a
+}
+
+// read enters a column's values from a row on.
+func (a *array) read(chunk parquet.ColumnChunk, c dataset.Column, row int, first int64) (err error) {
+	pages := chunk.Pages()
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	var buffer [1024]parquet.Value
+	for {
+		page, err := pages.ReadPage()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("column %q: %w", c.Name, err)
+		}
+		values := page.Values()
+		for {
+			n, err := values.ReadValues(buffer[:])
+			for _, v := range buffer[:n] {
+				if row*a.width >= a.shape[0]*a.width {
+					return fmt.Errorf("column %q has more values than the row group has rows", c.Name)
+				}
+				if fault := a.set(row*a.width+c.At, v, c); fault != "" {
+					return c.Explain(first+int64(row)+1, "%s", fault)
+				}
+				row++
+			}
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("column %q: %w", c.Name, err)
+			}
+		}
+		parquet.Release(page)
+	}
+}
+
+// set stores a value, or says what is wrong with it.
+func (a *array) set(at int, v parquet.Value, c dataset.Column) string {
+	switch {
+	case v.IsNull() && a.texts != nil:
+		a.texts[at] = ""
+	case v.IsNull() && (!c.Missing || a.floats == nil):
+		return "the value is missing, which " + c.Input + " does not allow"
+	case v.IsNull():
+		a.floats[at] = math.NaN()
+	case a.texts != nil:
+		if k := v.Kind(); k != parquet.ByteArray && k != parquet.FixedLenByteArray {
+			return "wanted text, found " + k.String()
+		}
+		a.texts[at] = string(v.ByteArray())
+	case a.floats != nil:
+		f, ok := number(v)
+		if !ok {
+			return "wanted a number, found " + v.Kind().String()
+		}
+		a.floats[at] = f
+		if a.dtype == tensor.F32 && math.IsInf(float64(float32(f)), 0) && !math.IsInf(f, 0) {
+			return fmt.Sprintf("%v is too large for %v", f, a.dtype)
+		}
+	default:
+		i, ok := whole(v)
+		if !ok {
+			return "wanted a whole number, found " + v.String()
+		}
+		a.ints[at] = i
+	}
+	return ""
+}
+
+// number is a value as float64, which every number of 32 bits is exactly; an integer of 64 bits is rounded, as a text's would be.
+func number(v parquet.Value) (float64, bool) {
+	switch v.Kind() {
+	case parquet.Float:
+		return float64(v.Float()), true
+	case parquet.Double:
+		return v.Double(), true
+	}
+	i, ok := whole(v)
+	return float64(i), ok
+}
+
+func whole(v parquet.Value) (int64, bool) {
+	switch v.Kind() {
+	case parquet.Boolean:
+		if v.Boolean() {
+			return 1, true
+		}
+		return 0, true
+	case parquet.Int32:
+		return int64(v.Int32()), true
+	case parquet.Int64:
+		return v.Int64(), true
+	case parquet.Float, parquet.Double:
+		f := v.Double()
+		if v.Kind() == parquet.Float {
+			f = float64(v.Float())
+		}
+		return int64(f), f == math.Trunc(f) && math.Abs(f) <= 1<<53
+	}
+	return 0, false
+}
+
+func (a *array) tensor() (*tensor.Tensor, error) {
+	switch {
+	case a.texts != nil:
+		return tensor.FromStrings(a.shape, a.texts)
+	case a.floats != nil:
+		t := tensor.New(tensor.F64, a.shape...)
+		copy(tensor.Of[float64](t), a.floats)
+		return tensor.Convert(t, a.dtype)
+	}
+	t := tensor.New(tensor.I64, a.shape...)
+	copy(tensor.Of[int64](t), a.ints)
+	return tensor.Convert(t, a.dtype)
+}
