@@ -133,6 +133,14 @@ func decodeFrameObject(data []byte) ([]byte, error) {
 	return tensor.DecodeBase64Into(data[:0], text)
 }
 
+// echoField is what one key of a reply's metadata must be.
+type echoField struct{ key, want string }
+
+func echoFields(e Echo) []echoField {
+	return []echoField{{metaVersion, strconv.Itoa(Version)}, {metaFingerprint, e.Fingerprint}, {metaRequest, e.RequestID}, {metaStep, e.Step},
+		{metaShard, strconv.Itoa(e.Shard)}, {metaRow, strconv.Itoa(e.Row)}}
+}
+
 // DecodeReply reads a shard's reply and refuses, with a *MismatchError naming the field, one that does not answer want.
 // It takes data over as DecodeFrame does.
 func DecodeReply(form string, data []byte, want Echo) (tensor.Named, Timings, error) {
@@ -144,10 +152,7 @@ func DecodeReply(form string, data []byte, want Echo) (tensor.Named, Timings, er
 	if _, ok := meta[metaChecksum]; !ok {
 		return nil, t, &FormatError{What: "reply", Err: fmt.Errorf("metadata %s is missing", metaChecksum)}
 	}
-	for _, f := range []struct{ key, want string }{
-		{metaVersion, strconv.Itoa(Version)}, {metaFingerprint, want.Fingerprint}, {metaRequest, want.RequestID},
-		{metaAttempt, strconv.Itoa(want.Attempt)}, {metaStep, want.Step}, {metaShard, strconv.Itoa(want.Shard)}, {metaRow, strconv.Itoa(want.Row)},
-	} {
+	for _, f := range append(echoFields(want), echoField{metaAttempt, strconv.Itoa(want.Attempt)}) {
 		if found, ok := meta[f.key]; !ok || found != f.want {
 			return nil, t, &MismatchError{Field: "reply's " + f.key, Want: f.want, Found: clip(found)}
 		}
