@@ -68,6 +68,8 @@ type Config struct {
 	Faults         *faults.Plan    // what is to go wrong; nothing if nil
 	Seed           uint64          // of what Network and Faults draw
 	Observer       Observer        // is told of environments and invocations; nil when nobody wants to know
+	Buckets        []string        // of the simulated S3; clients may make more
+	ObjectsDir     string          // where S3's objects lie, and stay for the next simulator; below the temporary directory, and gone at the end, if empty
 	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
 }

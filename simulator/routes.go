@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/shardwise/shardwise/simulator/objects"
 )
 
 // route finds the operation of a request. The escaped path is split before it is
@@ -18,6 +20,10 @@ func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
 	defer s.handlers.Done()
 	if s.cfg.Page != nil && (strings.HasPrefix(r.URL.Path, PagePath) || r.URL.Path == strings.TrimSuffix(PagePath, "/")) {
 		s.cfg.Page.ServeHTTP(w, r)
+		return
+	}
+	if objects.Serves(r) {
+		s.s3.ServeHTTP(w, r)
 		return
 	}
 	id, err := s.ids.request()

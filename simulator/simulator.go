@@ -18,6 +18,7 @@ import (
 	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
+	"github.com/shardwise/shardwise/simulator/objects"
 )
 
 // Simulator is a running simulation. Its methods may be called concurrently.
@@ -33,6 +34,7 @@ type Simulator struct {
 	faultsOnDemand *faults.Injector
 
 	dir    *workdir.Dir
+	s3     *objects.Server
 	guard  *guardian.Group
 	server *http.Server
 
@@ -118,6 +120,13 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 			return nil, err
 		}
 	}
+	stay := cfg.ObjectsDir
+	if stay == "" {
+		stay = filepath.Join(s.dir.Path(), "objects")
+	}
+	if s.s3, err = objects.Open(objects.Config{Dir: stay, Buckets: cfg.Buckets}); err != nil {
+		return nil, err
+	}
 	if s.guard, err = guardian.Start(); err != nil {
 		return nil, err
 	}
@@ -196,6 +205,9 @@ func (s *Simulator) Close() error {
 			faults = append(faults, s.guard.Close())
 		}
 		s.accepting.Wait()
+		if s.s3 != nil {
+			faults = append(faults, s.s3.Close())
+		}
 		if s.dir != nil {
 			faults = append(faults, s.dir.Close())
 		}

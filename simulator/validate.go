@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/shardwise/shardwise/simulator/internal/tasktree"
+	"github.com/shardwise/shardwise/simulator/objects"
 )
 
 // Patterns of the API model.
@@ -84,6 +85,9 @@ func (c Config) Validate() error {
 		faults = append(faults, err)
 	}
 	faults = append(faults, c.demandFaults()...)
+	if err := objects.CheckBuckets(c.Buckets); err != nil {
+		faults = append(faults, err)
+	}
 	if reserved > c.MaxConcurrency {
 		fault("reserved and provisioned concurrency adds up to %d, more than the account's %d; raise MaxConcurrency", reserved, c.MaxConcurrency)
 	}

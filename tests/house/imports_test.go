@@ -31,6 +31,7 @@ func rooms() []room {
 		{"internal/shardfile", []string{"internal/tensor", "internal/manifest"}},
 		{"internal/onnx", []string{"internal/tensor", "internal/manifest", "internal/graph"}},
 		{"internal/workdir", nil},
+		{"internal/objects", nil},
 		{"internal/dataset", []string{"internal/tensor", "internal/manifest", "internal/workdir"}},
 		{"internal/engine", append([]string{"internal/onnx"}, contracts...)},
 		{"internal/unshard", runtime},
@@ -118,7 +119,7 @@ func refused(from room, target string, test bool) string {
 func heavy() []string {
 	return []string{
 		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/internal/local", module + "/internal/livepage",
-		"github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
+		"github.com/johannesboyne/", "github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
 		"github.com/apache/arrow", "github.com/santhosh-tekuri/", "testing",
 	}
 }
