@@ -145,7 +145,7 @@ func TestQuotasAreRefusedWithARemedyBeforeAnythingStarts(t *testing.T) {
 	wide.Shards, wide.Steps = nil, nil
 	d := *x.d
 	d.Shards = nil
-	for i := range 600 {
+	for i := range 900 {
 		wide.Shards = append(wide.Shards, x.m.Shards[0])
 		d.Shards = append(d.Shards, x.d.Shards[0])
 		_ = i
@@ -154,7 +154,7 @@ func TestQuotasAreRefusedWithARemedyBeforeAnythingStarts(t *testing.T) {
 		if s.Stage != nil {
 			stage := *s.Stage
 			stage.Shards = nil
-			for i := range 600 {
+			for i := range 900 {
 				stage.Shards = append(stage.Shards, i)
 			}
 			s.Stage = &stage
