@@ -28,11 +28,12 @@ func messageOverhead(names ...string) int {
 }
 
 // blockRows is the greatest number of rows whose requests and replies fit Lambda's limits in every stage of the steps.
-// It depends on the model, the mode, the outputs and the deployment alone, never on a request. It fails with kind
-// TooLarge when not even one row fits, naming the stage and shard.
-func (c *Coordinator) blockRows(steps []manifest.Step) (int, error) {
+// It depends on the model, the mode, the outputs and the deployment alone, never on a request. When not even one row
+// fits, blocks are of one row each, which goes by reference (heavy); without a store that fails with kind TooLarge,
+// naming the stage and shard. Where rows fit they are not joined to larger blocks by reference: a message costs less.
+func (c *Coordinator) blockRows(steps []manifest.Step) (rows int, heavy bool, err error) {
 	x := newExtents(c.manifest, c.tableColumns)
-	rows := math.MaxInt
+	rows = math.MaxInt
 	for i := range steps {
 		step := &steps[i]
 		if step.Local != nil {
@@ -43,14 +44,17 @@ func (c *Coordinator) blockRows(steps []manifest.Step) (int, error) {
 		}
 		n, err := c.stageRows(x, step)
 		if err != nil {
-			return 0, err
+			if heavy = c.store != nil && shard.KindOf(err) == shard.TooLarge; !heavy {
+				return 0, false, err
+			}
+			n = 1
 		}
 		rows = min(rows, n)
 		for j := range step.Stage.Outputs {
 			x.merged(step.Stage, &step.Stage.Outputs[j])
 		}
 	}
-	return rows, nil
+	return rows, heavy, nil
 }
 
 // tally adds up what one message takes.
@@ -92,7 +96,7 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 		n := min(request.rows(wire.MaxRequest, overhead, true), reply.rows(wire.MaxReply, overhead, c.deployment.Reply != wire.ReplyRaw))
 		if n == 0 {
 			return 0, &shard.Error{Op: "stage " + step.Name, Shard: s, Of: len(c.manifest.Shards), Kind: shard.TooLarge,
-				Message: fmt.Sprintf("one row takes %d bytes in the request and %d in the reply, beyond lambda's limits of %d and %d in base64; split the model into more shards, or choose another mode or fewer outputs",
+				Message: fmt.Sprintf("one row takes %d bytes in the request and %d in the reply, beyond lambda's limits of %d and %d in base64; give the deployment a store, split the model into more shards, or choose another mode or fewer outputs",
 					request.perRow+request.fixed, reply.perRow+reply.fixed, wire.MaxRequest, wire.MaxReply)}
 		}
 		if request.unknown || reply.unknown {

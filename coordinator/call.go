@@ -19,7 +19,7 @@ type call struct {
 	block   int
 	target  Target
 	request wire.Request // attempt and budget are set anew for each attempt
-	body    []byte
+	payload *payload
 }
 
 // do returns the shard's outputs. The error is an *shard.Error that names step, shard, function, attempts and cause.
@@ -95,19 +95,20 @@ func (c *call) attempt(ctx context.Context, n int) (tensor.Named, time.Duration,
 		r.BudgetMS = max(left.Milliseconds(), 1)
 	}
 	buffer := c.run.c.payload()
-	payload, err := wire.AppendRequest((*buffer)[:0], &r, c.body)
-	if err != nil {
-		return nil, 0, err
-	}
+	r.ReplyKey = c.run.objects.key(place(r.Step, c.block), fmt.Sprintf("reply-%03d-%d", r.Shard, n))
 	a := Attempt{
-		Step: r.Step, Block: c.block, Shard: r.Shard, Attempt: n, Function: c.target.String(),
-		RequestBytes: len(payload), StartUS: c.run.recorder.us(), order: c.order,
+		Step: r.Step, Block: c.block, Shard: r.Shard, Attempt: n, Function: c.target.String(), StartUS: c.run.recorder.us(), order: c.order,
 	}
+	payload, referred, err := c.payload.append(ctx, (*buffer)[:0], &r)
+	if err != nil {
+		return nil, 0, attemptError(ctx, err)
+	}
+	a.RequestBytes, a.RequestRefBytes = len(payload), referred
 	reply, err := c.run.c.invoker.Invoke(ctx, c.target, payload)
 	a.ReplyBytes, a.RequestID, a.Version = len(reply.Body), reply.RequestID, reply.ExecutedVersion
 	var out tensor.Named
 	if err == nil {
-		out, err = c.read(&r, reply, &a)
+		out, err = c.read(ctx, &r, reply, &a)
 	}
 	if err == nil {
 		// Only a proper answer proves that the transport has read the whole request: a call that was cut off may still be
@@ -132,16 +133,24 @@ func (c *Coordinator) payload() *[]byte {
 	return new([]byte)
 }
 
-func (c *call) read(r *wire.Request, reply Reply, a *Attempt) (tensor.Named, error) {
+func (c *call) read(ctx context.Context, r *wire.Request, reply Reply, a *Attempt) (tensor.Named, error) {
 	if reply.FunctionError != "" {
 		return nil, shard.ParseFunctionError(reply.Body)
 	}
-	out, t, err := wire.DecodeReply(r.Reply, reply.Body, wire.EchoOf(r))
+	answer, err := wire.DecodeReply(r.Reply, reply.Body, wire.EchoOf(r))
 	if err != nil {
 		return nil, err
 	}
+	t := answer.Timings
 	a.LoadUS, a.ComputeUS, a.TotalUS, a.Cold = t.LoadUS, t.ComputeUS, t.TotalUS, t.Cold
-	return out, nil
+	if answer.Ref != nil {
+		a.ReplyRefBytes = answer.Ref.Bytes
+		answer, err = c.fetch(ctx, r, answer.Ref)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return answer.Tensors, nil
 }
 
 // attemptError makes what only this attempt's time limit brought about a Timeout, which may be repeated: whether the

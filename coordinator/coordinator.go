@@ -9,6 +9,7 @@ import (
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/assets"
+	"github.com/shardwise/shardwise/shard/byref"
 )
 
 // Options are what a Coordinator needs beside its files. Invoker is required.
@@ -16,6 +17,7 @@ type Options struct {
 	Invoker Invoker
 	Policy  Policy
 	Engines []engine.Engine // for local programs; nil: those of the binary
+	Store   byref.Where     // where payloads lie that are too large for a message; zero: nowhere, they are errors
 }
 
 // Coordinator answers requests for one model. It is safe for concurrent use.
@@ -27,7 +29,8 @@ type Coordinator struct {
 	local       *assets.Set
 	invoker     Invoker
 	policy      Policy
-	payloads    sync.Pool // of *[]byte: encoded requests that have been answered
+	store       *byref.Store // nil: none
+	payloads    sync.Pool    // of *[]byte: encoded requests that have been answered
 }
 
 // Open opens the coordinator's part of the model directory dir: manifest, deployment and local files. It invokes
@@ -50,7 +53,7 @@ func Open(dir string, o Options) (*Coordinator, error) {
 	if o.Engines == nil {
 		o.Engines = shard.Engines(shard.Libraries{})
 	}
-	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults()}
+	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults(), store: o.Store.Of(fingerprint)}
 	if c.policy.Deadline == 0 {
 		c.policy.Deadline = time.Duration(d.Coordinator.TimeoutSeconds) * time.Second
 	}

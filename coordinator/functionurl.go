@@ -5,8 +5,12 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/shardwise/shardwise/coordinator/httpapi"
 	"github.com/shardwise/shardwise/coordinator/oip"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/byref"
 )
 
 // model is a Coordinator as the protocol's front ends see it.
@@ -32,6 +36,23 @@ func programVersion() string {
 		return "(devel)"
 	}
 	return info.Main.Version
+}
+
+// Refer keeps the response in the store and encodes one that refers to it. Whoever reads the object removes it. Without a
+// store the error is a *byref.NoStoreError.
+func (m model) Refer(ctx context.Context, r *oip.Response) ([]byte, error) {
+	if m.c.store == nil {
+		return nil, &byref.NoStoreError{What: "the answer"}
+	}
+	body, head, err := oip.EncodeObject(r)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := m.c.store.Put(ctx, m.c.store.Key(r.ID, uuid.NewString(), "answer"), body)
+	if err != nil {
+		return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Message: "the answer, which is too large for a message", Cause: err}
+	}
+	return oip.EncodeRef(r, oip.Ref{URL: "s3://" + m.c.store.Bucket() + "/" + ref.Key, Bytes: ref.Bytes, SHA256: ref.SHA256, Header: head}), nil
 }
 
 // Infer answers a decoded request.

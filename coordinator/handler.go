@@ -19,9 +19,11 @@ import (
 
 // Handler answers the coordinator's invocations. It accepts
 //
-//   - an infer request of the Open Inference Protocol as JSON (package oip), answered by its infer response;
-//   - the compact form: package wire's envelope with kind "predict", whose body is a frame of the inputs, answered by a
-//     frame of the outputs whose metadata are version, fingerprint, request, mode and report (a Report as JSON);
+//   - an infer request of the Open Inference Protocol as JSON (package oip), answered by its infer response, or by one that
+//     refers to an object of the store when it is too large;
+//   - the compact form: package wire's envelope with kind "predict", whose body or object is a frame of the inputs,
+//     answered by a frame of the outputs whose metadata are version, fingerprint, request, mode and report (a Report as
+//     JSON), or by one that refers to such a frame under the request's reply_key;
 //   - the envelope with kind "describe", answered by a Description as JSON;
 //   - an event of a function URL or an HTTP API, payload format 2.0, answered as package httpapi says. Failures then are
 //     answers with a status, not errors.
@@ -98,7 +100,7 @@ func formOf(payload []byte) form {
 			is = formEnvelope
 			return stop
 		case "kind", "fingerprint", "request", "attempt", "step", "shard", "row", "rows", "budget_ms", "mode", "wire_dtype", "trace",
-			"reply", "ref":
+			"reply", "reply_key", "ref", "ref_bytes", "ref_sha256":
 			is = formEnvelope
 			return stop
 		}
@@ -118,7 +120,12 @@ func (h *Handler) oip(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return oip.Encode(r)
+	reply, err := oip.Encode(r)
+	var large *wire.TooLargeError
+	if !errors.As(err, &large) || h.c.store == nil {
+		return reply, err
+	}
+	return model{h.c}.Refer(ctx, r)
 }
 
 // explain adds to err, the refusal of a payload that may be of another form altogether, what this function takes.
@@ -158,7 +165,11 @@ const (
 )
 
 func (h *Handler) predict(ctx context.Context, r *wire.Request) ([]byte, error) {
-	in, err := wire.ParseBody(r.Body)
+	frame, err := h.frameOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	in, err := wire.ParseBody(frame)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +183,7 @@ func (h *Handler) predict(ctx context.Context, r *wire.Request) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return wire.EncodeFrame(r.Reply, result.Outputs, map[string]string{
+	return h.reply(ctx, r, result.Outputs, map[string]string{
 		MetaVersion: strconv.Itoa(wire.Version), MetaFingerprint: h.c.fingerprint, MetaRequest: result.Report.Request,
 		MetaMode: result.Mode, MetaReport: string(report),
 	})

@@ -122,7 +122,7 @@ func TestAMergeTableThatCannotBeReadIsAnError(t *testing.T) {
 	}
 	m := &manifest.Manifest{Shards: []manifest.Shard{{Trees: &manifest.Trees{Count: 3}}}}
 	c := &Coordinator{manifest: m, local: local, deployment: &manifest.Deployment{Shards: []manifest.Function{{MemoryMB: 128}}}}
-	_, err = c.blockRows([]manifest.Step{{Name: "trees", Stage: &manifest.Stage{Shards: []int{0}, Outputs: []manifest.StageOutput{{
+	_, _, err = c.blockRows([]manifest.Step{{Name: "trees", Stage: &manifest.Stage{Shards: []int{0}, Outputs: []manifest.StageOutput{{
 		Value: "margin", Merge: manifest.Merge{Kind: manifest.MergeOrderedSum, DType: tensor.F32, Table: "tree_outputs"},
 		Components: []manifest.Component{{Role: "value", Name: "leaf_values", DType: tensor.F32, Shape: []manifest.Dim{{Name: "batch"}, {Name: "trees"}}}},
 	}}}}})

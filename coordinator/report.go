@@ -21,6 +21,10 @@ type Report struct {
 	Locals    []Local   `json:"locals"`   // by step, block
 	Merges    []Local   `json:"merges"`   // by step, block: from the arrival of a stage's last partials to its values
 	Omitted   int       `json:"omitted"`  // attempts and locals left out of a reply for size
+
+	// Leftovers counts the request's objects in the store that could not be removed; LeftoverError is the first reason.
+	Leftovers     int    `json:"leftovers,omitempty"`
+	LeftoverError string `json:"leftover_error,omitempty"`
 }
 
 // Attempt is one invocation of a shard. Outcome is "ok" or the name of the error's kind.
@@ -41,7 +45,12 @@ type Attempt struct {
 	RequestID    string `json:"request_id"` // the service's, for finding logs
 	Version      string `json:"version"`    // executed version
 	Outcome      string `json:"outcome"`
-	Error        string `json:"error,omitempty"`
+
+	// Tensors that went by reference, in bytes of their objects, beside the bytes of the messages above; 0: in the message.
+	RequestRefBytes int64 `json:"request_ref_bytes,omitempty"`
+	ReplyRefBytes   int64 `json:"reply_ref_bytes,omitempty"`
+
+	Error string `json:"error,omitempty"`
 
 	order int // of the step in the plan
 }

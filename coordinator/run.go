@@ -44,6 +44,8 @@ type run struct {
 	batched  bool
 	retries  *budget
 	recorder *recorder
+	objects  *objectList
+	heavy    bool // not even one row fits into every message
 }
 
 // block is the state of one block of rows.
@@ -59,6 +61,10 @@ func (c *Coordinator) Run(ctx context.Context, req Request) (Result, error) {
 	r := &run{c: c, policy: c.policy, id: req.ID, trace: req.Trace, recorder: newRecorder(c.policy.Now)}
 	if r.id == "" {
 		r.id = uuid.NewString()
+	}
+	r.objects = &objectList{store: c.store, request: r.id}
+	if c.store != nil {
+		r.objects.nonce = uuid.NewString()
 	}
 	outputs, err := r.do(ctx, &req)
 	r.recorder.report.Request, r.recorder.report.Mode = r.id, r.mode
@@ -92,13 +98,29 @@ func (r *run) do(ctx context.Context, req *Request) (tensor.Named, error) {
 	}
 	ctx, cancel := r.withDeadline(ctx, req.Deadline)
 	defer cancel()
-	parts, err := fanOut(ctx, len(blocks), r.policy.Blocks, func(ctx context.Context, i int) (tensor.Named, error) {
+	together := r.policy.Blocks
+	if r.heavy {
+		together = 1 // a block of one row takes more memory than a block is meant to
+	}
+	parts, err := fanOut(ctx, len(blocks), together, func(ctx context.Context, i int) (tensor.Named, error) {
 		return r.runBlock(ctx, blocks[i])
 	})
 	if err != nil {
 		return nil, err
 	}
-	return r.join(parts, bound)
+	out, err := r.join(parts, bound)
+	if err == nil {
+		r.clear(ctx)
+	}
+	return out, err
+}
+
+// clear removes the objects of an answered request, and reports those that stay: the bucket's life-cycle rule takes them.
+func (r *run) clear(ctx context.Context) {
+	left, err := r.objects.clear(ctx)
+	if r.recorder.report.Leftovers = left; err != nil {
+		r.recorder.report.LeftoverError = clipTo(err.Error(), maxErrorText)
+	}
 }
 
 // resolve settles mode, outputs and steps.
@@ -124,10 +146,11 @@ func (r *run) blocks(inputs tensor.Named, bound symbols) ([]*block, error) {
 	spans := []span{{0, 0}}
 	rows, ok := bound[manifest.Batch]
 	if r.batched = ok && batched(&r.c.manifest.Signature, r.outputs); r.batched {
-		limit, err := r.c.blockRows(r.steps)
+		limit, heavy, err := r.c.blockRows(r.steps)
 		if err != nil {
 			return nil, err
 		}
+		r.heavy = heavy
 		r.recorder.report.Rows, r.recorder.report.BlockRows = rows, limit
 		spans = cut(rows, limit)
 	}

@@ -15,19 +15,21 @@ type scatterer struct {
 	manifest *manifest.Manifest
 	stage    *manifest.Stage
 	values   tensor.Named
-	shared   []byte // the one body of all shards, when every input is replicated
+	run      *run
+	place    string   // of the stage and block, in keys
+	shared   *payload // the one payload of all shards, when every input is replicated
 }
 
-func newScatterer(m *manifest.Manifest, stage *manifest.Stage, values tensor.Named) (*scatterer, error) {
-	s := &scatterer{manifest: m, stage: stage, values: values}
-	if !replicated(stage) {
+func (r *run) newScatterer(step *manifest.Step, b *block) (*scatterer, error) {
+	s := &scatterer{manifest: r.c.manifest, stage: step.Stage, values: b.values, run: r, place: place(step.Name, b.index)}
+	if !replicated(step.Stage) {
 		return s, nil
 	}
 	in, err := s.inputs(0)
 	if err != nil {
 		return nil, err
 	}
-	s.shared, err = wire.EncodeBody(in)
+	s.shared, err = r.newPayload(in, s.place, "request")
 	return s, err
 }
 
@@ -38,8 +40,8 @@ func replicated(stage *manifest.Stage) bool {
 	})
 }
 
-// body is the encoded input of the shard at position p. It is safe for concurrent use; the result is read-only.
-func (s *scatterer) body(p int) ([]byte, error) {
+// payload is what the shard at position p is sent. It is safe for concurrent use.
+func (s *scatterer) payload(p int) (*payload, error) {
 	if s.shared != nil {
 		return s.shared, nil
 	}
@@ -47,7 +49,7 @@ func (s *scatterer) body(p int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.EncodeBody(in)
+	return s.run.newPayload(in, s.place, fmt.Sprintf("request-%03d", s.stage.Shards[p]))
 }
 
 func (s *scatterer) inputs(p int) (tensor.Named, error) {

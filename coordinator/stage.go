@@ -106,7 +106,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if r.batched {
 		rows = b.span.hi - b.span.lo
 	}
-	scatterer, err := newScatterer(r.c.manifest, step.Stage, b.values)
+	scatterer, err := r.newScatterer(step, b)
 	if err != nil {
 		return err
 	}
@@ -120,11 +120,11 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		if len(want) == 0 {
 			return struct{}{}, nil
 		}
-		body, err := scatterer.body(p)
+		sent, err := scatterer.payload(p)
 		if err != nil {
 			return struct{}{}, err
 		}
-		c := &call{run: r, order: order, block: b.index, target: r.c.targets[s], body: body, request: wire.Request{
+		c := &call{run: r, order: order, block: b.index, target: r.c.targets[s], payload: sent, request: wire.Request{
 			Kind: wire.KindInfer, Fingerprint: r.c.fingerprint, RequestID: r.id, Step: step.Name, Shard: s,
 			Row: b.span.lo, Rows: max(rows, 0), Outputs: want, Mode: r.mode, Trace: r.trace, Reply: r.c.deployment.Reply,
 		}}

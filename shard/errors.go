@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/objects"
+	"github.com/shardwise/shardwise/shard/byref"
 	"github.com/shardwise/shardwise/shard/wire"
 )
 
@@ -46,8 +48,10 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // KindOf classifies err: the kind of the first *Error in its chain, otherwise by the types of the packages that a
-// function's work passes through, otherwise Other. It never yields a transport kind for anything but an *Error.
+// function's work passes through, otherwise Other. It yields a transport kind for nothing but an *Error and an object's.
 func KindOf(err error) Kind {
+	var object *objects.Error
+	var noStore *byref.NoStoreError
 	var own *Error
 	var mismatch *wire.MismatchError
 	var large *wire.TooLargeError
@@ -61,6 +65,10 @@ func KindOf(err error) Kind {
 		return own.Kind
 	case errors.As(err, &mismatch):
 		return Mismatch
+	case errors.As(err, &noStore):
+		return NoStore
+	case errors.As(err, &object) && object.Reason != objects.Ended:
+		return objectKind(object.Reason)
 	case errors.As(err, &large):
 		return TooLarge
 	case errors.As(err, &sum):
@@ -75,6 +83,22 @@ func KindOf(err error) Kind {
 		return Deadline
 	case errors.Is(err, context.Canceled):
 		return Canceled
+	}
+	return Other
+}
+
+func objectKind(r objects.Reason) Kind {
+	switch r {
+	case objects.Missing:
+		return NoObject
+	case objects.Size:
+		return Garbled
+	case objects.Denied:
+		return Denied
+	case objects.NoBucket:
+		return Config
+	case objects.Unavailable:
+		return Unavailable
 	}
 	return Other
 }

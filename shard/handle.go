@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/shardwise/shardwise/internal/shardfile"
+	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard/assets"
 	"github.com/shardwise/shardwise/shard/wire"
 )
@@ -97,7 +98,7 @@ func (s *Server) infer(ctx context.Context, r *wire.Request, start time.Time) ([
 	if err := checkOutputs(p, r.Outputs); err != nil {
 		return nil, err
 	}
-	in, err := wire.ParseBody(r.Body)
+	in, err := s.inputs(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,46 @@ func (s *Server) infer(ctx context.Context, r *wire.Request, start time.Time) ([
 	if t.Cold = s.answered.CompareAndSwap(false, true); t.Cold {
 		t.LoadUS = s.loaded.Microseconds()
 	}
-	return wire.EncodeReply(r.Reply, wire.EchoOf(r), t, out)
+	return s.reply(ctx, r, t, out)
+}
+
+// inputs are the request's tensors, from its body or from the object that it refers to. The object stays: other attempts,
+// and other shards, may be meant to read it as well.
+func (s *Server) inputs(ctx context.Context, r *wire.Request) (tensor.Named, error) {
+	if r.ReplyKey != "" {
+		// A place that may not be written to is refused before the work, whether or not it will be needed.
+		if err := s.store.Check(r.ReplyKey); err != nil {
+			return nil, err
+		}
+	}
+	frame := r.Body
+	if r.Ref != nil {
+		var err error
+		if frame, err = s.store.Get(ctx, r.Ref); err != nil {
+			return nil, err
+		}
+	}
+	return wire.ParseBody(frame)
+}
+
+// reply encodes the answer, into a message where it fits and none else is asked for.
+func (s *Server) reply(ctx context.Context, r *wire.Request, t wire.Timings, out tensor.Named) ([]byte, error) {
+	if r.Reply != wire.ReplyRef {
+		reply, err := wire.EncodeReply(r.Reply, wire.EchoOf(r), t, out)
+		var large *wire.TooLargeError
+		if r.ReplyKey == "" || !errors.As(err, &large) {
+			return reply, err
+		}
+	}
+	frame, err := wire.EncodeObject(wire.EchoOf(r), t, out)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.store.Put(ctx, r.ReplyKey, frame)
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeRefReply(r.Reply, wire.EchoOf(r), t, ref)
 }
 
 func checkOutputs(p assets.Program, want []string) error {

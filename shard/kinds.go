@@ -18,13 +18,15 @@ const (
 	TooLarge                // a payload beyond Lambda's limits
 	Config                  // the deployment or the model directory is wrong
 	NotFound                // no such function, version or alias
-	Denied                  // the caller may not invoke the function
+	Denied                  // the caller may not invoke the function, or not use the store
 	Throttled               // refused for concurrency or rate (429)
 	Transport               // no or no complete answer from the service
 	Crashed                 // the function's process ended during the request
 	Timeout                 // one attempt, or the function's own timeout, ran out
 	Unavailable             // the service failed (5xx)
-	Garbled                 // a request or reply changed on its way
+	Garbled                 // a request, a reply or an object changed on its way
+	NoObject                // an object that a request or reply refers to is not there
+	NoStore                 // something goes by reference, and the function has no store
 	kindCount
 )
 
@@ -40,7 +42,8 @@ func Kinds() []Kind {
 // String is the kind's name, for example "BadInput"; docs/errors.md and error types use it.
 func (k Kind) String() string {
 	names := [...]string{"Other", "BadRequest", "BadInput", "Mismatch", "Corrupt", "Unsupported", "Internal", "Deadline",
-		"Canceled", "TooLarge", "Config", "NotFound", "Denied", "Throttled", "Transport", "Crashed", "Timeout", "Unavailable", "Garbled"}
+		"Canceled", "TooLarge", "Config", "NotFound", "Denied", "Throttled", "Transport", "Crashed", "Timeout", "Unavailable", "Garbled",
+		"NoObject", "NoStore"}
 	if int(k) >= len(names) {
 		return "Other"
 	}
@@ -48,7 +51,8 @@ func (k Kind) String() string {
 }
 
 // Retryable reports whether another attempt may succeed where this one failed: the function was not reached, was
-// refused for load, its environment broke, or a message was spoilt on the way. A function's own verdict on a request is never retryable.
+// refused for load, its environment broke, a message was spoilt on the way, or the storage did not answer. A function's own verdict on a request is
+// never retryable.
 func (k Kind) Retryable() bool {
 	switch k {
 	case Throttled, Transport, Crashed, Timeout, Unavailable, Garbled:

@@ -13,6 +13,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/shard/assets"
+	"github.com/shardwise/shardwise/shard/byref"
 )
 
 // Options are what a Server needs beside its files; the zero value is the usual one.
@@ -20,6 +21,7 @@ type Options struct {
 	Engines []engine.Engine  // nil: those of the binary
 	Log     *slog.Logger     // nil: slog's default; panics are logged with their stack
 	Now     func() time.Time // nil: the machine's clock; timings come from it
+	Store   byref.Where      // where requests and replies lie that are too large for a message; zero: nowhere
 }
 
 // Server answers for one shard. It is safe for concurrent use.
@@ -30,6 +32,7 @@ type Server struct {
 	assets      *assets.Set
 	log         *slog.Logger
 	now         func() time.Time
+	store       *byref.Store
 	loaded      time.Duration
 	answered    atomic.Bool
 }
@@ -54,7 +57,7 @@ func Open(dir string, index int, o Options) (*Server, error) {
 	if index < 0 || index >= len(m.Shards) {
 		return nil, &Error{Op: "open", Kind: Config, Message: fmt.Sprintf("wanted a shard index from 0 to %d, found %d; set SHARDWISE_SHARD", len(m.Shards)-1, index)}
 	}
-	s := &Server{manifest: m, fingerprint: fingerprint, index: index, log: o.Log, now: o.Now}
+	s := &Server{manifest: m, fingerprint: fingerprint, index: index, log: o.Log, now: o.Now, store: o.Store.Of(fingerprint)}
 	s.assets, err = assets.Open(dir, m.Shards[index].Files, m.Shards[index].Programs, o.Engines)
 	if err != nil {
 		return nil, s.fail("open", OpenKind(err), "", err)

@@ -91,10 +91,11 @@ func TestServerAnswersInBothFormsAndSaysOnceThatItWasCold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, timings, err := wire.DecodeReply(form, reply, wire.EchoOf(r))
+		answer, err := wire.DecodeReply(form, reply, wire.EchoOf(r))
 		if err != nil {
 			t.Fatal(err)
 		}
+		out, timings := answer.Tensors, answer.Timings
 		if timings.Cold != (i == 0) || timings.TotalUS < timings.ComputeUS {
 			t.Errorf("%s: timings %+v", form, timings)
 		}
@@ -314,7 +315,7 @@ func TestServerIsSafeForConcurrentUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := infer(m, 0)
-	expected, _, err := wire.DecodeReply(r.Reply, want, wire.EchoOf(r))
+	expected, err := wire.DecodeReply(r.Reply, want, wire.EchoOf(r))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,8 +328,8 @@ func TestServerIsSafeForConcurrentUse(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				out, _, err := wire.DecodeReply(r.Reply, reply, wire.EchoOf(r))
-				if err != nil || !bytes.Equal(out["columns"].Bytes(), expected["columns"].Bytes()) {
+				out, err := wire.DecodeReply(r.Reply, reply, wire.EchoOf(r))
+				if err != nil || !bytes.Equal(out.Tensors["columns"].Bytes(), expected.Tensors["columns"].Bytes()) {
 					t.Errorf("found %v, %v", out, err)
 					return
 				}

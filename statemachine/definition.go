@@ -176,8 +176,8 @@ func (b *builder) byStages(c *Machine, before *State) error {
 // byCoordinator adds one call of the coordinator, and the writing of its answer.
 func (b *builder) byCoordinator(c *Machine, before *State) {
 	predict := b.call(b.deployment.Coordinator, manifest.Alias(b.fingerprint), stateWrite, map[string]any{
-		"version": wire.Version, "kind": wire.KindPredict, "fingerprint": b.fingerprint, "attempt": 1, "mode": b.o.Mode, "outputs": b.o.Outputs,
-		"reply": replyRef, "request.$": "$.request", "rows.$": "$.block.rows",
+		"version": wire.Version, "kind": wire.KindPredict, "fingerprint": b.fingerprint, "attempt": Attempt, "mode": b.o.Mode, "outputs": b.o.Outputs,
+		"reply": wire.ReplyRef, "request.$": "$.request", "rows.$": "$.block.rows",
 		"ref.$": "$.calls[0].ref", "ref_bytes.$": "$.calls[0].ref_bytes", "ref_sha256.$": "$.calls[0].ref_sha256", "reply_key.$": "$.calls[0].reply_key",
 	})
 	predict.ResultPath = json.RawMessage("null")
@@ -187,15 +187,16 @@ func (b *builder) byCoordinator(c *Machine, before *State) {
 	c.States[statePredict], c.States[stateWrite] = predict, write
 }
 
-// replyRef asks a function to leave its tensors in the store.
-const replyRef = "ref"
+// Attempt is the number that requests of a batch have: a state machine's repetitions write the same values to the same key,
+// and whoever reads it takes any of them.
+const Attempt = 1
 
 // infer is the request to shard s in a step, for the branch of that number.
 func (b *builder) infer(step, s, branch int, wanted []string) map[string]any {
 	at := fmt.Sprintf("$.calls[%d].", branch)
 	return map[string]any{
-		"version": wire.Version, "kind": wire.KindInfer, "fingerprint": b.fingerprint, "attempt": 1, "step": b.steps[step].Name, "shard": s,
-		"outputs": wanted, "mode": b.o.Mode, "reply": replyRef,
+		"version": wire.Version, "kind": wire.KindInfer, "fingerprint": b.fingerprint, "attempt": Attempt, "step": b.steps[step].Name, "shard": s,
+		"outputs": wanted, "mode": b.o.Mode, "reply": wire.ReplyRef,
 		"request.$": "$.request", "row.$": "$.block.first_row", "rows.$": "$.block.rows",
 		"ref.$": at + "ref", "ref_bytes.$": at + "ref_bytes", "ref_sha256.$": at + "ref_sha256", "reply_key.$": at + "reply_key",
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/shardwise/shardwise/statemachine"
 )
 
-
 type model struct {
 	m           *manifest.Manifest
 	fingerprint string

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shardwise/shardwise/coordinator/oip"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard/wire"
 	"github.com/shardwise/shardwise/shard/wire/jsonscan"
@@ -26,6 +27,8 @@ type Response struct {
 	Header map[string]string
 	Body   []byte
 	Binary bool
+
+	whole *oip.Response // what Body holds, of a prediction that does not go by reference yet
 }
 
 // event is the state of one decodeEvent.

@@ -2,11 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/shardwise/shardwise/coordinator/oip"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/wire"
 )
 
 // headerLength names the header that tells where the JSON of a body ends and its binary data begins.
@@ -30,10 +33,14 @@ func (s *Server) infer(ctx context.Context, r *Request) (*Response, error) {
 		return nil, err
 	}
 	body, n, err := oip.EncodeExtended(out, in.WantsBinary)
+	var large *wire.TooLargeError
+	if errors.As(err, &large) {
+		return s.refer(ctx, out, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	response := &Response{Status: http.StatusOK, Body: body, Header: map[string]string{"content-type": contentJSON}}
+	response := &Response{Status: http.StatusOK, Body: body, whole: out, Header: map[string]string{"content-type": contentJSON}}
 	for _, name := range out.Names {
 		response.Binary = response.Binary || in.WantsBinary(name)
 	}
@@ -41,6 +48,18 @@ func (s *Server) infer(ctx context.Context, r *Request) (*Response, error) {
 		response.Header["content-type"], response.Header[headerLength] = contentBinary, strconv.Itoa(n)
 	}
 	return response, nil
+}
+
+// refer makes the answer that refers to the whole one; without a store it returns cause, the refusal for its size.
+func (s *Server) refer(ctx context.Context, out *oip.Response, cause error) (*Response, error) {
+	body, err := s.model.Refer(ctx, out)
+	if shard.KindOf(err) == shard.NoStore {
+		return nil, cause
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Status: http.StatusOK, Body: body, Header: map[string]string{"content-type": contentJSON}}, nil
 }
 
 // cutBody tells the JSON from the binary data behind it.

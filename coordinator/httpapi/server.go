@@ -3,12 +3,14 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/shardwise/shardwise/coordinator/oip"
+	"github.com/shardwise/shardwise/shard/wire"
 )
 
 // Media types of the answers.
@@ -26,6 +28,9 @@ type Model interface {
 	Metadata() Metadata
 	// Infer answers a request. Errors of a *shard.Error's kinds get the status that fits.
 	Infer(ctx context.Context, in *oip.Request) (*oip.Response, error)
+	// Refer keeps a response that is too large for a message and encodes the one that refers to it. Without a place to
+	// keep it the error is of kind NoStore.
+	Refer(ctx context.Context, r *oip.Response) ([]byte, error)
 }
 
 // Metadata describe a server with one model. ServerVersion is the program's, Version the model's.
@@ -64,7 +69,15 @@ func (s *Server) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return encodeEvent(failed(err))
 	}
-	reply, err := encodeEvent(s.Answer(ctx, r))
+	answer := s.Answer(ctx, r)
+	reply, err := encodeEvent(answer)
+	var large *wire.TooLargeError
+	if errors.As(err, &large) && answer.whole != nil {
+		// What the limit holds as it is may exceed it in the event, in base64 or with quotes escaped.
+		if answer, err = s.refer(ctx, answer.whole, err); err == nil {
+			return encodeEvent(answer)
+		}
+	}
 	if err != nil {
 		return encodeEvent(failed(err))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/shardwise/shardwise/coordinator/oip"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/byref"
 )
 
 // double is a model that doubles FP32 numbers; its further outputs have other datatypes.
@@ -29,6 +30,11 @@ func (double) Metadata() httpapi.Metadata {
 	return httpapi.Metadata{ServerVersion: "v1.2.3", Name: "double", Version: "4 b", Platform: "shardwise", Modes: []string{"exact", "sum"},
 		Inputs:  []httpapi.Tensor{{Name: "x", Datatype: "FP32", Shape: []int{-1, 2}, Accepts: []string{"FP64"}, Missing: true}},
 		Outputs: []httpapi.Tensor{{Name: "y", Datatype: "FP32", Shape: []int{-1, 2}}, {Name: "half", Datatype: "FP16", Shape: []int{1}}}}
+}
+
+// Refer has no place to keep a response.
+func (double) Refer(context.Context, *oip.Response) ([]byte, error) {
+	return nil, &byref.NoStoreError{What: "the answer"}
 }
 
 func (d double) Infer(_ context.Context, in *oip.Request) (*oip.Response, error) {

@@ -51,6 +51,19 @@ func EncodeExtended(r *Response, binary func(output string) bool) (body []byte, 
 	return body, head, nil
 }
 
+// EncodeObject writes an infer response of any size with all its outputs as binary data, for an object that EncodeRef
+// refers to, and returns it with the length of its JSON.
+func EncodeObject(r *Response) (body []byte, head int, err error) {
+	if body, err = encode(r, func(string) bool { return true }); err != nil {
+		return nil, 0, err
+	}
+	head = len(body)
+	for _, name := range r.Names {
+		body = appendBinary(body, r.Outputs[name])
+	}
+	return body, head, nil
+}
+
 // lengthSize is the number of bytes that hold the length of a BYTES element.
 const lengthSize = 4
 

@@ -16,6 +16,36 @@ type Response struct {
 	Outputs                  tensor.Named
 }
 
+// Ref tells where a response lies that is too large for a message: an object that holds it in the protocol's binary form,
+// the JSON first, of which Header is the length. URL is s3://bucket/key.
+type Ref struct {
+	URL    string
+	Bytes  int64
+	SHA256 string
+	Header int
+}
+
+// EncodeRef writes the response that refers to the whole one: without outputs, and with ref, ref_bytes, ref_sha256 and
+// ref_header_bytes in its parameters.
+func EncodeRef(r *Response, ref Ref) []byte {
+	b := appendHead(nil, r)
+	b = wire.AppendString(append(b, `,"ref":`...), ref.URL)
+	b = strconv.AppendInt(append(b, `,"ref_bytes":`...), ref.Bytes, 10)
+	b = wire.AppendString(append(b, `,"ref_sha256":`...), ref.SHA256)
+	b = strconv.AppendInt(append(b, `,"ref_header_bytes":`...), int64(ref.Header), 10)
+	return append(b, `},"outputs":[]}`...)
+}
+
+// appendHead writes everything up to the parameters, which stay open.
+func appendHead(b []byte, r *Response) []byte {
+	b = wire.AppendString(append(b, `{"model_name":`...), r.Model)
+	b = wire.AppendString(append(b, `,"model_version":`...), r.Version)
+	if r.ID != "" {
+		b = wire.AppendString(append(b, `,"id":`...), r.ID)
+	}
+	return wire.AppendString(append(b, `,"parameters":{"mode":`...), r.Mode)
+}
+
 // Encode writes an infer response with flat data. Floats are the shortest decimals that read back as the same value;
 // NaN is null, and an infinity is 1e999, which JSON readers take for infinity. The numeric mode stands in the parameters.
 // A response beyond Lambda's limit is a *wire.TooLargeError, FP16 and BF16 outputs are a *wire.UnsupportedError.
@@ -33,13 +63,7 @@ func encode(r *Response, binary func(name string) bool) ([]byte, error) {
 			size += 3*len(t.Bytes()) + 256 // a FP32 takes some ten characters
 		}
 	}
-	b := append(make([]byte, 0, min(size, wire.MaxReply)), `{"model_name":`...)
-	b = wire.AppendString(b, r.Model)
-	b = wire.AppendString(append(b, `,"model_version":`...), r.Version)
-	if r.ID != "" {
-		b = wire.AppendString(append(b, `,"id":`...), r.ID)
-	}
-	b = wire.AppendString(append(b, `,"parameters":{"mode":`...), r.Mode)
+	b := appendHead(make([]byte, 0, min(size, wire.MaxReply)), r)
 	b = append(b, `},"outputs":[`...)
 	for i, name := range r.Names {
 		if i > 0 {

@@ -33,11 +33,14 @@ func checksum(n tensor.Named) string {
 }
 
 // ChecksumError says that tensors changed on their way.
-type ChecksumError struct{ Want, Found string }
+type ChecksumError struct {
+	What        string // "the frame", or an object by its key
+	Want, Found string
+}
 
 // Error gives both sums.
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("the tensors changed on their way: wanted crc32c %s, found %s; send them again", e.Want, e.Found)
+	return fmt.Sprintf("%s changed on the way: wanted %s, found %s; send it again", e.What, e.Want, e.Found)
 }
 
 // ParseBody reads the frame of a request's body. Tensors are views of body. A checksum in its metadata is checked; a
@@ -54,7 +57,7 @@ func parseFrame(what string, frame []byte) (tensor.Named, map[string]string, err
 	}
 	if want, ok := meta[metaChecksum]; ok {
 		if found := checksum(n); found != want {
-			return nil, nil, &ChecksumError{Want: clip(want), Found: found}
+			return nil, nil, &ChecksumError{What: "the frame", Want: "crc32c " + clip(want), Found: found}
 		}
 	}
 	return n, meta, nil

@@ -25,8 +25,8 @@ func TestNoFlippedBitChangesATensorUnseen(t *testing.T) {
 		for range 3000 {
 			spoilt := bytes.Clone(reply)
 			spoilt[rng.IntN(len(spoilt))] ^= 1 << rng.IntN(8)
-			got, _, err := wire.DecodeReply(form, spoilt, wire.EchoOf(r))
-			if err == nil && (len(got) != 1 || got["features"] == nil || !bytes.Equal(got["features"].Bytes(), sent["features"].Bytes()) || !got["features"].Shape().Equal(sent["features"].Shape())) {
+			got, err := wire.DecodeReply(form, spoilt, wire.EchoOf(r))
+			if err == nil && (len(got.Tensors) != 1 || got.Tensors["features"] == nil || !bytes.Equal(got.Tensors["features"].Bytes(), sent["features"].Bytes()) || !got.Tensors["features"].Shape().Equal(sent["features"].Shape())) {
 				t.Fatalf("%s: read %v from a spoilt reply", form, got)
 			}
 		}

@@ -14,16 +14,16 @@ import (
 const maxBudgetMS = 24 * 3600 * 1000
 
 // fields are the keys of a request; a key's position is its bit in the set of those seen.
-func fields() [17]string {
+func fields() [20]string {
 	return [...]string{"version", "kind", "fingerprint", "request", "attempt", "step", "shard", "row", "rows", "budget_ms",
-		"outputs", "mode", "wire_dtype", "trace", "reply", "body", "ref"}
+		"outputs", "mode", "wire_dtype", "trace", "reply", "body", "ref", "ref_bytes", "ref_sha256", "reply_key"}
 }
 
 type decoder struct {
 	s    *jsonscan.Scanner
 	r    Request
 	seen uint32
-	ref  bool
+	ref  Ref
 }
 
 // DecodeRequest reads a request. Nothing of data is retained. It refuses unknown, doubled and missing keys
@@ -57,9 +57,6 @@ func asRequestError(err error) error {
 
 func (d *decoder) field(key []byte) error {
 	name := string(key)
-	if name == "ref_bytes" || name == "ref_sha256" {
-		return d.s.Skip()
-	}
 	bit := uint32(0)
 	for i, f := range fields() {
 		if f == name {
@@ -111,7 +108,13 @@ func (d *decoder) value(name string) (err error) {
 	case "body":
 		d.r.Body, err = decodeBody(d.s)
 	case "ref":
-		d.ref, err = true, d.s.Skip()
+		err = d.text(&d.ref.Key)
+	case "ref_bytes":
+		d.ref.Bytes, err = d.s.Int(0, math.MaxInt64/16)
+	case "ref_sha256":
+		err = d.text(&d.ref.SHA256)
+	case "reply_key":
+		err = d.text(&d.r.ReplyKey)
 	}
 	if err != nil {
 		return fmt.Errorf("key %q: %w", name, err)
@@ -181,15 +184,16 @@ func bodyText(s *jsonscan.Scanner) ([]byte, error) {
 	return text, nil
 }
 
-func (d *decoder) check() error {
-	has := func(name string) bool {
-		for i, f := range fields() {
-			if f == name {
-				return d.seen&(1<<i) != 0
-			}
+func (d *decoder) has(name string) bool {
+	for i, f := range fields() {
+		if f == name {
+			return d.seen&(1<<i) != 0
 		}
-		return false
 	}
+	return false
+}
+
+func (d *decoder) check() error {
 	need := []string{"version", "kind"}
 	switch d.r.Kind {
 	case KindInfer:
@@ -202,28 +206,59 @@ func (d *decoder) check() error {
 	}
 	empty := map[string]bool{"fingerprint": d.r.Fingerprint == "", "request": d.r.RequestID == "", "step": d.r.Step == "", "reply": d.r.Reply == ""}
 	for _, name := range need {
-		if !has(name) || empty[name] {
+		if !d.has(name) || empty[name] {
 			return fmt.Errorf("key %q is missing or empty", name)
 		}
 	}
-	if d.ref {
-		return &UnsupportedError{Feature: "a body by reference (ref)", Remedy: "send the tensors in body"}
-	}
-	if tensors := d.r.Kind == KindInfer || d.r.Kind == KindPredict; tensors != has("body") {
-		return fmt.Errorf("a request of kind %q with body %v", d.r.Kind, has("body"))
+	if err := d.checkTensors(); err != nil {
+		return err
 	}
 	return d.checkValues()
 }
 
+// checkTensors wants tensors, in one of the two forms, where the kind has them and nowhere else.
+func (d *decoder) checkTensors() error {
+	has, wanted := d.has("body"), d.r.Kind == KindInfer || d.r.Kind == KindPredict
+	parts := 0
+	for _, name := range []string{"ref", "ref_bytes", "ref_sha256"} {
+		if d.has(name) {
+			parts++
+		}
+	}
+	switch {
+	case parts == 3:
+		if err := d.ref.Check(); err != nil {
+			return err
+		}
+		if has || !wanted {
+			return fmt.Errorf("a request of kind %q with ref and body %v", d.r.Kind, has)
+		}
+		d.r.Ref = &d.ref
+		return nil
+	case parts > 0:
+		return errors.New("ref, ref_bytes and ref_sha256 belong together")
+	case has != wanted:
+		return fmt.Errorf("a request of kind %q with body %v", d.r.Kind, has)
+	}
+	return nil
+}
+
 func (d *decoder) checkValues() error {
+	if d.has("reply_key") {
+		if err := checkKey("reply_key", d.r.ReplyKey); err != nil {
+			return err
+		}
+	}
 	switch d.r.Reply {
 	case "":
 		d.r.Reply = ReplyBase64
 	case ReplyRaw, ReplyBase64:
-	case "ref":
-		return &UnsupportedError{Feature: `reply "ref"`, Remedy: `ask for "raw" or "base64"`}
+	case ReplyRef:
+		if d.r.ReplyKey == "" {
+			return errors.New(`reply "ref" wants a reply_key`)
+		}
 	default:
-		return fmt.Errorf(`reply %q is neither "raw" nor "base64"`, clip(d.r.Reply))
+		return fmt.Errorf(`reply %q is none of "raw", "base64", "ref"`, clip(d.r.Reply))
 	}
 	if d.r.WireDType != "" {
 		return &UnsupportedError{Feature: "wire_dtype " + strconv.Quote(clip(d.r.WireDType)), Remedy: "leave it out: floats travel in their own dtype"}

@@ -13,11 +13,16 @@
 //	mode         numeric mode by name
 //	wire_dtype   dtype in which floats travel; only "" (their own) is known
 //	trace        trace context, passed on into logs
-//	reply        "raw" (the frame itself) or "base64" ({"frame":"<base64>"})
+//	reply        "raw" (the frame itself), "base64" ({"frame":"<base64>"}), or "ref" (an object always; wants a reply_key)
+//	reply_key    the object's key to which the answer's frame goes if it is too large for a message, or wanted as an object
 //	body         the input tensors: a frame (package tensor) in standard base64 with padding
-//	ref, ref_bytes, ref_sha256   an object that holds the frame instead; refused as unsupported so far
+//	ref, ref_bytes, ref_sha256   in place of body: key, size and SHA-256 of an object that holds the frame itself
+//
+// Objects lie in the deployment's store (docs/decisions/0008-payloads-by-reference.md); which keys are allowed, package byref checks.
 //
 // A reply is a frame whose metadata echoes version, fingerprint, request, attempt, step, shard and row and adds timings.
+// In place of tensors it may have ref, ref_bytes and ref_sha256 in its metadata, of an object that holds the same frame with
+// them; asked for as "ref", a reply is these metadata as one flat JSON object, which Step Functions can read.
 // DecodeReply refuses any that differs from what was asked, so that swapped shards and late duplicates cannot slip in.
 //
 // The hot path builds no tree for tensor data and allocates only the buffers themselves. The package does no I/O and

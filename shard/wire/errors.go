@@ -23,7 +23,7 @@ type TooLargeError struct {
 
 // Error gives both sizes and what to do.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%s of %d bytes exceeds lambda's limit of %d; send fewer rows per request", e.What, e.Bytes, e.Limit)
+	return fmt.Sprintf("%s of %d bytes exceeds lambda's limit of %d; send fewer rows per request, or give the deployment a store", e.What, e.Bytes, e.Limit)
 }
 
 // FormatError says that a payload is not what this package's documentation describes.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -20,12 +21,64 @@ func TestReplyRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, timings, err := wire.DecodeReply(form, data, wire.EchoOf(r))
+		got, err := wire.DecodeReply(form, data, wire.EchoOf(r))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if timings != want || !bytes.Equal(got["features"].Bytes(), out["features"].Bytes()) {
-			t.Fatalf("%s: found %+v, %v", form, timings, got)
+		if got.Timings != want || got.Ref != nil || !bytes.Equal(got.Tensors["features"].Bytes(), out["features"].Bytes()) {
+			t.Fatalf("%s: found %+v", form, got)
+		}
+	}
+}
+
+// TestReplyByReferenceRoundTrip reads the small reply in each form, and the object behind it, which says the same of itself.
+func TestReplyByReferenceRoundTrip(t *testing.T) {
+	r, _, out := example(t)
+	r.Trace = ""
+	want := wire.Timings{LoadUS: 5, ComputeUS: 7, TotalUS: 13}
+	object, err := wire.EncodeObject(wire.EchoOf(r), want, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := wire.RefTo("p/f/r/reply-003-2", object)
+	for _, form := range append(forms(), wire.ReplyRef) {
+		data, err := wire.EncodeRefReply(form, wire.EchoOf(r), want, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if form == wire.ReplyRef {
+			var tree struct {
+				Ref     string `json:"ref"`
+				Bytes   int64  `json:"ref_bytes"`
+				Sum     string `json:"ref_sha256"`
+				Shard   int    `json:"shard"`
+				Attempt int    `json:"attempt"`
+				Compute int64  `json:"compute_us"`
+				Cold    *bool  `json:"cold"`
+			}
+			if err := json.Unmarshal(data, &tree); err != nil || tree.Ref != ref.Key || tree.Bytes != ref.Bytes || tree.Sum != ref.SHA256 ||
+				tree.Shard != r.Shard || tree.Attempt != 2 || tree.Compute != 7 || tree.Cold == nil || *tree.Cold {
+				t.Errorf("%s: %v", data, err)
+			}
+		}
+		got, err := wire.DecodeReply(form, data, wire.EchoOf(r))
+		if err != nil || got.Ref == nil || *got.Ref != *ref || got.Timings != want || len(got.Tensors) != 0 {
+			t.Errorf("%s: %+v, %v", form, got, err)
+		}
+	}
+	got, err := wire.DecodeReplyObject(bytes.Clone(object), wire.EchoOf(r))
+	if err != nil || !bytes.Equal(got.Tensors["features"].Bytes(), out["features"].Bytes()) || got.Timings != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	other := wire.EchoOf(r)
+	other.Shard++
+	var mismatch *wire.MismatchError
+	if _, err := wire.DecodeReplyObject(bytes.Clone(object), other); !errors.As(err, &mismatch) || mismatch.Field != "reply's shard" {
+		t.Errorf("another shard's object: %v", err)
+	}
+	for _, bad := range []string{`{}`, `{"ref":"k"}`, `[]`, `{"ref":{}}`} {
+		if _, err := wire.DecodeReply(wire.ReplyRef, []byte(bad), wire.EchoOf(r)); err == nil {
+			t.Errorf("%s was read", bad)
 		}
 	}
 }
@@ -48,7 +101,7 @@ func TestReplyToAnotherRequestIsRefusedNamingTheField(t *testing.T) {
 				t.Fatal(err)
 			}
 			var mismatch *wire.MismatchError
-			if _, _, err := wire.DecodeReply(form, data, wire.EchoOf(r)); !errors.As(err, &mismatch) || mismatch.Field != "reply's "+field {
+			if _, err := wire.DecodeReply(form, data, wire.EchoOf(r)); !errors.As(err, &mismatch) || mismatch.Field != "reply's "+field {
 				t.Errorf("%s/%s: found %v", form, field, err)
 			}
 		}
@@ -63,7 +116,7 @@ func TestReplyInAnotherFormIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		var format *wire.FormatError
-		if _, _, err := wire.DecodeReply(forms()[1-i], data, wire.EchoOf(r)); !errors.As(err, &format) {
+		if _, err := wire.DecodeReply(forms()[1-i], data, wire.EchoOf(r)); !errors.As(err, &format) {
 			t.Errorf("%s: found %v", form, err)
 		}
 	}
@@ -76,7 +129,7 @@ func TestReplyWithoutItsMetadataIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var mismatch *wire.MismatchError
-	if _, _, err := wire.DecodeReply(wire.ReplyRaw, data, wire.EchoOf(r)); !errors.As(err, &mismatch) {
+	if _, err := wire.DecodeReply(wire.ReplyRaw, data, wire.EchoOf(r)); !errors.As(err, &mismatch) {
 		t.Fatalf("found %v", err)
 	}
 }
@@ -138,20 +191,31 @@ func FuzzDecodeReply(f *testing.F) {
 		f.Add(data)
 		f.Add(data[:len(data)-1])
 	}
+	for _, form := range append(forms(), wire.ReplyRef) {
+		data, err := wire.EncodeRefReply(form, wire.EchoOf(r), wire.Timings{TotalUS: 1}, &wire.Ref{Key: "p/k", Bytes: wire.MaxObject, SHA256: strings.Repeat("0a", 32)})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Add([]byte(`{"frame":""}`))
 	f.Add([]byte(`{"frame":"AAAA","frame":""}`))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, form := range forms() {
-			got, timings, err := wire.DecodeReply(form, bytes.Clone(data), wire.EchoOf(r))
+		for _, form := range append(forms(), wire.ReplyRef) {
+			got, err := wire.DecodeReply(form, bytes.Clone(data), wire.EchoOf(r))
 			if err != nil {
 				continue
 			}
-			again, err := wire.EncodeReply(form, wire.EchoOf(r), timings, got)
+			encode := func() ([]byte, error) { return wire.EncodeReply(form, wire.EchoOf(r), got.Timings, got.Tensors) }
+			if got.Ref != nil {
+				encode = func() ([]byte, error) { return wire.EncodeRefReply(form, wire.EchoOf(r), got.Timings, got.Ref) }
+			}
+			again, err := encode()
 			if err != nil {
 				t.Fatalf("an accepted reply does not encode: %v", err)
 			}
-			if _, _, err := wire.DecodeReply(form, again, wire.EchoOf(r)); err != nil {
+			if _, err := wire.DecodeReply(form, again, wire.EchoOf(r)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -31,10 +31,11 @@ const (
 const (
 	ReplyRaw    = "raw"    // the frame's own bytes
 	ReplyBase64 = "base64" // {"frame":"<base64>"}
+	ReplyRef    = "ref"    // the frame goes to reply_key; the reply is JSON that tells where it is
 )
 
 // Request is a decoded request; the package comment says what the fields mean. Body is the frame, decoded from base64
-// into a buffer of its own, aligned to 8 bytes; it is nil when the request has none.
+// into a buffer of its own, aligned to 8 bytes; it is nil when the request has none, or has Ref in its place.
 type Request struct {
 	Kind        string
 	Fingerprint string
@@ -49,20 +50,33 @@ type Request struct {
 	WireDType   string
 	Trace       string
 	Reply       string
+	ReplyKey    string
+	Ref         *Ref
 	Body        []byte
 }
 
 // EncodeBody makes the body of a request from its tensors, once for all the shards that get the same ones.
 func EncodeBody(in tensor.Named) ([]byte, error) {
-	frame, err := tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in)})
+	frame, err := BodyFrame(in)
 	if err != nil {
 		return nil, err
 	}
 	return tensor.AppendBase64(nil, frame), nil
 }
 
-// AppendRequest appends the encoded request to dst. body is what EncodeBody returned, nil for a request without one;
-// r.Body is not looked at. A request beyond MaxRequest is a *TooLargeError, with dst's old content returned.
+// BodyFrame is the frame that EncodeBody puts into base64: what an object holds to which a request refers.
+func BodyFrame(in tensor.Named) ([]byte, error) {
+	return tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in)})
+}
+
+// BodySize is the length of what EncodeBody makes, without making it.
+func BodySize(in tensor.Named) (int, error) {
+	n, err := tensor.FrameSize(in, map[string]string{metaChecksum: "00000000"})
+	return tensor.Base64Size(n), err
+}
+
+// AppendRequest appends the encoded request to dst. body is what EncodeBody returned, nil for a request without one or
+// with r.Ref; r.Body is not looked at. A request beyond MaxRequest is a *TooLargeError, with dst's old content returned.
 func AppendRequest(dst []byte, r *Request, body []byte) ([]byte, error) {
 	start := len(dst)
 	out := appendHead(dst, r)
@@ -89,7 +103,7 @@ func appendHead(b []byte, r *Request) []byte {
 	b = appendText(append(b, ','), "kind", r.Kind)
 	for _, f := range []struct{ key, value string }{
 		{"fingerprint", r.Fingerprint}, {"request", r.RequestID}, {"step", r.Step}, {"mode", r.Mode},
-		{"wire_dtype", r.WireDType}, {"trace", r.Trace}, {"reply", r.Reply},
+		{"wire_dtype", r.WireDType}, {"trace", r.Trace}, {"reply", r.Reply}, {"reply_key", r.ReplyKey},
 	} {
 		if f.value != "" {
 			b = appendText(append(b, ','), f.key, f.value)
@@ -102,6 +116,11 @@ func appendHead(b []byte, r *Request) []byte {
 		{"attempt", int64(r.Attempt)}, {"shard", int64(r.Shard)}, {"row", int64(r.Row)}, {"rows", int64(r.Rows)}, {"budget_ms", r.BudgetMS},
 	} {
 		b = appendInt(append(b, ','), f.key, f.value)
+	}
+	if r.Ref != nil {
+		b = appendText(append(b, ','), "ref", r.Ref.Key)
+		b = appendInt(append(b, ','), "ref_bytes", r.Ref.Bytes)
+		b = appendText(append(b, ','), "ref_sha256", r.Ref.SHA256)
 	}
 	if len(r.Outputs) == 0 {
 		return b

@@ -62,6 +62,28 @@ func TestRequestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestRequestByReferenceRoundTrip(t *testing.T) {
+	r, _, in := example(t)
+	frame, err := wire.BodyFrame(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Ref, r.ReplyKey, r.Reply = wire.RefTo("p/abc/r/in", frame), "p/abc/r/out", wire.ReplyRef
+	got, err := wire.DecodeRequest(encode(t, r, nil))
+	if err != nil || !reflect.DeepEqual(got, r) {
+		t.Fatalf("wanted %+v, found %+v, %v", r, got, err)
+	}
+	if err := got.Ref.Verify(frame); err != nil {
+		t.Error(err)
+	}
+	for name, spoilt := range map[string][]byte{"bit": append(bytes.Clone(frame[:len(frame)-1]), frame[len(frame)-1]^1), "shorter": frame[:len(frame)-1], "longer": append(bytes.Clone(frame), 0)} {
+		var sum *wire.ChecksumError
+		if err := got.Ref.Verify(spoilt); !errors.As(err, &sum) || !strings.Contains(err.Error(), "p/abc/r/in") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestRequestSurvivesAnotherSerialiser(t *testing.T) {
 	// A state machine or proxy may reorder keys, add white space and escape '/' and '+' in base64.
 	r, _, _ := example(t)
@@ -90,6 +112,8 @@ func TestRequestSurvivesAnotherSerialiser(t *testing.T) {
 }
 
 func TestDecodeRequestRefuses(t *testing.T) {
+	sum := strings.Repeat("0a", 32)
+	ref := `"ref":"k","ref_bytes":5,"ref_sha256":"` + sum + `"`
 	good := `"version":1,"kind":"infer","fingerprint":"f","request":"r","attempt":1,"step":"s","shard":0,"reply":"raw"`
 	for name, c := range map[string]struct {
 		text string
@@ -106,9 +130,24 @@ func TestDecodeRequestRefuses(t *testing.T) {
 		"kind":             {`{"version":1,"kind":"train"}`, `kind "train" is none of`},
 		"no body":          {`{` + good + `}`, "body false"},
 		"needless body":    {`{"version":1,"kind":"describe","body":""}`, "body true"},
-		"ref":              {`{` + good + `,"ref":"k","ref_bytes":5,"ref_sha256":"ab"}`, "a body by reference (ref) is not supported"},
+		"ref and body":     {`{` + good + `,"body":"",` + ref + `}`, "with ref and body true"},
+		"needless ref":     {`{"version":1,"kind":"describe",` + ref + `}`, "with ref and body false"},
+		"ref alone":        {`{` + good + `,"ref":"k"}`, "belong together"},
+		"no ref":           {`{` + good + `,"ref_bytes":5,"ref_sha256":"` + sum + `"}`, "belong together"},
+		"short hash":       {`{` + good + `,"ref":"k","ref_bytes":5,"ref_sha256":"ab"}`, "64 hex digits"},
+		"hash in capitals": {`{` + good + `,"ref":"k","ref_bytes":5,"ref_sha256":"` + strings.ToUpper(sum) + `"}`, "64 hex digits"},
+		"no hex":           {`{` + good + `,"ref":"k","ref_bytes":5,"ref_sha256":"` + strings.Repeat("g", 64) + `"}`, "64 hex digits"},
+		"no bytes":         {`{` + good + `,"ref":"k","ref_bytes":0,"ref_sha256":"` + sum + `"}`, "ref_bytes is 0"},
+		"negative bytes":   {`{` + good + `,"ref":"k","ref_bytes":-1,"ref_sha256":"` + sum + `"}`, "an integer from 0"},
+		"too many bytes":   {`{` + good + `,"ref":"k","ref_bytes":5368709121,"ref_sha256":"` + sum + `"}`, "ref_bytes is 5368709121"},
+		"empty key":        {`{` + good + `,"ref":"","ref_bytes":5,"ref_sha256":"` + sum + `"}`, "an object's key"},
+		"absolute key":     {`{` + good + `,"ref":"/k","ref_bytes":5,"ref_sha256":"` + sum + `"}`, "an object's key"},
+		"key with a space": {`{` + good + `,"ref":"a b","ref_bytes":5,"ref_sha256":"` + sum + `"}`, "printable ASCII"},
+		"long key":         {`{` + good + `,"ref":"` + strings.Repeat("k", 1025) + `","ref_bytes":5,"ref_sha256":"` + sum + `"}`, "at most 1024"},
+		"ref twice":        {`{` + good + `,` + ref + `,"ref":"k"}`, `key "ref" stands twice`},
+		"reply key":        {`{` + good + `,"body":"","reply_key":""}`, "reply_key is"},
 		"reply":            {`{"version":1,"kind":"describe","reply":"xml"}`, `reply "xml"`},
-		"reply ref":        {`{"version":1,"kind":"describe","reply":"ref"}`, `reply "ref" is not supported`},
+		"reply ref":        {`{"version":1,"kind":"describe","reply":"ref"}`, `reply "ref" wants a reply_key`},
 		"wire dtype":       {`{"version":1,"kind":"describe","wire_dtype":"F16"}`, `wire_dtype "F16" is not supported`},
 		"base64":           {`{` + good + `,"body":"a"}`, `key "body"`},
 		"body escape":      {`{` + good + `,"body":"\x"}`, "no JSON escape"},
@@ -159,6 +198,12 @@ func FuzzDecodeRequest(f *testing.F) {
 	f.Add([]byte(`{"version":1,"kind":"warm","fingerprint":"","shard":2147483647}`))
 	f.Add([]byte(`{"version":1,"kind":"predict","body":"\u0041AAA","outputs":[],"budget_ms":86400000}`))
 	f.Add([]byte(`{"ref":[[[[{}]]]],"version":1}`))
+	byReference := *r
+	byReference.ReplyKey = strings.Repeat("k", wire.MaxText)
+	for _, size := range []int64{1, wire.MaxObject, wire.MaxObject + 1} {
+		byReference.Ref = &wire.Ref{Key: strings.Repeat("r", wire.MaxText), Bytes: size, SHA256: strings.Repeat("f0", 32)}
+		f.Add(encode(f, &byReference, nil))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := wire.DecodeRequest(data)
 		if err != nil {

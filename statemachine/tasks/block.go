@@ -3,8 +3,6 @@ package tasks
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -60,9 +58,8 @@ func (b *batch) hand(ctx context.Context, name string, in tensor.Named, branch i
 	if err != nil {
 		return statemachine.Call{}, err
 	}
-	sum := sha256.Sum256(frame)
-	c := statemachine.Call{Ref: fmt.Sprintf("%s%s-in-%d", prefix, name, branch), Bytes: int64(len(frame)), SHA256: hex.EncodeToString(sum[:]),
-		ReplyKey: fmt.Sprintf("%s%s-out-%d", prefix, name, branch)}
+	ref := wire.RefTo(fmt.Sprintf("%s%s-in-%d", prefix, name, branch), frame)
+	c := statemachine.Call{Ref: ref.Key, Bytes: ref.Bytes, SHA256: ref.SHA256, ReplyKey: fmt.Sprintf("%s%s-out-%d", prefix, name, branch)}
 	return c, b.put(ctx, c.Ref, frame)
 }
 
@@ -216,12 +213,10 @@ func (b *batch) fold(ctx context.Context, step int, values tensor.Named) error {
 // add folds the partial of the shard at position p.
 func (b *batch) add(f adder, step, p int, data []byte) error {
 	s := b.walk.Steps[step].Stage.Shards[p]
-	out, meta, err := wire.DecodeObject(data)
+	reply, err := wire.DecodeReplyObject(data, wire.Echo{Fingerprint: b.h.coordinator.Fingerprint(), RequestID: b.request(), Attempt: statemachine.Attempt,
+		Step: b.p.Step, Shard: s, Row: int(b.p.Block.FirstRow)})
 	if err == nil {
-		err = wire.CheckEcho(meta, wire.Echo{Fingerprint: b.h.coordinator.Fingerprint(), RequestID: b.request(), Step: b.p.Step, Shard: s, Row: int(b.p.Block.FirstRow)})
-	}
-	if err == nil {
-		err = f.Add(p, out)
+		err = f.Add(p, reply.Tensors)
 	}
 	if err != nil {
 		return &shard.Error{Op: "aggregate " + b.p.Step, Shard: s, Of: len(b.h.coordinator.Manifest().Shards), Kind: shard.KindOf(err), Cause: err}

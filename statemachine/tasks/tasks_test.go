@@ -425,4 +425,3 @@ func TestALateDuplicateOfATaskChangesNothing(t *testing.T) {
 		t.Errorf("found %d aggregations", len(events))
 	}
 }
-

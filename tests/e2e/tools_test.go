@@ -69,10 +69,11 @@ func shardRequest(t *testing.T, w *world) (payload []byte, echo wire.Echo) {
 // checkShardReply holds a shard's reply against the request.
 func checkShardReply(t *testing.T, w *world, data []byte, echo wire.Echo) {
 	t.Helper()
-	out, _, err := wire.DecodeReply(wire.ReplyBase64, data, echo)
+	answer, err := wire.DecodeReply(wire.ReplyBase64, data, echo)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, data)
 	}
+	out := answer.Tensors
 	if leaf := out["leaf"]; leaf == nil || leaf.Dim(0) != 1 || leaf.Dim(1) != w.model.Manifest.Shards[1].Trees.Count {
 		t.Errorf("shard 1 answers %v, wanted a leaf of each of its %d trees", out, w.model.Manifest.Shards[1].Trees.Count)
 	}
