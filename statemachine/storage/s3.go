@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/shard"
 )
 
@@ -101,10 +102,52 @@ func (s *S3) Open(ctx context.Context, bucket, key string, from, to int64) (io.R
 	return out.Body, nil
 }
 
+// Read is the whole object, in a buffer that is aligned to 8 bytes.
+func (s *S3) Read(ctx context.Context, bucket, key string) (_ []byte, err error) {
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return nil, failed("read", bucket, key, err)
+	}
+	defer func() { err = errors.Join(err, out.Body.Close()) }()
+	data := tensor.Aligned(int(aws.ToInt64(out.ContentLength)))
+	if _, err := io.ReadFull(out.Body, data); err != nil {
+		return nil, failed("read", bucket, key, err)
+	}
+	return data, nil
+}
+
 // Put writes an object over one that may be there. data is read-only and not retained.
 func (s *S3) Put(ctx context.Context, bucket, key string, data []byte) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(data)})
 	return failed("write", bucket, key, err)
+}
+
+// partBytes is how much of a stream is held at a time: 10,000 parts of it are more than an object may have.
+const partBytes = 16 << 20
+
+// Upload writes an object from a stream, a few MB at a time.
+func (s *S3) Upload(ctx context.Context, bucket, key string, r io.Reader) error {
+	first := make([]byte, partBytes)
+	n, err := io.ReadFull(r, first)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return s.Put(ctx, bucket, key, first[:n])
+	}
+	if err != nil {
+		return fmt.Errorf("upload to %s: %w", place(bucket, key), err)
+	}
+	return s.multipart(ctx, bucket, key, func(j *join) error {
+		for j.buffer = first; len(j.buffer) > 0; {
+			if err := j.flush(); err != nil {
+				return err
+			}
+			n, err := io.ReadFull(r, j.buffer[:partBytes])
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				return fmt.Errorf("upload to %s: %w", place(bucket, key), err)
+			}
+			j.buffer = j.buffer[:n]
+		}
+		return nil
+	})
 }
 
 // Delete removes an object; one that is not there is removed already.
@@ -165,12 +208,20 @@ func (s *S3) Join(ctx context.Context, bucket, key string, pieces []Piece) error
 		}
 		return s.Put(ctx, bucket, key, j.buffer)
 	}
+	return s.multipart(ctx, bucket, key, func(up *join) error {
+		up.least = j.least
+		return up.all(pieces)
+	})
+}
+
+// multipart writes an object in parts, which it makes appear when write has sent them all.
+func (s *S3) multipart(ctx context.Context, bucket, key string, write func(*join) error) error {
 	up, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return failed("write", bucket, key, err)
 	}
-	j.upload = up.UploadId
-	if err = j.all(pieces); err == nil {
+	j := &join{s: s, ctx: ctx, bucket: bucket, key: key, upload: up.UploadId}
+	if err = write(j); err == nil {
 		_, err = s.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: j.upload,
 			MultipartUpload: &types.CompletedMultipartUpload{Parts: j.parts}})
 		err = failed("complete", bucket, key, err)

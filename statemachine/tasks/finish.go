@@ -27,19 +27,9 @@ type Summary struct {
 	Failures   []Failure `json:"failures"`
 }
 
-// mapResult is what the parent adds to the job: where the Map run's results are.
-type mapResult struct {
-	Map struct {
-		Details struct {
-			Bucket string `json:"Bucket"`
-			Key    string `json:"Key"`
-		} `json:"ResultWriterDetails"`
-	} `json:"map"`
-}
-
 // finish joins the parts, or leaves one a block, and writes the summary.
 func (b *batch) finish(ctx context.Context) (any, error) {
-	s, done, err := b.summary(ctx)
+	s, done, err := summarize(ctx, b.h.store, b.job)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +62,16 @@ type part struct {
 	bytes int64
 }
 
-// summary holds index and parts against each other.
-func (b *batch) summary(ctx context.Context) (*Summary, []part, error) {
+// Summarize tells how far a batch is, or has come, by what lies in its store: also when no execution has finished it. The error
+// is an *shard.Error, of kind NotFound while there is no index yet.
+func Summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, error) {
+	s, _, err := summarize(ctx, store, job)
+	return s, err
+}
+
+// summarize holds index and parts against each other.
+func summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, []part, error) {
+	b := &batch{h: &Handler{store: store}, job: job}
 	var all []statemachine.Block
 	if err := b.getJSON(ctx, b.indexKey(), &all); err != nil {
 		return nil, nil, err
@@ -82,8 +80,8 @@ func (b *batch) summary(ctx context.Context) (*Summary, []part, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Summary{Batch: b.job.ID, Input: "s3://" + b.job.Input.Bucket + "/" + b.job.Input.Key,
-		Output: "s3://" + b.job.Output.Bucket + "/" + b.job.Output.Key, Blocks: len(all), Failures: []Failure{}}
+	s := &Summary{Batch: job.ID, Input: "s3://" + job.Input.Bucket + "/" + job.Input.Key,
+		Output: "s3://" + job.Output.Bucket + "/" + job.Output.Key, Blocks: len(all), Failures: []Failure{}}
 	var done []part
 	var missing []statemachine.Block
 	for _, k := range all {
@@ -113,16 +111,18 @@ func (b *batch) summary(ctx context.Context) (*Summary, []part, error) {
 	return s, done, err
 }
 
-// failures are the causes that the Map run has written, and those that the tasks have kept.
+// failures are the causes that Map runs have written, and those that the tasks have kept, which say more.
 func (b *batch) failures(ctx context.Context) (map[int]Failure, error) {
 	known := map[int]Failure{}
-	var m mapResult
-	if err := json.Unmarshal(b.p.Job, &m); err != nil {
-		return nil, &shard.Error{Op: "finish", Kind: shard.BadRequest, Cause: err}
+	results, err := b.h.store.List(ctx, b.job.Store.Bucket, b.job.Store.Prefix+"/results/")
+	if err != nil {
+		return nil, err
 	}
-	if d := m.Map.Details; d.Key != "" {
-		if err := b.mapFailures(ctx, d.Bucket, d.Key, known); err != nil {
-			return nil, err
+	for _, o := range results {
+		if strings.HasPrefix(path.Base(o.Key), "FAILED_") {
+			if err := b.mapFailures(ctx, o.Key, known); err != nil {
+				return nil, err
+			}
 		}
 	}
 	list, err := b.h.store.List(ctx, b.job.Store.Bucket, b.job.Store.Prefix+"/failed/")
@@ -139,36 +139,18 @@ func (b *batch) failures(ctx context.Context) (map[int]Failure, error) {
 	return known, nil
 }
 
-// mapFailures reads the files of failed children that the manifest at key lists; the lists may be empty.
-func (b *batch) mapFailures(ctx context.Context, bucket, key string, known map[int]Failure) error {
-	var m struct {
-		ResultFiles struct {
-			Failed []struct{ Key string } `json:"FAILED"`
-		} `json:"ResultFiles"`
-	}
-	data, err := read(ctx, b.h.store, bucket, key)
-	if err == nil {
-		err = json.Unmarshal(data, &m)
-	}
-	if err != nil {
+// mapFailures reads a Map run's file of failed children.
+func (b *batch) mapFailures(ctx context.Context, key string, known map[int]Failure) error {
+	var list []struct{ Input, Error, Cause string }
+	if err := b.getJSON(ctx, key, &list); err != nil {
 		return err
 	}
-	for _, file := range m.ResultFiles.Failed {
-		data, err := read(ctx, b.h.store, bucket, file.Key)
-		if err != nil {
-			return err
+	for _, child := range list {
+		var in struct{ Block statemachine.Block }
+		if err := json.Unmarshal([]byte(child.Input), &in); err != nil {
+			return &shard.Error{Op: "read " + key, Kind: shard.Corrupt, Cause: err}
 		}
-		var list []struct{ Input, Error, Cause string }
-		if err := json.Unmarshal(data, &list); err != nil {
-			return &shard.Error{Op: "read " + file.Key, Kind: shard.Corrupt, Cause: err}
-		}
-		for _, child := range list {
-			var in struct{ Block statemachine.Block }
-			if err := json.Unmarshal([]byte(child.Input), &in); err != nil {
-				return &shard.Error{Op: "read " + file.Key, Kind: shard.Corrupt, Cause: err}
-			}
-			known[in.Block.Block] = Failure{Block: in.Block.Block, Error: child.Error, Cause: child.Cause}
-		}
+		known[in.Block.Block] = Failure{Block: in.Block.Block, Error: child.Error, Cause: child.Cause}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,11 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"github.com/shardwise/shardwise/coordinator"
+	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/statemachine"
@@ -21,15 +24,16 @@ import (
 type Reader interface {
 	Size(ctx context.Context, bucket, key string) (int64, error)
 	Open(ctx context.Context, bucket, key string, from, to int64) (io.ReadCloser, error)
+	Read(ctx context.Context, bucket, key string) ([]byte, error)
 }
 
-// Writer writes objects.
+// Writer writes objects: whole ones, and such as are joined from pieces of others.
 type Writer interface {
 	Put(ctx context.Context, bucket, key string, data []byte) error
 	Join(ctx context.Context, bucket, key string, pieces []storage.Piece) error
 }
 
-// Keeper finds and removes objects.
+// Keeper finds objects by the beginning of their keys, and removes them.
 type Keeper interface {
 	List(ctx context.Context, bucket, prefix string) ([]storage.Object, error)
 	Delete(ctx context.Context, bucket, key string) error
@@ -47,6 +51,23 @@ type Handler struct {
 	coordinator *coordinator.Coordinator
 	store       Store
 	log         *slog.Logger
+}
+
+// HandlerName is the value of _HANDLER for the function of these tasks.
+const HandlerName = "batch"
+
+// FromEnvironment opens a Handler in a function's process: the model directory dir, and S3 as AWS_REGION, the AWS
+// credentials and AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL say.
+func FromEnvironment(getenv func(string) string, dir string, engines []engine.Engine) (lambda.Handler, error) {
+	o := storage.Options{Region: getenv("AWS_REGION"), Endpoint: getenv("AWS_ENDPOINT_URL_S3"),
+		Credentials: credentials.NewStaticCredentialsProvider(getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SESSION_TOKEN"))}
+	if o.Endpoint == "" {
+		o.Endpoint = getenv("AWS_ENDPOINT_URL")
+	}
+	if o.Region == "" {
+		o.Region = getenv("AWS_DEFAULT_REGION")
+	}
+	return Open(dir, storage.New(o), coordinator.Options{Engines: engines}, nil)
 }
 
 // Open opens the coordinator's part of a model directory for a Handler; nothing is invoked through it. A nil log means
@@ -73,7 +94,7 @@ type payload struct {
 	Outputs []string           `json:"outputs"`
 	Via     string             `json:"via"`
 	Step    string             `json:"step"`
-	Job     json.RawMessage    `json:"job"` // a statemachine.Job; with what the parent has added for the task finish
+	Job     statemachine.Job   `json:"job"`
 	Block   statemachine.Block `json:"block"`
 	Keys    []string           `json:"keys"`
 	Key     string             `json:"key"`
@@ -116,12 +137,9 @@ func typed(op string, err error) error {
 }
 
 func (h *Handler) run(ctx context.Context, p *payload) (any, error) {
-	b := &batch{h: h, p: p}
-	if err := json.Unmarshal(p.Job, &b.job); err != nil {
-		return nil, &shard.Error{Op: p.Task, Kind: shard.BadRequest, Message: "the job", Cause: err}
-	}
+	b := &batch{h: h, p: p, job: p.Job}
 	if b.job.ID == "" || b.job.Store.Bucket == "" || b.job.Store.Prefix == "" {
-		return nil, &shard.Error{Op: p.Task, Kind: shard.BadRequest, Message: "wanted a job with id and store, found " + string(p.Job)}
+		return nil, &shard.Error{Op: p.Task, Kind: shard.BadRequest, Message: "wanted a job with id and store"}
 	}
 	var err error
 	if b.walk, err = h.coordinator.Walk(p.Mode, p.Outputs); err != nil {
@@ -195,20 +213,7 @@ func SummaryKey(j statemachine.Job) string { return j.Store.Prefix + "/summary.j
 
 // get reads a whole object of the store.
 func (b *batch) get(ctx context.Context, key string) ([]byte, error) {
-	return read(ctx, b.h.store, b.job.Store.Bucket, key)
-}
-
-func read(ctx context.Context, s Reader, bucket, key string) (_ []byte, err error) {
-	r, err := s.Open(ctx, bucket, key, 0, -1)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(r); err != nil {
-		return nil, &shard.Error{Op: "read s3://" + bucket + "/" + key, Kind: shard.Transport, Cause: err}
-	}
-	return buf.Bytes(), nil
+	return b.h.store.Read(ctx, b.job.Store.Bucket, key)
 }
 
 func (b *batch) put(ctx context.Context, key string, data []byte) error {

@@ -53,6 +53,11 @@ func (m *memory) Open(_ context.Context, bucket, key string, from, to int64) (io
 	return io.NopCloser(strings.NewReader(string(data[from:to]))), nil
 }
 
+func (m *memory) Read(_ context.Context, bucket, key string) ([]byte, error) {
+	data, err := m.at("open", bucket, key)
+	return append(make([]byte, 0, len(data)+8), data...), err
+}
+
 func (m *memory) Put(_ context.Context, bucket, key string, data []byte) error {
 	if _, err := m.at("put", bucket, key); err != nil {
 		return err
