@@ -102,3 +102,21 @@ func (o Options) resolve(m *manifest.Manifest) (Options, error) {
 	}
 	return o, errors.Join(faults...)
 }
+
+// defaultBlockRows keeps a block's own costs, some 50 ms of states and requests, far below its work.
+const defaultBlockRows = 16_384
+
+// BlockRows is the number of rows of a block when nobody says another: as many as every shard's function has memory for by
+// the splitter's estimate, and at most 16,384.
+func BlockRows(m *manifest.Manifest, d *manifest.Deployment) int {
+	rows := int64(defaultBlockRows)
+	for i := range m.Shards {
+		need := m.Shards[i].Memory
+		if need.PerRow <= 0 {
+			continue
+		}
+		free := int64(d.Shards[i].MemoryMB)<<20 - need.Weights - need.Fixed
+		rows = min(rows, max(free/need.PerRow, 1))
+	}
+	return int(rows)
+}
