@@ -17,7 +17,10 @@ type Options struct {
 	Invoker Invoker
 	Policy  Policy
 	Engines []engine.Engine // for local programs; nil: those of the binary
-	Store   byref.Where     // where payloads lie that are too large for a message; zero: nowhere, they are errors
+	// Store is where payloads lie that are too large for a message. When it is zero, Connect is given the store that
+	// deployment.json names, if it names one; without either, such payloads are errors.
+	Store   byref.Where
+	Connect func(manifest.Store) (byref.Where, error)
 }
 
 // Coordinator answers requests for one model. It is safe for concurrent use.
@@ -53,7 +56,10 @@ func Open(dir string, o Options) (*Coordinator, error) {
 	if o.Engines == nil {
 		o.Engines = shard.Engines(shard.Libraries{})
 	}
-	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults(), store: o.Store.Of(fingerprint)}
+	c := &Coordinator{manifest: m, fingerprint: fingerprint, deployment: d, invoker: o.Invoker, policy: o.Policy.Defaults()}
+	if c.store, err = o.store(d, fingerprint); err != nil {
+		return nil, err
+	}
 	if c.policy.Deadline == 0 {
 		c.policy.Deadline = time.Duration(d.Coordinator.TimeoutSeconds) * time.Second
 	}
@@ -70,6 +76,21 @@ func Open(dir string, o Options) (*Coordinator, error) {
 		return nil, &shard.Error{Op: "open", Kind: shard.OpenKind(err), Message: "the coordinator's own files", Cause: err}
 	}
 	return c, nil
+}
+
+// store is the model's part of the store, nil for none.
+func (o *Options) store(d *manifest.Deployment, fingerprint string) (*byref.Store, error) {
+	where := o.Store
+	if where.Objects == nil && d.Store != nil {
+		if o.Connect == nil {
+			return nil, config("deployment.json names the store "+d.Store.String()+", and there is no way to reach it; set Options.Connect", nil)
+		}
+		var err error
+		if where, err = o.Connect(*d.Store); err != nil {
+			return nil, config("the store "+d.Store.String(), err)
+		}
+	}
+	return where.Of(fingerprint), nil
 }
 
 func config(message string, cause error) error {

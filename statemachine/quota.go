@@ -25,7 +25,7 @@ type Estimate struct {
 	StateBytes   int    `json:"state_bytes"`   // of the largest state between two tasks of a child
 	Widest       int    `json:"widest"`        // branches of the widest stage
 	Transitions  int    `json:"transitions"`   // a block's, without repeated attempts
-	parent       int    // transitions of the parent
+	Parent       int    `json:"parent_transitions"`
 }
 
 // TransitionsPerMillion are the state transitions of a million rows in blocks of so many rows, without repeated attempts. Those
@@ -33,7 +33,7 @@ type Estimate struct {
 func (e *Estimate) TransitionsPerMillion(blockRows int) int {
 	const million = 1_000_000
 	blocks := (million + blockRows - 1) / blockRows
-	return blocks*e.Transitions + e.parent
+	return blocks*e.Transitions + e.Parent
 }
 
 // Events of the states in a history.
@@ -60,7 +60,7 @@ func estimate(m *Machine) (*Estimate, error) {
 	blocks := m.States[stateBlocks]
 	child := blocks.ItemProcessor
 	e := &Estimate{Bytes: len(data), Concurrency: blocks.MaxConcurrency, Children: child.ProcessorConfig.ExecutionType,
-		ParentEvents: events(m), ChildEvents: events(child), parent: len(m.States), Transitions: transitions(child)}
+		ParentEvents: events(m), ChildEvents: events(child), Parent: len(m.States), Transitions: transitions(child)}
 	for _, s := range child.States {
 		e.Widest = max(e.Widest, len(s.Branches))
 	}

@@ -24,18 +24,20 @@ type Request struct {
 }
 
 // Answer is the coordinator's answer for some rows: outputs by name, the report of who did what when, the payloads'
-// sizes in bytes, when the client asked and was answered, and the attempts that failed before.
+// sizes in bytes, of the messages and of the objects that they refer to (0: none), when the client asked and was answered, and the attempts that failed before.
 type Answer struct {
 	Outputs      tensor.Named
 	Report       coordinator.Report
 	RequestBytes int
 	ReplyBytes   int
+	RequestRef   int64
+	ReplyRef     int64
 	Start, End   time.Time
 	Failures     []Failure
 	RequestID    string // of the coordinator's invocation that answered
 }
 
-// Predict asks the coordinator for all the rows of in, which must fit into one request, and asks again, a few times, while it
+// Predict asks the coordinator for all the rows of in, by reference if they or the answer are too large for a message, and asks again, a few times, while it
 // is not reached or breaks. The outputs have been checked: all that were asked for, of the dtypes of the signature, one row
 // for each of in's. Errors hold a *shard.Error.
 func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*Answer, error) {
@@ -49,8 +51,8 @@ func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*
 	a := &Answer{}
 	target := coordinator.Target{Function: d.Model.Deployment.Coordinator.Name, Qualifier: manifest.LiveAlias}
 	reply, err := d.invoke(ctx, target, a, func(attempt int) ([]byte, error) {
-		w.Attempt = attempt
-		payload, err := wire.AppendRequest(nil, &w, body)
+		w.Attempt, w.ReplyKey = attempt, d.store.Key(w.RequestID, fmt.Sprintf("answer-%d", attempt))
+		payload, err := d.payload(ctx, &w, body, in)
 		if err != nil {
 			return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Cause: err}
 		}
@@ -59,17 +61,68 @@ func (d *Deployment) Predict(ctx context.Context, in tensor.Named, r Request) (*
 	if err != nil {
 		return nil, err
 	}
-	return a, d.read(a, reply, &w, rows)
+	if w.Ref != nil {
+		a.RequestRef = w.Ref.Bytes
+		if err := d.store.Remove(ctx, w.Ref.Key); err != nil {
+			return nil, &shard.Error{Op: "predict", Kind: shard.KindOf(err), Cause: err}
+		}
+	}
+	return a, d.read(ctx, a, reply, &w, rows)
+}
+
+// payload encodes the request; what does not fit goes to the store once, for all attempts.
+func (d *Deployment) payload(ctx context.Context, w *wire.Request, body []byte, in tensor.Named) ([]byte, error) {
+	if w.Ref != nil {
+		return wire.AppendRequest(nil, w, nil)
+	}
+	payload, err := wire.AppendRequest(nil, w, body)
+	var large *wire.TooLargeError
+	if !errors.As(err, &large) {
+		return payload, err
+	}
+	frame, err := wire.BodyFrame(in)
+	if err != nil {
+		return nil, err
+	}
+	if w.Ref, err = d.store.Put(ctx, d.store.Key(w.RequestID, "request"), frame); err != nil {
+		return nil, err
+	}
+	return wire.AppendRequest(nil, w, nil)
+}
+
+// fetch follows an answer that refers to an object, and removes it.
+func (d *Deployment) fetch(ctx context.Context, a *Answer, meta map[string]string, key string) (tensor.Named, map[string]string, error) {
+	ref, err := wire.RefOf(meta)
+	if err != nil || ref == nil {
+		return nil, nil, err
+	}
+	if ref.Key != key {
+		return nil, nil, &wire.MismatchError{Field: "answer's ref", Want: key, Found: ref.Key}
+	}
+	frame, err := d.store.Get(ctx, ref)
+	if err == nil {
+		err = d.store.Remove(ctx, key)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	a.ReplyRef = ref.Bytes
+	return wire.DecodeObject(frame)
 }
 
 // read decodes the answer and refuses one that is not what was asked for.
-func (d *Deployment) read(a *Answer, body []byte, w *wire.Request, rows int) error {
+func (d *Deployment) read(ctx context.Context, a *Answer, body []byte, w *wire.Request, rows int) error {
 	bad := func(err error) error {
 		return &shard.Error{Op: "predict", Kind: shard.Corrupt, Message: "the coordinator's answer is not the one asked for", Cause: err}
 	}
 	out, meta, err := wire.DecodeFrame(w.Reply, body)
 	if err != nil {
 		return bad(err)
+	}
+	if whole, about, err := d.fetch(ctx, a, meta, w.ReplyKey); err != nil {
+		return &shard.Error{Op: "predict", Kind: shard.KindOf(err), Message: "the coordinator's answer lies in the store", Cause: err}
+	} else if whole != nil {
+		out, meta = whole, about
 	}
 	for _, f := range []struct{ key, want string }{
 		{coordinator.MetaVersion, strconv.Itoa(wire.Version)}, {coordinator.MetaFingerprint, w.Fingerprint}, {coordinator.MetaRequest, w.RequestID},

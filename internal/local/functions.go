@@ -9,11 +9,12 @@ import (
 	"github.com/shardwise/shardwise/simulator"
 )
 
-// The handler names and the variable that internal/bootstrap reads.
+// The handler names and the variables that internal/bootstrap reads.
 const (
 	handlerCoordinator = "coordinator"
 	handlerShard       = "shard"
 	envShard           = "SHARDWISE_SHARD"
+	envStore           = "SHARDWISE_STORE"
 )
 
 // roleReference is the role of files that only verify reads; no function holds them.
@@ -60,6 +61,13 @@ func function(f manifest.Function, handler string) simulator.Function {
 		s.ReservedConcurrency = &f.ReservedConcurrency
 	}
 	return s
+}
+
+// tasksFunction is a batch's own function: it holds what the coordinator holds.
+func tasksFunction(coordinator simulator.Function, f manifest.Function, handler string) simulator.Function {
+	s := function(f, handler)
+	s.Files, s.Aliases = coordinator.Files, coordinator.Aliases
+	return publish(s)
 }
 
 // publish gives the function the version that its aliases lead to.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/shardwise/shardwise/coordinator/awslambda"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/objects/awss3"
+	"github.com/shardwise/shardwise/shard/byref"
 	"github.com/shardwise/shardwise/simulator"
 	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/network"
@@ -31,6 +33,10 @@ type Config struct {
 	Model *Model
 	// Bootstrap is the executable that every function runs under the name bootstrap.
 	Bootstrap string
+	// Tasks is a batch's own function, served beside the model's when its name is not empty, and TasksHandler the value of
+	// _HANDLER under which Bootstrap knows it.
+	Tasks        manifest.Function
+	TasksHandler string
 	// Env are variables that every function gets beside Lambda's own; nil for none.
 	Env map[string]string
 	// Addr is the endpoint's listening address; "127.0.0.1:0" if empty.
@@ -58,6 +64,8 @@ type Deployment struct {
 
 	sim    *simulator.Simulator
 	client *awslambda.Client
+	store  *byref.Store
+	idle   func()
 	ledger *ledger
 }
 
@@ -87,25 +95,55 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d := &Deployment{Model: m, ledger: newLedger(c.Log),
 		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
+	if c.Tasks.Name != "" {
+		d.Functions = append(d.Functions, tasksFunction(d.Functions[0], c.Tasks, c.TasksHandler))
+	}
+	store := storeOf(m.Deployment)
 	for i := range d.Functions {
+		d.Functions[i].Env[envStore] = store.String()
 		maps.Copy(d.Functions[i].Env, c.Env)
 	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
 		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit, Observer: c.Observer, Page: c.Page,
-		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias})
+		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias, Buckets: []string{store.Bucket}})
 	if err != nil {
 		return nil, err
 	}
 	d.sim = sim
-	d.client, err = awslambda.New(awslambda.Options{
-		Region: simulator.DefaultRegion, Endpoint: sim.Endpoint(), FanOut: 2 * inFlight,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
-	if err != nil {
+	if err := d.connect(store); err != nil {
 		return nil, errors.Join(err, sim.Close())
 	}
 	return d, nil
 }
+
+// storeOf is the deployment's store, or one of this computer's own: what is too large for a message works here without being
+// asked for.
+func storeOf(d *manifest.Deployment) manifest.Store {
+	if d.Store != nil {
+		return *d.Store
+	}
+	return manifest.Store{Bucket: "shardwise-local", Prefix: d.Model}
+}
+
+// connect makes the clients of the simulated services.
+func (d *Deployment) connect(store manifest.Store) (err error) {
+	keys := credentials.NewStaticCredentialsProvider("local", "local", "")
+	d.client, err = awslambda.New(awslambda.Options{Region: simulator.DefaultRegion, Endpoint: d.sim.Endpoint(), FanOut: 2 * inFlight, Credentials: keys})
+	if err != nil {
+		return err
+	}
+	web := awslambda.NewHTTPClient(2 * inFlight)
+	d.idle = web.CloseIdleConnections
+	s3, err := awss3.New(awss3.Options{Region: simulator.DefaultRegion, Endpoint: d.sim.Endpoint(), Credentials: keys, Bucket: store.Bucket, HTTP: web})
+	if err != nil {
+		return err
+	}
+	d.store = byref.Where{Objects: s3, Bucket: store.Bucket, Prefix: store.Prefix}.Of(d.Fingerprint)
+	return nil
+}
+
+// Store is where payloads go that are too large for a message, and where a batch's work lies.
+func (d *Deployment) Store() manifest.Store { return storeOf(d.Deployment) }
 
 // Endpoint is the base URL of the simulated AWS services.
 func (d *Deployment) Endpoint() string { return d.sim.Endpoint() }
@@ -117,6 +155,7 @@ func (d *Deployment) Done() <-chan struct{} { return d.sim.Done() }
 // Close ends every process and removes what Start made. It may be called more than once.
 func (d *Deployment) Close() error {
 	d.client.Close()
+	d.idle()
 	return d.sim.Close()
 }
 

@@ -113,6 +113,11 @@ func (d *Deployment) Validate(m *Manifest) error {
 	if len(d.Shards) != len(m.Shards) {
 		c.fail("/shards", "has %d functions, the manifest has %d shards", len(d.Shards), len(m.Shards))
 	}
+	if d.Store != nil {
+		if fault := d.Store.fault(); fault != "" {
+			c.fail("/store", "%s", fault)
+		}
+	}
 	seen := map[string]bool{}
 	c.function("/coordinator", d.Coordinator, seen)
 	for i, f := range d.Shards {

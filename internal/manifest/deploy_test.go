@@ -105,3 +105,35 @@ func hasFault(e *InvalidError, path string) bool {
 	}
 	return false
 }
+
+func TestStoresReadBackWhatTheyWrite(t *testing.T) {
+	for _, s := range []Store{{"abc", "p"}, {"my.bucket-1", "teams/a_b/shard=wise.1"}} {
+		if got, err := ParseStore(s.String()); err != nil || got != s {
+			t.Errorf("%v: %v, %v", s, got, err)
+		}
+		m := treeManifest()
+		d := DefaultDeployment(m)
+		if d.Store != nil {
+			t.Error("the default deployment has a store")
+		}
+		d.Store = &s
+		text, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Validate(m); err != nil {
+			t.Error(err)
+		}
+		if got, err := DecodeDeployment(text); err != nil || *got.Store != s {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+		if err := conforms(t, compile(t, deploymentSchema), text); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, text := range []string{"", "s3://", "s3://bucket", "s3://bucket/", "s3://b/p", "https://bucket/p", "s3://bucket/p/", "s3://bucket//p", "s3://bucket/a b"} {
+		if s, err := ParseStore(text); err == nil {
+			t.Errorf("%q was read as %+v", text, s)
+		}
+	}
+}

@@ -105,6 +105,10 @@ func TestSchemaOfDeployments(t *testing.T) {
 		"timeout":       func(d *Deployment) { d.Coordinator.TimeoutSeconds = 0 },
 		"function name": func(d *Deployment) { d.Shards[1].Name = "a.b" },
 		"storage":       func(d *Deployment) { d.Shards[1].EphemeralMB = 511 },
+		"bucket":        func(d *Deployment) { d.Store = &Store{Bucket: "Capitals", Prefix: "p"} },
+		"no prefix":     func(d *Deployment) { d.Store = &Store{Bucket: "bucket"} },
+		"slashes":       func(d *Deployment) { d.Store = &Store{Bucket: "bucket", Prefix: "a//b"} },
+		"slash at end":  func(d *Deployment) { d.Store = &Store{Bucket: "bucket", Prefix: "a/"} },
 	} {
 		d := DefaultDeployment(treeManifest())
 		spoil(d)

@@ -76,6 +76,18 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
+// Flip changes one bit in the middle of an object.
+func (m *Memory) Flip(key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data := m.objects[key]
+	if len(data) == 0 {
+		return &Error{Op: "put", Key: key, Reason: Missing}
+	}
+	data[len(data)/2] ^= 0x10
+	return nil
+}
+
 // Keys lists the objects.
 func (m *Memory) Keys() []string {
 	m.mu.Lock()

@@ -20,6 +20,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/byref"
 	"github.com/shardwise/shardwise/shard/wire"
 )
 
@@ -66,6 +67,12 @@ type script struct {
 // New opens every shard of dir with the engines of the binary and those given, and closes them when the test ends.
 func New(t testing.TB, dir string, engines ...engine.Engine) *Cluster {
 	t.Helper()
+	return WithStore(t, dir, byref.Where{}, engines...)
+}
+
+// WithStore is New with a store for what is too large for a message.
+func WithStore(t testing.TB, dir string, store byref.Where, engines ...engine.Engine) *Cluster {
+	t.Helper()
 	m, fingerprint, err := shard.ReadManifest(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +84,7 @@ func New(t testing.TB, dir string, engines ...engine.Engine) *Cluster {
 	var names []string
 	var handlers []Handler
 	for i := range m.Shards {
-		s, err := shard.Open(dir, i, shard.Options{Engines: append(shard.Engines(shard.Libraries{}), engines...)})
+		s, err := shard.Open(dir, i, shard.Options{Engines: append(shard.Engines(shard.Libraries{}), engines...), Store: store})
 		if err != nil {
 			t.Fatal(err)
 		}

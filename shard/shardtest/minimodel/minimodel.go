@@ -39,6 +39,7 @@ type Options struct {
 	Reply    string // "base64" or "raw" [base64]
 	Ballast  int    // bytes of an unused weight in each shard [0]
 	PerRow   int64  // shard memory per row in the manifest [0]
+	Store    string // s3://bucket/prefix in the deployment [none]
 	MemoryMB int    // of every shard in the deployment [the manifest's estimate]
 }
 
@@ -245,6 +246,13 @@ func (m *Model) writeContracts() error {
 	}
 	d := manifest.DefaultDeployment(m.Manifest)
 	d.Reply = m.Reply
+	if m.Store != "" {
+		store, err := manifest.ParseStore(m.Store)
+		if err != nil {
+			return err
+		}
+		d.Store = &store
+	}
 	for i := range d.Shards {
 		if m.MemoryMB > 0 {
 			d.Shards[i].MemoryMB = m.MemoryMB
