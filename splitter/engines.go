@@ -72,8 +72,9 @@ func engineFor(g *graph.Graph, wish string, uncovered []string) (name string, la
 		}
 		return onnxruntime.Name, nil, nil
 	}
+	covers := native.NewCoverage()
 	for _, n := range g.Nodes {
-		err := native.Refuses(n, g.Opsets, g.Weights)
+		err := covers.Refuses(n, g.Opsets, g.Weights, nil)
 		if err == nil {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // Progress hears what Split is at: the bytes written so far of all that will be written, and the file at hand.
-// It is called from one goroutine, often. Nil is legal.
+// It is called often, from several goroutines but by one at a time. Nil is legal.
 type Progress func(done, total int64, file string)
 
 // Split cuts the model file at path into the directory out, which must not exist or be empty, and returns the manifest
@@ -122,14 +122,9 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 		return nil, fmt.Errorf("split: %w", err)
 	}
 	m = l.Manifest
-	if err := hashSources(ctx, m, sourceDir); err != nil {
+	w := &writer{dir: stage, progress: progress, total: plannedBytes(l)}
+	if err := w.all(ctx, l, sourceDir); err != nil {
 		return nil, err
-	}
-	w := &writer{ctx: ctx, dir: stage, manifest: m, progress: progress, total: plannedBytes(l)}
-	for _, f := range l.Files {
-		if err := w.file(f); err != nil {
-			return nil, fmt.Errorf("split: write %s: %w", f.Path, err)
-		}
 	}
 	if err := writeContracts(m, stage, maxManifest); err != nil {
 		return nil, err

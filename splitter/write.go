@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/shardfile"
@@ -18,13 +21,45 @@ import (
 // writeBuffer is the size of the buffer in front of each file: large enough for sequential writes at the disk's speed.
 const writeBuffer = 1 << 20
 
-// writer writes a layout's files and enters them in the manifest.
+// writers is how many files are written at the same time: one waits for the disk while another copies and hashes.
+const writers = 4
+
+// writer writes a layout's files.
 type writer struct {
-	ctx         context.Context
-	dir         string
-	manifest    *manifest.Manifest
-	progress    Progress
-	done, total int64
+	dir      string
+	progress Progress
+	total    int64
+
+	mu   sync.Mutex
+	done int64 // guarded by mu, which also keeps progress to one caller at a time
+}
+
+// all writes every file and enters it in the manifest in the layout's order, and hashes the sources meanwhile.
+func (w *writer) all(ctx context.Context, l *layout.Layout, sourceDir string) error {
+	entries := make([]manifest.File, len(l.Files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(1)
+	if l.Concurrent {
+		g.SetLimit(writers)
+	}
+	g.Go(func() error { return hashSources(ctx, l.Manifest, sourceDir) })
+	for i, f := range l.Files {
+		g.Go(func() (err error) {
+			if entries[i], err = w.file(ctx, f); err != nil {
+				return fmt.Errorf("split: write %s: %w", f.Path, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, f := range l.Files {
+		if err := enter(l.Manifest, f.Shard, entries[i]); err != nil {
+			return fmt.Errorf("split: write %s: %w", f.Path, err)
+		}
+	}
+	return nil
 }
 
 func plannedBytes(l *layout.Layout) int64 {
@@ -43,33 +78,30 @@ func plannedBytes(l *layout.Layout) int64 {
 	return total
 }
 
-func (w *writer) file(f layout.File) error {
-	if err := w.ctx.Err(); err != nil {
-		return err
+func (w *writer) file(ctx context.Context, f layout.File) (manifest.File, error) {
+	entry := manifest.File{Role: f.Role, Path: f.Path}
+	if err := ctx.Err(); err != nil {
+		return entry, err
 	}
 	path := filepath.Join(w.dir, filepath.FromSlash(f.Path))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+		return entry, err
 	}
-	entry := manifest.File{Role: f.Role, Path: f.Path}
-	var err error
 	if f.Weights != nil {
-		err = w.weights(path, f, &entry)
-	} else {
-		sum := sha256.Sum256(f.Bytes)
-		entry.Bytes, entry.SHA256 = int64(len(f.Bytes)), hex.EncodeToString(sum[:])
-		err = writeFile(path, f.Bytes)
-		w.advance(int64(len(f.Bytes)), f.Path)
+		err := w.weights(ctx, path, f, &entry)
+		return entry, err
 	}
-	if err != nil {
-		return err
+	sum := sha256.Sum256(f.Bytes)
+	entry.Bytes, entry.SHA256 = int64(len(f.Bytes)), hex.EncodeToString(sum[:])
+	if err := writeFile(path, f.Bytes); err != nil {
+		return entry, err
 	}
-	return w.enter(f.Shard, entry)
+	w.advance(int64(len(f.Bytes)), f.Path)
+	return entry, nil
 }
 
 // enter adds the finished file to its owner in the manifest.
-func (w *writer) enter(shard int, entry manifest.File) error {
-	m := w.manifest
+func enter(m *manifest.Manifest, shard int, entry manifest.File) error {
 	switch {
 	case shard == layout.CoordinatorFile && m.Local != nil:
 		m.Local.Files = append(m.Local.Files, entry)
@@ -81,7 +113,7 @@ func (w *writer) enter(shard int, entry manifest.File) error {
 	return nil
 }
 
-func (w *writer) weights(path string, f layout.File, entry *manifest.File) (err error) {
+func (w *writer) weights(ctx context.Context, path string, f layout.File, entry *manifest.File) (err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -91,16 +123,16 @@ func (w *writer) weights(path string, f layout.File, entry *manifest.File) (err 
 			err = cerr
 		}
 	}()
-	buf := bufio.NewWriterSize(&progressWriter{w: w, out: file, name: f.Path}, writeBuffer)
+	buf := bufio.NewWriterSize(&progressWriter{w: w, ctx: ctx, out: file, name: f.Path}, writeBuffer)
 	sw, err := shardfile.NewWriter(buf, f.Weights.Tensors, nil)
 	if err != nil {
 		return err
 	}
 	for i := range f.Weights.Tensors {
-		if err := w.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		write := func(out io.Writer) error { return f.Weights.Write(w.ctx, i, out) }
+		write := func(out io.Writer) error { return f.Weights.Write(ctx, i, out) }
 		if err := sw.WriteTensor(write); err != nil {
 			return fmt.Errorf("tensor %s: %w", f.Weights.Tensors[i].Name, err)
 		}
@@ -117,6 +149,8 @@ func (w *writer) weights(path string, f layout.File, entry *manifest.File) (err 
 }
 
 func (w *writer) advance(n int64, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.done += n
 	if w.progress != nil {
 		w.progress(w.done, max(w.total, w.done), name)
@@ -126,12 +160,13 @@ func (w *writer) advance(n int64, name string) {
 // progressWriter reports what passes through and stops when the context ends.
 type progressWriter struct {
 	w    *writer
+	ctx  context.Context
 	out  io.Writer
 	name string
 }
 
 func (p *progressWriter) Write(b []byte) (int, error) {
-	if err := p.w.ctx.Err(); err != nil {
+	if err := p.ctx.Err(); err != nil {
 		return 0, err
 	}
 	n, err := p.out.Write(b)

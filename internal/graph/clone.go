@@ -11,11 +11,11 @@ func (g *Graph) Clone() *Graph {
 	c := *g
 	c.Opsets = maps.Clone(g.Opsets)
 	c.Inputs, c.Outputs = slices.Clone(g.Inputs), slices.Clone(g.Outputs)
-	c.Nodes = make([]*Node, len(g.Nodes))
+	c.Nodes = slices.Clone(g.Nodes)
 	for i, n := range g.Nodes {
 		c.Nodes[i] = n.Clone()
 	}
-	c.Weights = make(map[string]*Weight, len(g.Weights))
+	c.Weights = maps.Clone(g.Weights)
 	for name, w := range g.Weights {
 		copied := *w
 		c.Weights[name] = &copied

@@ -7,6 +7,9 @@ import (
 	"github.com/shardwise/shardwise/internal/graph"
 )
 
+// maxCopied bounds what replacing calls makes, far beyond real models: a file of some hundred bytes can ask for any number.
+const maxCopied = 1 << 20
+
 // copier copies the nodes of a function for one call of it.
 type copier struct {
 	in     *inliner
@@ -37,8 +40,8 @@ func (c *copier) nodes(list []*graph.Node, s *scope) ([]*graph.Node, error) {
 
 func (c *copier) node(n *graph.Node, s *scope) (*graph.Node, error) {
 	// Functions that call functions can grow as powers of two.
-	if c.in.p.c.items += 1 + len(n.Inputs) + len(n.Outputs) + len(n.Attrs); c.in.p.c.items > maxItems {
-		return nil, c.f.fault("with all functions replaced by their nodes the model has more than %d nodes, values and tensors", maxItems)
+	if c.in.copied += 1 + len(n.Inputs) + len(n.Outputs) + len(n.Attrs); c.in.copied > maxCopied {
+		return nil, c.f.fault("replacing all calls by the functions' nodes makes more than %d nodes, values and attributes", maxCopied)
 	}
 	out := *n
 	out.Name = ""

@@ -42,6 +42,7 @@ type cursor struct {
 	window []byte
 	base   int64
 	items  int
+	texts  map[string]string // that were read, so that a name takes memory once; nil to keep none
 }
 
 // view returns the n bytes at off, which the caller has checked to lie inside the file.
@@ -144,7 +145,23 @@ func (c *cursor) text(f field, name string) (string, error) {
 	if !utf8.Valid(b) {
 		return "", &FormatError{Offset: f.off, Field: name, Reason: "text that is not valid UTF-8"}
 	}
-	return string(b), nil
+	return c.keep(b), nil
+}
+
+// maxKept is how long a text may be to be looked for among those that were read.
+const maxKept = 128
+
+// keep makes a string of b, the one that was made before where there is one: most names stand in several nodes.
+func (c *cursor) keep(b []byte) string {
+	if c.texts == nil || len(b) > maxKept {
+		return string(b)
+	}
+	s, ok := c.texts[string(b)]
+	if !ok {
+		s = string(b)
+		c.texts[s] = s
+	}
+	return s
 }
 
 // bytes reads a short bytes field; the view is valid until the next call.

@@ -13,6 +13,8 @@ type inliner struct {
 	p     *parser
 	byKey map[functionKey]*function
 	names *names
+
+	copied int // counted against maxCopied
 }
 
 // inline makes the parsed graph one without functions and without names that hide others.

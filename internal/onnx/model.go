@@ -47,6 +47,8 @@ func scan(c *cursor, load bool) (*Model, error) {
 	m := &Model{Metadata: map[string]string{}, cursor: c, typed: map[*graph.Weight]span{}}
 	opsets := map[string]int64{}
 	p := &parser{c: c, m: m, load: load}
+	c.texts = map[string]string{}
+	defer func() { c.texts = nil }()
 	err := c.each(span{0, c.size}, "model", func(f field) error { return p.modelField(f, opsets) })
 	if err != nil {
 		return nil, err

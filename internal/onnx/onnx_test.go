@@ -14,9 +14,7 @@ import (
 
 // sample is a graph that uses everything that graph.Graph can say.
 func sample() *graph.Graph {
-	body := &graph.Graph{Name: "body", Weights: map[string]*graph.Weight{},
-		Outputs: []graph.Value{{Name: "inner", DType: tensor.F32}},
-		Nodes:   []*graph.Node{{Op: "Identity", Inputs: []string{"x"}, Outputs: []string{"inner"}}}}
+	body := sampleBody("body")
 	return &graph.Graph{
 		Name:   "sample",
 		Opsets: map[string]int64{"": 17, "ai.onnx.ml": 3, graph.ShardwiseDomain: 1},
@@ -30,8 +28,10 @@ func sample() *graph.Graph {
 				"floats": {Kind: graph.AttrFloats, Floats: []float32{1, -0.25}}, "strs": {Kind: graph.AttrStrings, Strs: []string{"", "x"}},
 				"none": {Kind: graph.AttrInts},
 				"t":    {Kind: graph.AttrTensor, Tensor: &graph.Weight{DType: tensor.I64, Shape: tensor.Shape{2}, Data: make([]byte, 16)}},
-				"g":    {Kind: graph.AttrGraph, Graph: body}}},
-			{Op: "TreeEnsemble", Domain: graph.ShardwiseDomain, Inputs: []string{"h"}, Outputs: []string{"y", ""}},
+				"g":    {Kind: graph.AttrGraph, Graph: body}, "graphs": {Kind: graph.AttrGraphs, Graphs: []*graph.Graph{sampleBody("first"), sampleBody("second")}},
+				"tensors": {Kind: graph.AttrTensors, Tensors: []*graph.Weight{{Name: "t0", DType: tensor.U8, Shape: tensor.Shape{1}, Data: []byte{1}}}},
+				"ref":     {Kind: graph.AttrRef, Str: "alpha"}}},
+			{Op: "TreeEnsemble", Overload: "v", Domain: graph.ShardwiseDomain, Inputs: []string{"h"}, Outputs: []string{"y", ""}},
 		},
 		Weights: map[string]*graph.Weight{
 			"w":     {Name: "w", DType: tensor.F32, Shape: tensor.Shape{2, 4}, Location: "sub/shard-000.safetensors", Offset: 4096, Length: 32},
@@ -41,6 +41,15 @@ func sample() *graph.Graph {
 			"one":   {Name: "one", DType: tensor.Bool, Data: []byte{1}},
 		},
 	}
+}
+
+// sampleBody reads x of the graph around it and has weights of its own, in the model and in a file.
+func sampleBody(name string) *graph.Graph {
+	return &graph.Graph{Name: name, Outputs: []graph.Value{{Name: name + "/inner", DType: tensor.F32}},
+		Nodes: []*graph.Node{{Op: "Gemm", Inputs: []string{"x", name + "/table", name + "/bias"}, Outputs: []string{name + "/inner"}}},
+		Weights: map[string]*graph.Weight{
+			name + "/table": {Name: name + "/table", DType: tensor.F32, Shape: tensor.Shape{2, 4}, Location: "shard-000.safetensors", Offset: 64, Length: 32},
+			name + "/bias":  {Name: name + "/bias", DType: tensor.F32, Shape: tensor.Shape{1}, Data: []byte{1, 2, 3, 4}}}}
 }
 
 func mustEncode(t testing.TB, g *graph.Graph) []byte {

@@ -15,7 +15,7 @@ import (
 )
 
 // maxDecodedSparse bounds a sparse tensor that Decode makes dense in memory; files of a few bytes can ask for any size.
-const maxDecodedSparse = 64 << 20
+const maxDecodedSparse = 16 << 20
 
 // sparse reads a SparseTensorProto: its name is that of its values.
 func (p *parser) sparse(f field, name string) (*graph.Weight, error) {

@@ -19,6 +19,8 @@ const CoordinatorFile = -1
 type Layout struct {
 	Manifest *manifest.Manifest
 	Files    []File
+	// Concurrent says that the recipes of several files may run at the same time.
+	Concurrent bool
 	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
 	Uncovered []string
 	// Close releases what the recipes read from; nil when there is nothing.

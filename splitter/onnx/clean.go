@@ -45,6 +45,7 @@ type cleaner struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
+	covers  *native.Coverage
 	alias   map[string]string // value -> the value that it equals
 	scope   *infer.Scope
 	flipped map[string]string // constant matrix -> the matrix that it is the transpose of
@@ -57,7 +58,7 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	if err := order(g); err != nil {
 		return nil, err
 	}
-	c := &cleaner{store: s, scanned: m, alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
+	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
 	for i := range m.Functions {
@@ -191,6 +192,11 @@ func (c *cleaner) node(n *graph.Node) error {
 		return err
 	}
 	lowered, err := c.lower(n)
+	var refusal *layout.RefusalError
+	if errors.As(err, &refusal) {
+		c.opaque(n, refusal.Reason, refusal.Remedy)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -222,7 +228,7 @@ func (c *cleaner) resolve(name string) string {
 func (c *cleaner) keep(n *graph.Node) error {
 	c.net.graph.Nodes = append(c.net.graph.Nodes, n)
 	covered := true
-	if err := native.RefusesTyped(n, c.net.graph.Opsets, c.net.graph.Weights, c.dtypes(n)); err != nil {
+	if err := c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, c.dtypes(n)); err != nil {
 		covered = false
 		reason := err.Error()
 		if _, after, ok := strings.Cut(reason, "not supported: "); ok {

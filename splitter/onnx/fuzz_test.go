@@ -13,7 +13,7 @@ import (
 
 // Whatever the file says, opening it and laying it out ends with a model or a refusal.
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"torchlike", "heads", "skl-logistic-strings", "cast-weights", "deep-constants", "gemm-opset9"} {
+	for _, name := range []string{"torchlike", "heads", "skl-logistic-strings", "cast-weights", "deep-constants", "gemm-opset9", "functions", "functions-older", "sparse", "constants-unordered", "ir3"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name+".onnx"))
 		if err != nil {
 			f.Fatal(err)
@@ -25,6 +25,11 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(small, 3)
+	branches, err := onnx.Encode(conditional())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(branches, 1)
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte, shards int) {
 		path := filepath.Join(dir, "model.onnx")

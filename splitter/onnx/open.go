@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/engine/onnxruntime"
@@ -27,7 +28,7 @@ type model struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
-	info    layout.Info
+	info    func() layout.Info // made when it is first asked for: the largest useful number of shards takes a search
 }
 
 // Open reads the structure of the ONNX file at path. The caller closes the model. What cannot be read is a
@@ -53,7 +54,7 @@ func (m *model) read() error {
 	if m.net, err = clean(scanned, m.store); err != nil {
 		return err
 	}
-	m.info = m.describe()
+	m.info = sync.OnceValue(m.describe)
 	return nil
 }
 
@@ -75,7 +76,7 @@ func refusal(file string, err error) error {
 }
 
 // Info implements layout.Model.
-func (m *model) Info() layout.Info { return m.info }
+func (m *model) Info() layout.Info { return m.info() }
 
 // Close implements layout.Model.
 func (m *model) Close() error { return m.store.Close() }

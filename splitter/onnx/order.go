@@ -18,7 +18,6 @@ import (
 func order(g *graph.Graph) error {
 	made := 0
 	for b := range g.All() {
-		own := b.Defines()
 		if err := once(b); err != nil {
 			return err
 		}
@@ -29,7 +28,11 @@ func order(g *graph.Graph) error {
 			made++
 		}
 		// What a body does not define itself comes from around it; there it is the node's that holds the body to wait for.
-		known := func(name string) bool { return b != g && !own[name] }
+		known := func(string) bool { return false }
+		if b != g {
+			own := b.Defines()
+			known = func(name string) bool { return !own[name] }
+		}
 		if err := sortNodes(b, known); err != nil {
 			return err
 		}

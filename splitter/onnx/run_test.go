@@ -215,7 +215,11 @@ func (e *executor) stage(s manifest.Step, values tensor.Named) {
 			if !yields {
 				continue
 			}
-			if err := mergers[i].Add(place, aggregate.Partial{o.Components[0].Role: out[o.Components[0].Name]}); err != nil {
+			partial := aggregate.Partial{}
+			for _, c := range o.Components {
+				partial[c.Role] = out[c.Name]
+			}
+			if err := mergers[i].Add(place, partial); err != nil {
 				e.t.Fatalf("stage %s, value %s: %v", s.Name, o.Value, err)
 			}
 		}

@@ -21,7 +21,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		c.net.zipMaps++
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
-	case native.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights) != nil:
+	case c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, nil) != nil:
 		return false, nil // keep says why
 	}
 	c.resolveShape(n)
@@ -29,7 +29,7 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 	if err != nil || len(out) == 0 {
 		return false, nil // keep says why
 	}
-	if passes(n) && sameType(c.net.values[n.Inputs[0]], out[0]) {
+	if passes(n) && onlyFirst(n) && sameType(c.net.values[n.Inputs[0]], out[0]) {
 		c.alias[n.Outputs[0]] = n.Inputs[0]
 		return true, nil
 	}
@@ -37,6 +37,11 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 		return true, c.intWeight(n.Outputs[0], list, out[0])
 	}
 	return c.fold(n, out)
+}
+
+// onlyFirst reports whether the node has no output but its first: Dropout may give its mask, too.
+func onlyFirst(n *graph.Node) bool {
+	return !slices.ContainsFunc(n.Outputs[1:], func(o string) bool { return o != "" })
 }
 
 // passes reports whether the operator hands its first input on when the type does not change.

@@ -37,29 +37,36 @@ func some(positions []int, of int) []int {
 
 // output is how the parts of one value become the value.
 func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
-	v := b.model.Values[o.Of]
-	shape := b.model.Dims(v.Dims)
 	out := manifest.StageOutput{Value: o.Name, From: some(o.Positions, shards)}
 	if o.Placement.Kind == sharding.Partial {
 		out.Placement = manifest.Placement{Kind: manifest.PlacePartial, Op: o.Placement.Op}
-		out.Merge = reduction(o.Placement.Op, v.DType)
+		out.Merge = reduction(o.Placement.Op, o.Type.DType)
 	} else {
 		dim := o.Placement.Dim
 		out.Placement = manifest.Placement{Kind: manifest.PlaceShard, Dim: dim}
-		out.Merge = manifest.Merge{Kind: manifest.MergeConcat, DType: v.DType, Dim: dim, Bounds: o.Bounds}
-		if o.Bounds != nil {
-			shape[dim] = local(o.Bounds)
+		out.Merge = manifest.Merge{Kind: manifest.MergeConcat, DType: o.Type.DType, Dim: dim, Bounds: o.Bounds}
+		if o.Merge != "" {
+			out.Merge.Kind, out.Merge.K, out.Merge.Result = o.Merge, o.K, o.Result
+		}
+		if o.Merge == manifest.MergeSoftmax {
+			out.Merge.Bounds = nil
 		}
 	}
-	out.Components = []manifest.Component{{Role: manifest.RoleValue, Name: o.Name, DType: v.DType, Shape: shape}}
+	for _, c := range o.Parts() {
+		shape := b.model.Dims(c.Type.Dims)
+		if c.Cut {
+			shape[o.Placement.Dim] = local(o)
+		}
+		out.Components = append(out.Components, manifest.Component{Role: c.Role, Name: c.Name, DType: c.Type.DType, Shape: shape})
+	}
 	return out
 }
 
 // local is the cut dimension of the shards' own shapes: a size where all have the same, else a symbol.
-func local(bounds []int) manifest.Dim {
-	size := bounds[1] - bounds[0]
-	for i := 1; i < len(bounds); i++ {
-		if bounds[i]-bounds[i-1] != size {
+func local(o *program.Output) manifest.Dim {
+	size := o.Local(0)
+	for i := range o.Positions {
+		if o.Local(i) != size {
 			return manifest.Dim{Name: "part"}
 		}
 	}
@@ -69,6 +76,8 @@ func local(bounds []int) manifest.Dim {
 // reduction is the merge of partial results: sums of floats are added in float64 and rounded once, of integers exactly.
 func reduction(op string, d tensor.DType) manifest.Merge {
 	switch op {
+	case "logsumexp":
+		return manifest.Merge{Kind: manifest.MergeLogSumExp, DType: d}
 	case "max":
 		return manifest.Merge{Kind: manifest.MergeMax, DType: d}
 	case "min":

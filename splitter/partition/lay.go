@@ -31,7 +31,7 @@ type builder struct {
 
 // Lay makes the layout of a plan.
 func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
-	b := &builder{model: m, plan: p, consts: map[string]*graph.Weight{}, layout: &layout.Layout{Manifest: &manifest.Manifest{
+	b := &builder{model: m, plan: p, consts: map[string]*graph.Weight{}, layout: &layout.Layout{Concurrent: true, Manifest: &manifest.Manifest{
 		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
 		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{Mode}, Local: &manifest.Local{}}}}
 	for i, s := range p.Stages {

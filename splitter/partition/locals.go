@@ -27,7 +27,7 @@ func (b *builder) locals() ([]localStep, error) {
 	staged := map[int]bool{}
 	for k, s := range b.stages {
 		for i := range s.Pieces {
-			for _, n := range s.Pieces[i].List() {
+			for _, n := range s.Pieces[i].All() {
 				staged[n] = true
 			}
 		}
@@ -38,6 +38,11 @@ func (b *builder) locals() ([]localStep, error) {
 				nodes, consts := program.OnceNodes(b.plan.Graph, &outputs[i])
 				maps.Copy(b.consts, consts)
 				once[outputs[i].Once] = nodes
+			}
+			if outputs[i].Completes >= 0 {
+				nodes, consts := program.CompleteNodes(b.plan.Graph, s, &outputs[i])
+				maps.Copy(b.consts, consts)
+				once[outputs[i].Completes] = nodes
 			}
 		}
 	}
@@ -149,7 +154,7 @@ func (b *builder) typeOf(name string) graph.Value {
 	for _, s := range b.stages {
 		for _, o := range s.Outputs() {
 			if o.Name == name {
-				v := b.model.Values[o.Of]
+				v := o.Type
 				v.Name = name
 				return v
 			}

@@ -146,8 +146,9 @@ func (f *File) write(ctx context.Context, i int, w io.Writer) error {
 const (
 	// blockBytes is how much of a weight is held at a time while parts of its rows are picked out.
 	blockBytes = 1 << 20
-	// directBytes is the length from which a run is read on its own: below, reading what lies between is cheaper.
-	directBytes = 16 << 10
+	// directBytes is how much must lie between two runs for each to be read on its own: below, reading it is cheaper than another
+	// call of the operating system.
+	directBytes = 8 << 10
 )
 
 // copyTo writes the part's bytes, row-major.
@@ -181,33 +182,39 @@ type onlyWriter struct{ io.Writer }
 
 // pick writes run bytes at offset at of each of the rows.
 func (p Part) pick(ctx context.Context, w io.Writer, r io.ReaderAt, rows, row, at, run int64) error {
+	direct := row-run >= directBytes
 	block := min(max(blockBytes/row, 1), rows)
-	buf := make([]byte, block*row)
-	var out []byte
-	for first := int64(0); first < rows; {
+	if direct {
+		block = min(max(blockBytes/run, 1), rows)
+	}
+	var buf []byte
+	if !direct {
+		buf = make([]byte, block*row)
+	}
+	out := make([]byte, block*run)
+	for first := int64(0); first < rows; first += block {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		count := min(block, rows-first)
-		if run >= directBytes {
-			count = 1
-			if err := readFull(r, buf[:run], first*row+at); err != nil {
-				return err
-			}
-			out = append(out[:0], buf[:run]...)
-		} else {
+		if !direct {
 			if err := readFull(r, buf[:count*row], first*row); err != nil {
 				return err
 			}
-			out = out[:0]
-			for i := range count {
-				out = append(out, buf[i*row+at:i*row+at+run]...)
+		}
+		for i := range count {
+			to := out[i*run : (i+1)*run]
+			if !direct {
+				copy(to, buf[i*row+at:])
+				continue
+			}
+			if err := readFull(r, to, (first+i)*row+at); err != nil {
+				return err
 			}
 		}
-		if _, err := w.Write(out); err != nil {
+		if _, err := w.Write(out[:count*run]); err != nil {
 			return err
 		}
-		first += count
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/partition"
@@ -63,7 +64,7 @@ func (e *estimator) estimate(p *partition.Plan) *Estimate {
 		st := program.NewStage(fmt.Sprint(k), e.g, p.Stages[k].Shards, p.Stages[k].Pieces)
 		r := Round{Shards: len(st.Shards)}
 		for i := range st.Pieces {
-			for _, n := range st.Pieces[i].List() {
+			for _, n := range st.Pieces[i].All() {
 				staged[n] = true
 			}
 		}
@@ -156,11 +157,25 @@ func (e *estimator) messages(st *program.Stage, position int) (request, reply in
 	for _, o := range st.Outputs() {
 		for at, p := range o.Positions {
 			if p == position {
-				reply += e.part(o.Of, o.Placement, o.Bounds, at)
+				reply += e.partial(&o, at)
 			}
 		}
 	}
 	return request, reply
+}
+
+// partial is the size of what the shard at the place yields of an output.
+func (e *estimator) partial(o *program.Output, place int) int64 {
+	total := int64(0)
+	for _, c := range o.Parts() {
+		v := c.Type
+		if c.Cut {
+			v.Dims = slices.Clone(v.Dims)
+			v.Dims[o.Placement.Dim] = graph.Dim{Size: o.Local(place)}
+		}
+		total += e.sizes.bytes(v)
+	}
+	return total
 }
 
 func (e *estimator) part(value string, p sharding.Placement, bounds []int, at int) int64 {

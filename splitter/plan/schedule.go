@@ -48,11 +48,30 @@ func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
 			owner[n] = len(c.regions) + s
 		}
 	}
+	ends := c.ends(owner)
 	levels, err := levels(g, owner, len(c.regions)+len(c.segments))
 	if err != nil {
 		return nil, err
 	}
-	return c.rounds(g, levels), nil
+	return c.rounds(g, levels, ends), nil
+}
+
+// ends gives the regions the operators behind them that no other piece has, by region.
+func (c *choice) ends(owner []int) []map[string]sharding.End {
+	out := make([]map[string]sharding.End, len(c.regions))
+	for p, r := range c.regions {
+		for i := range r.Outputs {
+			e := r.Outputs[i].End
+			if e.Kind == sharding.NoEnd || owner[e.Node] >= 0 {
+				continue
+			}
+			if out[p] == nil {
+				out[p] = map[string]sharding.End{}
+			}
+			owner[e.Node], out[p][r.Outputs[i].Value] = p, e
+		}
+	}
+	return out
 }
 
 // levels gives each piece its round. Units, which are pieces and single local nodes, are visited when all that they need has been.
@@ -106,7 +125,7 @@ func levels(g *sharding.Graph, owner []int, pieces int) ([]int, error) {
 }
 
 // rounds makes the stages.
-func (c *choice) rounds(g *sharding.Graph, levels []int) *partition.Plan {
+func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]sharding.End) *partition.Plan {
 	p := &partition.Plan{Graph: g, Shards: c.shards}
 	if len(levels) == 0 {
 		return p
@@ -127,7 +146,7 @@ func (c *choice) rounds(g *sharding.Graph, levels []int) *partition.Plan {
 		slices.Sort(st.Shards)
 		for r, region := range c.regions {
 			if levels[r] == k {
-				st.Pieces = append(st.Pieces, program.Piece{Region: region, Bounds: region.Bounds(c.shards)})
+				st.Pieces = append(st.Pieces, program.Piece{Region: region, Bounds: region.Bounds(c.shards), Ends: ends[r]})
 			}
 		}
 		for s, seg := range c.segments {

@@ -37,6 +37,9 @@ func (w *regionWriter) write() {
 		w.rename(&n, i)
 		w.add(&n, i)
 	}
+	for _, value := range slices.Sorted(maps.Keys(w.p.Ends)) {
+		w.end(value, w.p.Ends[value])
+	}
 }
 
 // operand enters what input in of the node gets: a part of a weight, or a value from outside.

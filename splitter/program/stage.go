@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter/parts"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -15,8 +16,10 @@ import (
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
-	Nodes  []int // ascending
-	At     int
+	// Ends are the ends that the stage computes, by the region's output that they stand behind.
+	Ends  map[string]sharding.End
+	Nodes []int // ascending
+	At    int
 }
 
 // Has reports whether the shard at the position runs something of the piece.
@@ -33,6 +36,16 @@ func (p *Piece) List() []int {
 		return p.Region.Nodes
 	}
 	return p.Nodes
+}
+
+// All are the piece's nodes and the ends behind it.
+func (p *Piece) All() []int {
+	out := slices.Clone(p.List())
+	for _, e := range p.Ends {
+		out = append(out, e.Node)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Stage is one round.
@@ -54,15 +67,33 @@ type Input struct {
 	Positions   []int // who gets it, ascending
 }
 
-// Output is a value that the stage yields. Name is the shard programs' output.
+// Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
 type Output struct {
 	Name      string
-	Of        string // the model's value that has its type
+	Of        string      // the model's value that it is a part of, when that is another
+	Type      graph.Value // its type, when all parts are put together
 	Placement sharding.Placement
 	Bounds    []int // of a Shard: elements, one more than Positions
 	Positions []int // who yields it, ascending
 	// Once is the node that still has to add what counts once, -1 when there is none: Name is not Of then.
 	Once int
+	// Completes is the node whose result CompleteNodes make of it, -1 when there is none.
+	Completes int
+	// Merge is the manifest's kind of merge, with its Result and K, where the placement does not tell; Components are the partial's tensors then.
+	Merge      string
+	Result     string
+	K          int
+	Components []Component
+}
+
+// Parts are the tensors of the output's partials.
+func (o *Output) Parts() []Component {
+	if len(o.Components) > 0 {
+		return o.Components
+	}
+	v := o.Type
+	v.Name = o.Name
+	return []Component{{Role: manifest.RoleValue, Name: o.Name, Type: v, Cut: o.Bounds != nil}}
 }
 
 // NewStage settles the names of the stage's inputs and outputs.
@@ -94,8 +125,13 @@ func (s *Stage) regionBorder(p *Piece) {
 		}
 		s.input(in.Value, in.Placement, elements, positions)
 	}
-	for _, out := range p.Region.Outputs {
-		o := Output{Name: out.Value, Of: out.Value, Placement: out.Placement, Positions: positions, Once: -1}
+	for i := range p.Region.Outputs {
+		out := &p.Region.Outputs[i]
+		if e, ok := p.Ends[out.Value]; ok {
+			s.endOutputs(p, out, e, positions)
+			continue
+		}
+		o := Output{Name: out.Value, Of: out.Value, Type: s.Graph.Values[out.Value], Placement: out.Placement, Positions: positions, Once: -1, Completes: -1}
 		if out.Placement.Kind == sharding.Shard {
 			o.Bounds = dense(scale(p.Bounds, out.Placement.Inner))
 		}
@@ -128,7 +164,7 @@ func (s *Stage) segmentBorder(p *Piece) {
 			}
 			outside := func(c int) bool { _, found := slices.BinarySearch(p.Nodes, c); return !found }
 			if s.Graph.Output[o] || slices.ContainsFunc(s.Graph.Consumers[o], outside) {
-				s.outputs = append(s.outputs, Output{Name: o, Of: o, Placement: sharding.Placement{Kind: sharding.Shard}, Positions: at, Once: -1})
+				s.outputs = append(s.outputs, Output{Name: o, Of: o, Type: s.Graph.Values[o], Placement: sharding.Placement{Kind: sharding.Shard}, Positions: at, Once: -1, Completes: -1})
 			}
 		}
 	}
@@ -238,14 +274,27 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 		if at < 0 {
 			continue
 		}
-		v := s.Graph.Values[out.Of]
-		v.Name, v.Dims = out.Name, slices.Clone(v.Dims)
-		if out.Bounds != nil {
-			v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Bounds[at+1] - out.Bounds[at]}
+		for _, c := range out.Parts() {
+			v := c.Type
+			v.Dims = slices.Clone(v.Dims)
+			if c.Cut {
+				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
+				g.Outputs = append(g.Outputs, v)
+			}
 		}
-		g.Outputs = append(g.Outputs, v)
 	}
 	return g
+}
+
+// Local is the extent of the cut dimension at a place among those that yield the output.
+func (o *Output) Local(place int) int {
+	part := o.Bounds[place+1] - o.Bounds[place]
+	if o.K > 0 {
+		return min(o.K, part)
+	}
+	return part
 }
 
 // whole adds a segment's nodes as they are.

@@ -298,7 +298,11 @@ func (s *grower) region() *Region {
 		}
 		for o, name := range s.g.Nodes[i].Outputs {
 			if name != "" && s.exits(name) {
-				r.Outputs = append(r.Outputs, Border{Value: name, Placement: r.Result(i, o), Node: i})
+				b := Border{Value: name, Placement: r.Result(i, o), Node: i}
+				if b.Placement.Kind == Shard {
+					b.End = s.g.endOf(name, b.Placement.Dim)
+				}
+				r.Outputs = append(r.Outputs, b)
 			}
 		}
 	}

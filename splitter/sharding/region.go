@@ -29,6 +29,8 @@ type Border struct {
 	Placement Placement
 	// Node is the node that yields an output.
 	Node int
+	// End is the operator behind an output whose result the stage yields in place of the output.
+	End End
 }
 
 // Bounds cuts the units into n parts, as even as can be: shard i has units [b[i], b[i+1]).

@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -41,7 +43,7 @@ func TestInspectLoadsNoWeights(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			most := maxRSS(t, cmd.ProcessState)
-			t.Logf("%v, %d MB", time.Since(start).Round(time.Millisecond), most>>20)
+			t.Logf("%v (%v of processors), %d MB", time.Since(start).Round(time.Millisecond), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), most>>20)
 			for _, text := range c.says {
 				if !strings.Contains(string(out), text) {
 					t.Errorf("%q is not said:\n%s", text, out)
@@ -142,26 +144,42 @@ func writeSingleFile(t *testing.T, dir string) string {
 		piece = append(piece, start...)
 		pieces, total = append(pieces, piece), total+len(piece)+raw
 	}
+	return writeGraph(t, dir, head, tail, total, func(put func(piece []byte, hole int64)) {
+		for i, piece := range pieces {
+			put(piece, int64(min(i, 1)*raw))
+		}
+	})
+}
+
+// writeGraph writes a model whose graph, of total bytes, comes in pieces, each with a hole of zeros behind it.
+func writeGraph(t *testing.T, dir string, head, tail []byte, total int, pieces func(put func(piece []byte, hole int64))) string {
+	t.Helper()
 	path := filepath.Join(dir, "model.onnx")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := int64(0)
-	put := func(b []byte) {
-		if _, err := f.WriteAt(b, at); err != nil {
+	w := bufio.NewWriter(f)
+	put := func(b []byte, hole int64) {
+		if _, err := w.Write(b); err != nil {
 			t.Fatal(err)
 		}
-		at += int64(len(b))
-	}
-	put(protowire.AppendVarint(protowire.AppendTag(head, 7, protowire.BytesType), uint64(total)))
-	for i, piece := range pieces {
-		put(piece)
-		if i > 0 {
-			at += raw
+		if hole == 0 {
+			return
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Seek(hole, io.SeekCurrent); err != nil {
+			t.Fatal(err)
 		}
 	}
-	put(tail)
+	put(protowire.AppendVarint(protowire.AppendTag(head, 7, protowire.BytesType), uint64(total)), 0)
+	pieces(put)
+	put(tail, 0)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -183,54 +201,69 @@ func cutGraph(t *testing.T, model []byte) (head, own, tail []byte) {
 	return nil, nil, nil
 }
 
-// longGraph is a chain of 100,000 nodes that all read one vector, with values of several dimensions between them.
-func longGraph() *graph.Graph {
-	const pairs = 50_000
-	g := &graph.Graph{Name: "long", Opsets: map[string]int64{"": 17}, Inputs: columns(8),
-		Weights: map[string]*graph.Weight{"scale": {DType: tensor.F32, Shape: tensor.Shape{8}, Data: make([]byte, 32)}}}
-	for i := range pairs {
-		g.Nodes = append(g.Nodes,
-			&graph.Node{Name: fmt.Sprint("mul", i), Op: "Mul", Inputs: []string{fmt.Sprint("x", i), "scale"}, Outputs: []string{fmt.Sprint("h", i)}},
-			&graph.Node{Name: fmt.Sprint("relu", i), Op: "Relu", Inputs: []string{fmt.Sprint("h", i)}, Outputs: []string{fmt.Sprint("x", i+1)}})
-	}
-	g.Outputs = []graph.Value{{Name: fmt.Sprint("x", pairs), DType: tensor.F32}}
-	return g
-}
+// pairs is half the number of nodes of the long graphs.
+const pairs = 50_000
 
-func writeLongGraph(t *testing.T, dir string) string { return writeModel(t, dir, longGraph()) }
-
-func writeBackwards(t *testing.T, dir string) string {
-	g := longGraph()
-	for i, j := 0, len(g.Nodes)-1; i < j; i, j = i+1, j-1 {
-		g.Nodes[i], g.Nodes[j] = g.Nodes[j], g.Nodes[i]
-	}
-	return writeModel(t, dir, g)
-}
-
-// writeCalls is a chain of 50,000 calls of a function of two nodes.
-func writeCalls(t *testing.T, dir string) string {
-	const calls = 50_000
-	g := &graph.Graph{Name: "calls", Opsets: map[string]int64{"": 17, "f": 1}, Inputs: columns(8)}
-	for i := range calls {
-		g.Nodes = append(g.Nodes, &graph.Node{Domain: "f", Op: "Both", Inputs: []string{fmt.Sprint("x", i)}, Outputs: []string{fmt.Sprint("x", i+1)}})
-	}
-	g.Outputs = []graph.Value{{Name: fmt.Sprint("x", calls), DType: tensor.F32}}
-	path := writeModel(t, dir, g)
-	text := func(out []byte, num protowire.Number, s string) []byte {
-		return protowire.AppendString(protowire.AppendTag(out, num, protowire.BytesType), s)
-	}
-	node := func(in, op, out string) string { return string(text(text(text(nil, 1, in), 2, out), 4, op)) }
-	function := text(text(text(text(nil, 1, "Both"), 4, "a"), 5, "b"), 10, "f")
-	function = text(text(function, 7, node("a", "Neg", "c")), 7, node("c", "Relu", "b"))
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+// writeNodes writes a chain of nodes. They are made one by one, because the memory of this process counts for the one that it
+// starts.
+func writeNodes(t *testing.T, dir string, order func(i int) int, last string, nodes func(i int) []byte, tail ...byte) string {
+	t.Helper()
+	small, err := onnx.Encode(&graph.Graph{Opsets: map[string]int64{"": 17, "f": 1}, Inputs: columns(8), Outputs: []graph.Value{{Name: last, DType: tensor.F32}},
+		Weights: map[string]*graph.Weight{"scale": {DType: tensor.F32, Shape: tensor.Shape{8}, Data: make([]byte, 32)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Write(text(nil, 25, string(function))); err != nil {
-		t.Fatal(err)
+	head, own, rest := cutGraph(t, small)
+	total := len(own)
+	for i := range pairs {
+		total += len(nodes(i))
 	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
+	return writeGraph(t, dir, head, append(rest[:len(rest):len(rest)], tail...), total, func(put func([]byte, int64)) {
+		put(own, 0)
+		for i := range pairs {
+			put(nodes(order(i)), 0)
+		}
+	})
+}
+
+// node is a field of nodes: a NodeProto with a name, or without one.
+func node(name, domain, op, out string, in ...string) []byte {
+	var n []byte
+	for _, x := range in {
+		n = field(n, 1, x)
 	}
-	return path
+	n = field(field(n, 2, out), 4, op)
+	if name != "" {
+		n = field(n, 3, name)
+	}
+	return field(nil, 1, string(field(n, 7, domain)))
+}
+
+func field(out []byte, num protowire.Number, s string) []byte {
+	return protowire.AppendString(protowire.AppendTag(out, num, protowire.BytesType), s)
+}
+
+// pair is a Mul by the same vector everywhere, and a Relu.
+func pair(i int) []byte {
+	x, h := fmt.Sprint("x", i), fmt.Sprint("h", i)
+	return append(node(fmt.Sprint("mul", i), "", "Mul", h, x, "scale"), node(fmt.Sprint("relu", i), "", "Relu", fmt.Sprint("x", i+1), h)...)
+}
+
+func writeLongGraph(t *testing.T, dir string) string {
+	return writeNodes(t, dir, func(i int) int { return i }, fmt.Sprint("x", pairs), pair)
+}
+
+func writeBackwards(t *testing.T, dir string) string {
+	return writeNodes(t, dir, func(i int) int { return pairs - 1 - i }, fmt.Sprint("x", pairs), pair)
+}
+
+// writeCalls is a chain of calls of a function of two nodes.
+func writeCalls(t *testing.T, dir string) string {
+	inner := func(op, out, in string) string {
+		return string(field(field(field(nil, 1, in), 2, out), 4, op))
+	}
+	function := field(field(field(field(nil, 1, "Both"), 4, "a"), 5, "b"), 10, "f")
+	function = field(field(function, 7, inner("Neg", "c", "a")), 7, inner("Relu", "b", "c"))
+	call := func(i int) []byte { return node("", "f", "Both", fmt.Sprint("x", i+1), fmt.Sprint("x", i)) }
+	return writeNodes(t, dir, func(i int) int { return i }, fmt.Sprint("x", pairs), call, field(nil, 25, string(function))...)
 }

@@ -88,8 +88,20 @@ func Refuses(n *graph.Node, opsets map[string]int64, weights map[string]*graph.W
 // RefusesTyped is Refuses that also looks at the dtypes of the node's inputs, by name; Invalid and absent ones are
 // unknown, and nothing is said of them.
 func RefusesTyped(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight, dtypes map[string]tensor.DType) error {
+	return NewCoverage().Refuses(n, opsets, weights, dtypes)
+}
+
+// Coverage answers Refuses for many nodes without assembling the engine for each. It is immutable and safe for concurrent
+// use.
+type Coverage struct{ engine *Native }
+
+// NewCoverage assembles the engine.
+func NewCoverage() *Coverage { return &Coverage{newNative()} }
+
+// Refuses is RefusesTyped; dtypes may be nil.
+func (k *Coverage) Refuses(n *graph.Node, opsets map[string]int64, weights map[string]*graph.Weight, dtypes map[string]tensor.DType) error {
 	g := &graph.Graph{Opsets: opsets, Weights: weights}
-	s := newNative().scope(g, nil)
+	s := k.engine.scope(g, nil)
 	s.constants, s.open = newConstants(nil), true
 	for name, d := range dtypes {
 		if _, constant := weights[name]; !constant {
