@@ -8,29 +8,20 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
-	"github.com/shardwise/shardwise/simulator"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/batch"
 	"github.com/shardwise/shardwise/statemachine/blocks"
 	"github.com/shardwise/shardwise/statemachine/tasks"
 )
-
-// localRole stands for a role where none is looked at.
-const localRole = "arn:aws:iam::000000000000:role/shardwise"
-
-// localPoll is how often an execution on this computer is looked at.
-const localPoll = 100 * time.Millisecond
 
 // batchRun is one batch from its command line to its output.
 type batchRun struct {
@@ -60,7 +51,7 @@ type batchFacts struct {
 }
 
 // runBatch does one batch.
-func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) (err error) {
+func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 	m, err := local.Load(dir)
 	if err != nil {
 		return asInput(err)
@@ -85,28 +76,20 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) (err error
 	}
 	o := statemachine.Options{Outputs: f.outputs, Mode: f.mode, Children: f.children, Via: f.via, TolerateCount: f.count, TolerateShare: f.share, Concurrency: f.concurrency}
 	if f.local && o.Concurrency == 0 {
-		o.Concurrency = runtime.NumCPU()
+		o.Concurrency = localConcurrency()
 	}
 	machine, needs, err := statemachine.Definition(m.Manifest, m.Fingerprint, m.Deployment, o)
 	if err != nil {
 		return asInput(err)
 	}
 	b.estimate, b.facts.Needs = needs, needs
-	if !f.local {
-		if err := b.cloud(); err != nil {
-			return err
-		}
-		return b.do(cmd.Context(), machine, in, out)
+	if f.local {
+		return b.here(machine, in, out)
 	}
-	d, err := local.Start(cmd.Context(), local.Config{Model: m, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Env: a.Env,
-		Tasks: statemachine.TasksFunction(m.Manifest), TasksHandler: tasks.HandlerName})
-	if err != nil {
+	if err := b.cloud(); err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, faultsOf(d)) }()
-	b.store = d.Store()
-	b.client = batch.New(batch.Options{Region: simulator.DefaultRegion, Endpoint: d.Endpoint(), Role: localRole, Poll: localPoll,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", "")})
+	defer b.client.Close()
 	return b.do(cmd.Context(), machine, in, out)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"time"
 
@@ -23,11 +24,13 @@ import (
 
 // Options say where Step Functions and S3 are. Region and Credentials are required.
 type Options struct {
-	Region      string
-	Endpoint    string // of both services; "" for AWS's own
-	Credentials aws.CredentialsProvider
-	Role        string        // ARN of the role that new state machines run as
-	Poll        time.Duration // between two looks at an execution; 0 for two seconds
+	Region   string
+	Endpoint string // of both services; "" for AWS's own
+	// StepsEndpoint is Step Functions' own endpoint where it is not the same.
+	StepsEndpoint string
+	Credentials   aws.CredentialsProvider
+	Role          string        // ARN of the role that new state machines run as
+	Poll          time.Duration // between two looks at an execution; 0 for two seconds
 }
 
 // defaultPoll is gentle on the quota of describing calls, which other programs of the account share.
@@ -39,6 +42,13 @@ type Client struct {
 	Store *storage.S3
 	role  string
 	poll  time.Duration
+	web   *http.Client
+}
+
+// Close ends connections that wait for another call.
+func (c *Client) Close() {
+	c.web.CloseIdleConnections()
+	c.Store.Close()
 }
 
 // New makes a Client. It talks to nobody yet.
@@ -46,11 +56,16 @@ func New(o Options) *Client {
 	if o.Poll == 0 {
 		o.Poll = defaultPoll
 	}
-	return &Client{role: o.Role, poll: o.Poll,
+	if o.StepsEndpoint == "" {
+		o.StepsEndpoint = o.Endpoint
+	}
+	// A transport of the client's own, so that Close ends its connections and nobody else's.
+	web := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	return &Client{role: o.Role, poll: o.Poll, web: web,
 		Store: storage.New(storage.Options{Region: o.Region, Endpoint: o.Endpoint, Credentials: o.Credentials}),
-		steps: sfn.New(sfn.Options{Region: o.Region, Credentials: o.Credentials}, func(so *sfn.Options) {
-			if o.Endpoint != "" {
-				so.BaseEndpoint = aws.String(o.Endpoint)
+		steps: sfn.New(sfn.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: web}, func(so *sfn.Options) {
+			if o.StepsEndpoint != "" {
+				so.BaseEndpoint = aws.String(o.StepsEndpoint)
 				so.APIOptions = append(so.APIOptions, plainHost)
 			}
 		})}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +19,16 @@ import (
 )
 
 // S3 reaches objects through the AWS SDK.
-type S3 struct{ client *s3.Client }
+type S3 struct {
+	client *s3.Client
+	web    *http.Client
+}
+
+// Close ends connections that wait for another request.
+func (s *S3) Close() { s.web.CloseIdleConnections() }
+
+// connections to one host are kept for the next request: a task writes and reads several objects at once.
+const connections = 64
 
 // Options say where S3 is. Region and Credentials are required.
 type Options struct {
@@ -32,7 +42,11 @@ const attempts = 5
 
 // New makes an S3. It talks to nobody yet.
 func New(o Options) *S3 {
-	return &S3{s3.New(s3.Options{Region: o.Region, Credentials: o.Credentials, RetryMaxAttempts: attempts}, func(so *s3.Options) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = connections, connections
+	transport.WriteBufferSize, transport.ReadBufferSize = 256<<10, 256<<10
+	web := &http.Client{Transport: transport}
+	return &S3{web: web, client: s3.New(s3.Options{Region: o.Region, Credentials: o.Credentials, RetryMaxAttempts: attempts, HTTPClient: web}, func(so *s3.Options) {
 		if o.Endpoint != "" {
 			so.BaseEndpoint, so.UsePathStyle = aws.String(o.Endpoint), true
 		}
