@@ -6,11 +6,12 @@
 //
 // The tree:
 //
-//	cmd/shardwise      the command line            cmd/bootstrap      the Lambda binary
+//	cmd/shardwise      the command line            cmd/bootstrap      the Lambda binary, cmd/bootstrap-batch a batch's
 //	splitter/          model file -> shard files and manifest.json (offline)
 //	coordinator/       scatter, fan-out and gather of one request
 //	shard/             one shard's run time, and the wire contract between coordinator and shards
 //	aggregate/         the algebra of partial tensors
+//	statemachine/      batches by AWS Step Functions: definition, tasks, client
 //	simulator/         AWS Lambda on localhost
 //	client/            predictions from Go programs, over HTTP or the AWS SDK
 //	shardwisetest/     a model directory served for other people's tests

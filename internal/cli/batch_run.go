@@ -177,6 +177,7 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 	} else if s.Status == "SUCCEEDED" {
 		return err
 	}
+	b.rename(s)
 	failed := failureOf(s, f.Summary)
 	if failed == nil && !remote(b.f.output) {
 		if err := b.download(ctx, s.Job); err != nil {
@@ -190,6 +191,18 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 		return failed
 	}
 	return b.tell()
+}
+
+// rename says in errors and summary what the user called the tables that the batch knows as objects.
+func (b *batchRun) rename(s *batch.Status) {
+	known := strings.NewReplacer("s3://"+s.Job.Input.Bucket+"/"+s.Job.Input.Key, b.f.input, "s3://"+s.Job.Output.Bucket+"/"+s.Job.Output.Key, b.f.output)
+	s.Cause, b.facts.Cause = known.Replace(s.Cause), known.Replace(b.facts.Cause)
+	if sum := b.facts.Summary; sum != nil {
+		sum.Input, sum.Output = known.Replace(sum.Input), known.Replace(sum.Output)
+		for i := range sum.Failures {
+			sum.Failures[i].Cause = known.Replace(sum.Failures[i].Cause)
+		}
+	}
 }
 
 // download brings a local output home; it appears when it is whole.

@@ -40,13 +40,13 @@ func Formats() []dataset.Format {
 // error is an *shard.Error of kind BadInput when the table is at fault.
 func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, error) {
 	if rows < 1 {
-		return nil, t.bad(fmt.Errorf("a block of %d rows is none", rows))
+		return nil, t.fault("a block of %d rows is none", rows)
 	}
 	var list []statemachine.Block
 	var err error
 	switch {
 	case t.Source.Size() == 0:
-		err = t.bad(fmt.Errorf("it is empty"))
+		err = t.fault("it is empty")
 	case t.Format == dataset.CSV:
 		list, err = t.indexCSV(ctx, rows)
 	case t.Format == dataset.JSONLines:
@@ -56,17 +56,22 @@ func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, erro
 	case t.Format == Parquet:
 		list, err = t.indexParquet(ctx, rows)
 	default:
-		err = t.bad(fmt.Errorf("wanted a format of %v, found %q", Formats(), t.Format))
+		err = t.fault("wanted a format of %v, found %q", Formats(), t.Format)
 	}
 	if err == nil && len(list) == 0 {
-		err = t.bad(fmt.Errorf("it has no rows"))
+		err = t.fault("it has no rows")
 	}
 	return list, err
 }
 
 // bad marks an error as the table's.
 func (t *Table) bad(err error) error {
-	return &shard.Error{Op: "read " + t.Name, Kind: shard.BadInput, Cause: err}
+	return &shard.Error{Op: "index", Kind: shard.BadInput, Cause: err}
+}
+
+// fault is an error of the table's that this package found itself; package dataset names the file in its own.
+func (t *Table) fault(format string, args ...any) error {
+	return t.bad(fmt.Errorf("read %s: %w", t.Name, fmt.Errorf(format, args...)))
 }
 
 // Read reads one block's rows as the model's inputs. Their dtypes are those of the file where it has any.
@@ -119,7 +124,7 @@ func (t *Table) piece(ctx context.Context, b statemachine.Block) ([]byte, error)
 	}
 	head, err := dataset.HeadFor(t.Format, data[:b.Head], int64(b.Rows))
 	if err != nil {
-		return nil, t.bad(err)
+		return nil, t.fault("%w", err)
 	}
 	return slices.Concat(head, data[b.Head:]), nil
 }
@@ -156,14 +161,14 @@ func (t *Table) indexNPY(ctx context.Context, rows int) ([]statemachine.Block, e
 	}
 	head, err := dataset.HeadSize(t.Format, begin)
 	if err != nil {
-		return nil, t.bad(err)
+		return nil, t.fault("%w", err)
 	}
 	n, size, err := dataset.RowBytes(begin[:head])
 	if err != nil {
-		return nil, t.bad(err)
+		return nil, t.fault("%w", err)
 	}
 	if want := int64(head) + n*size; want != t.Source.Size() {
-		return nil, t.bad(fmt.Errorf("it has %d bytes where %d rows need %d: truncated, or not one array", t.Source.Size(), n, want))
+		return nil, t.fault("it has %d bytes where %d rows need %d: truncated, or not one array", t.Source.Size(), n, want)
 	}
 	var list []statemachine.Block
 	for row := int64(0); row < n; row += int64(rows) {

@@ -40,12 +40,12 @@ func (t *Table) openParquet(ctx context.Context) (*parquet.File, []dataset.Colum
 	f, err := parquet.OpenFile(rangeReader{ctx, t}, t.Source.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
 		parquet.ReadBufferSize(pageBuffer))
 	if err != nil {
-		return nil, nil, t.bad(fmt.Errorf("its parquet footer: %w", err))
+		return nil, nil, t.fault("its parquet footer: %w", err)
 	}
 	var names []string
 	for _, field := range f.Schema().Fields() {
 		if !field.Leaf() || field.Repeated() {
-			return nil, nil, t.bad(fmt.Errorf("column %q is nested or repeated; wanted one value a row", field.Name()))
+			return nil, nil, t.fault("column %q is nested or repeated; wanted one value a row", field.Name())
 		}
 		names = append(names, field.Name())
 	}

@@ -29,7 +29,7 @@ func (t *Table) indexCSV(ctx context.Context, rows int) ([]statemachine.Block, e
 	if n, err := dataset.HeadSize(dataset.CSV, begin); err == nil {
 		first = n
 	} else if int64(len(begin)) < t.Source.Size() {
-		return nil, t.bad(err)
+		return nil, t.fault("%w", err)
 	}
 	headed, err := dataset.Headed(t.Name, begin[:first], t.Signature, dataset.Options{ByPosition: t.ByPosition})
 	if err != nil {

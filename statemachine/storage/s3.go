@@ -8,8 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -37,8 +40,18 @@ type Options struct {
 	Credentials aws.CredentialsProvider
 }
 
-// attempts is how often the SDK sends one request.
-const attempts = 5
+// attempts is how often the SDK sends one request; maxBackoff bounds the wait before one.
+const (
+	attempts   = 5
+	maxBackoff = 2 * time.Second
+)
+
+// retryer has no budget of tokens over all requests, which would starve many at once.
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts, s.MaxBackoff, s.RateLimiter = attempts, maxBackoff, ratelimit.None
+	})
+}
 
 // New makes an S3. It talks to nobody yet.
 func New(o Options) *S3 {
@@ -46,7 +59,7 @@ func New(o Options) *S3 {
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = connections, connections
 	transport.WriteBufferSize, transport.ReadBufferSize = 256<<10, 256<<10
 	web := &http.Client{Transport: transport}
-	return &S3{web: web, client: s3.New(s3.Options{Region: o.Region, Credentials: o.Credentials, RetryMaxAttempts: attempts, HTTPClient: web}, func(so *s3.Options) {
+	return &S3{web: web, client: s3.New(s3.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: web, Retryer: retryer()}, func(so *s3.Options) {
 		if o.Endpoint != "" {
 			so.BaseEndpoint, so.UsePathStyle = aws.String(o.Endpoint), true
 		}
