@@ -156,7 +156,7 @@ func (b *builder) byStages(c *Machine, before *State) error {
 			name := fmt.Sprintf("%s shard %d", label, s)
 			branch := len(parallel.Branches)
 			call := b.call(b.deployment.Shards[s], manifest.Alias(b.fingerprint), "", b.infer(i, s, branch, wanted))
-			call.ResultPath, call.OutputPath = json.RawMessage("null"), fmt.Sprintf("$.calls[%d].reply_key", branch)
+			call.ResultPath, call.OutputPath = json.RawMessage("null"), callPath(branch)+"reply_key"
 			parallel.Branches = append(parallel.Branches, &Machine{StartAt: name, States: map[string]*State{name: call}})
 		}
 		fold := label + " aggregate"
@@ -178,10 +178,10 @@ func (b *builder) byCoordinator(c *Machine, before *State) {
 	predict := b.call(b.deployment.Coordinator, manifest.Alias(b.fingerprint), stateWrite, map[string]any{
 		"version": wire.Version, "kind": wire.KindPredict, "fingerprint": b.fingerprint, "attempt": Attempt, "mode": b.o.Mode, "outputs": b.o.Outputs,
 		"reply": wire.ReplyRef, "request.$": "$.request", "rows.$": "$.block.rows",
-		"ref.$": "$.calls[0].ref", "ref_bytes.$": "$.calls[0].ref_bytes", "ref_sha256.$": "$.calls[0].ref_sha256", "reply_key.$": "$.calls[0].reply_key",
+		"ref.$": callPath(0) + "ref", "ref_bytes.$": callPath(0) + "ref_bytes", "ref_sha256.$": callPath(0) + "ref_sha256", "reply_key.$": callPath(0) + "reply_key",
 	})
 	predict.ResultPath = json.RawMessage("null")
-	write := b.task("", map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": "$.calls[0].reply_key"})
+	write := b.task("", map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": callPath(0) + "reply_key"})
 	write.OutputPath = "$.Payload"
 	chain(before, statePredict)
 	c.States[statePredict], c.States[stateWrite] = predict, write
@@ -193,7 +193,7 @@ const Attempt = 1
 
 // infer is the request to shard s in a step, for the branch of that number.
 func (b *builder) infer(step, s, branch int, wanted []string) map[string]any {
-	at := fmt.Sprintf("$.calls[%d].", branch)
+	at := callPath(branch)
 	return map[string]any{
 		"version": wire.Version, "kind": wire.KindInfer, "fingerprint": b.fingerprint, "attempt": Attempt, "step": b.steps[step].Name, "shard": s,
 		"outputs": wanted, "mode": b.o.Mode, "reply": wire.ReplyRef,
@@ -251,6 +251,9 @@ func (b *builder) executionType(c *Machine) (string, error) {
 	}
 	return express, nil
 }
+
+// callPath leads to a branch's call in the state of a block.
+func callPath(branch int) string { return "$.calls." + BranchName(branch) + "." }
 
 func path(p string) json.RawMessage { return json.RawMessage(`"` + p + `"`) }
 

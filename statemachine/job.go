@@ -1,5 +1,7 @@
 package statemachine
 
+import "strconv"
+
 // The tasks of the batch function; a payload's member "task" names one.
 const (
 	TaskPrepare   = "prepare"   // input -> block index
@@ -70,12 +72,16 @@ type Call struct {
 
 // BlockState is what a block's child carries from one task to the next.
 type BlockState struct {
-	Job     Job    `json:"job"`
-	Block   Block  `json:"block"`
-	Request string `json:"request"` // names the block in requests to functions
-	Calls   []Call `json:"calls"`   // by branch
-	Carry   string `json:"carry"`   // key of the values that later steps need, "" for none
+	Job     Job             `json:"job"`
+	Block   Block           `json:"block"`
+	Request string          `json:"request"` // names the block in requests to functions
+	Calls   map[string]Call `json:"calls"`   // by BranchName
+	Carry   string          `json:"carry"`   // key of the values that later steps need, "" for none
 }
+
+// BranchName is the name of a branch's call in a state. Names serve better than a list: not every interpreter of the states language
+// takes a path with an index for a single value.
+func BranchName(branch int) string { return "b" + strconv.Itoa(branch) }
 
 // BlockDone is a child's result.
 type BlockDone struct {

@@ -48,7 +48,11 @@ func (b *batch) rows(ctx context.Context) (any, error) {
 }
 
 func (b *batch) state(calls []statemachine.Call, carry string) *statemachine.BlockState {
-	return &statemachine.BlockState{Job: b.job, Block: b.p.Block, Request: b.request(), Calls: calls, Carry: carry}
+	s := &statemachine.BlockState{Job: b.job, Block: b.p.Block, Request: b.request(), Calls: map[string]statemachine.Call{}, Carry: carry}
+	for i, c := range calls {
+		s.Calls[statemachine.BranchName(i)] = c
+	}
+	return s
 }
 
 // hand writes tensors for a function and says where its reply goes; branch counts the replies of one name.
