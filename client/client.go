@@ -23,6 +23,10 @@ type Options struct {
 	HTTP     Doer   // nil means http.DefaultClient, which sets no time limit: contexts do
 	Version  string // of the model; "" for whichever the server has
 	MaxReply int64  // most bytes of an answer that are read; 0 means 16 MiB, more than Lambda sends
+
+	// Objects follows answers that are too large for Lambda; nil makes them errors. MaxObject bounds them, 0 means 1 GiB.
+	Objects   Objects
+	MaxObject int64
 }
 
 // Client asks one model of one server. It is safe for concurrent use.
@@ -31,6 +35,9 @@ type Client struct {
 	root  string
 	do    Doer
 	limit int64
+
+	objects   Objects
+	maxObject int64
 }
 
 // Error is an answer with a status of 400 or more. Message is the server's own, RetryAfter what it asks to wait before
@@ -54,11 +61,11 @@ func New(endpoint, model string, o Options) (*Client, error) {
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("endpoint: wanted a URL like http://127.0.0.1:9001, found %q", endpoint)
 	}
-	if model == "" || o.MaxReply < 0 {
-		return nil, fmt.Errorf("wanted a model's name and no negative MaxReply, found %q and %d", model, o.MaxReply)
+	if model == "" || o.MaxReply < 0 || o.MaxObject < 0 {
+		return nil, fmt.Errorf("wanted a model's name and no negative MaxReply or MaxObject, found %q, %d and %d", model, o.MaxReply, o.MaxObject)
 	}
 	root := strings.TrimSuffix(endpoint, "/") + "/v2"
-	c := &Client{root: root, base: root + "/models/" + url.PathEscape(model), do: o.HTTP, limit: o.MaxReply}
+	c := &Client{root: root, base: root + "/models/" + url.PathEscape(model), do: o.HTTP, limit: o.MaxReply, objects: o.Objects, maxObject: o.MaxObject}
 	if o.Version != "" {
 		c.base += "/versions/" + url.PathEscape(o.Version)
 	}
@@ -67,6 +74,9 @@ func New(endpoint, model string, o Options) (*Client, error) {
 	}
 	if c.limit == 0 {
 		c.limit = 16 << 20
+	}
+	if c.maxObject == 0 {
+		c.maxObject = 1 << 30
 	}
 	return c, nil
 }

@@ -18,10 +18,12 @@ type Request struct {
 	Deadline time.Duration // time that the server may take; 0 for its own limit
 }
 
-// Response is the answer: the outputs in the order asked for, and the numeric mode that was used.
+// Response is the answer: the outputs in the order asked for, and the numeric mode that was used. NotRemoved says why the
+// object that held the answer, if one did, is still in the store; the answer is complete all the same.
 type Response struct {
 	Model, Version, ID, Mode string
 	Outputs                  []Tensor
+	NotRemoved               error
 }
 
 // Output is the output of that name; without one, a Tensor of no datatype, which Values and Strings refuse.
@@ -67,7 +69,7 @@ type (
 	}
 )
 
-// Infer asks for a prediction. Refusals of the server are *Error; it is not asked again. The outputs belong to the
+// Infer asks for a prediction. An answer in the store is read, compared with its checksum, and removed there. Refusals of the server are *Error; it is not asked again. The outputs belong to the
 // caller.
 func (c *Client) Infer(ctx context.Context, r Request) (*Response, error) {
 	head, tail, err := encodeRequest(r)
@@ -79,9 +81,18 @@ func (c *Client) Infer(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("infer: %w", err)
 	}
+	ref := referred(answered, body)
+	if ref != nil {
+		if answered, body, err = c.follow(ctx, ref); err != nil {
+			return nil, fmt.Errorf("infer: %w", err)
+		}
+	}
 	response, err := decodeResponse(answered, body, r.Outputs)
 	if err != nil {
 		return nil, fmt.Errorf("infer: the answer is not the one asked for: %w", err)
+	}
+	if ref != nil {
+		response.NotRemoved = c.objects.Remove(ctx, ref.URL)
 	}
 	return response, nil
 }

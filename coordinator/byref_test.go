@@ -49,10 +49,6 @@ func newStoreRig(t testing.TB, o minimodel.Options, p coordinator.Policy) *store
 	return s
 }
 
-func (s *storeRig) key(name string) string {
-	return "some/prefix/" + s.model.Fingerprint[:12] + "/r/" + name
-}
-
 // wideReply has replies of some 8 MB for one row, wideRequest requests.
 func wideReply() minimodel.Options {
 	return minimodel.Options{Shards: 2, Features: 4, Hidden: 1, Wide: 4_000_000, Integers: true}
@@ -245,7 +241,7 @@ func truncate(s *objects.Memory, key string) error {
 
 func flip(s *objects.Memory, key string) error { return s.Flip(key) }
 
-// TestSwappedRepliesAreRefused lets each shard write under the other's key: the checksums hold, the frames tell.
+// TestSwappedRepliesAreRefused lets each shard answer what the other was asked.
 func TestSwappedRepliesAreRefused(t *testing.T) {
 	r := newStoreRig(t, wideReply(), quick())
 	r.cluster.Swap(0, 1)

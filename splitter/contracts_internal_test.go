@@ -23,7 +23,7 @@ func TestManifestsTooLargeToBeReadAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	err = writeContracts(m, dir, len(data)-1)
+	err = writeContracts(m, manifest.DefaultDeployment(m), dir, len(data)-1)
 	var refusal *layout.RefusalError
 	if !errors.As(err, &refusal) || !strings.Contains(refusal.Remedy, "fewer shards") {
 		t.Errorf("a manifest one byte too large: error %v, wanted a refusal", err)
@@ -31,7 +31,7 @@ func TestManifestsTooLargeToBeReadAreRefused(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("the refused manifest left %v, error %v", left, err)
 	}
-	if err := writeContracts(m, dir, len(data)); err != nil {
+	if err := writeContracts(m, manifest.DefaultDeployment(m), dir, len(data)); err != nil {
 		t.Errorf("a manifest of just the size: %v", err)
 	}
 }

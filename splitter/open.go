@@ -11,6 +11,7 @@ import (
 
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/onnx"
+	"github.com/shardwise/shardwise/splitter/recommender"
 	"github.com/shardwise/shardwise/splitter/trees"
 	"github.com/shardwise/shardwise/splitter/xgboost"
 )
@@ -28,6 +29,8 @@ func Open(path string) (layout.Model, error) {
 	switch {
 	case looksLikeONNX(path, head):
 		return onnx.Open(path)
+	case looksLikeJSON(head) && bytes.Contains(head, []byte(recommender.Format)):
+		return recommender.Open(path)
 	case bytes.HasPrefix(head, []byte("{L")), looksLikeJSON(head):
 		src, err := xgboost.Open(path)
 		if err != nil {

@@ -62,6 +62,9 @@ func checkOptions(o layout.Options) error {
 	switch {
 	case o.Shards < 0 || o.MemoryMB < 0:
 		return &layout.RefusalError{Subject: "split options", Reason: "the number of shards and the memory must be positive", Remedy: "give --shards N or --memory MB"}
+	case o.Latency < 0 || o.MaxCost < 0 || o.Rows < 0:
+		return &layout.RefusalError{Subject: "split options", Reason: "the latency, the cost and the rows must be positive", Remedy: "leave away what does not matter"}
+	case o.Latency > 0 || o.MaxCost > 0:
 	case (o.Shards > 0) == (o.MemoryMB > 0):
 		return &layout.RefusalError{Subject: "split options", Reason: "exactly one of the number of shards and the memory per function is wanted", Remedy: "give --shards N or --memory MB"}
 	}
@@ -126,7 +129,7 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 	if err := w.all(ctx, l, sourceDir); err != nil {
 		return nil, err
 	}
-	if err := writeContracts(m, stage, maxManifest); err != nil {
+	if err := writeContracts(m, deployment(l), stage, maxManifest); err != nil {
 		return nil, err
 	}
 	return m, commit(stage, out)
@@ -135,9 +138,19 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 // maxManifest is the size in bytes up to which readers take a manifest.
 const maxManifest = manifest.MaxBytes
 
-// writeContracts validates the finished manifest and writes it and the default deployment. A manifest of more than limit
+// deployment is the default one, with at least the memory that the plan was chosen for: it decides the functions' speed.
+func deployment(l *layout.Layout) *manifest.Deployment {
+	d := manifest.DefaultDeployment(l.Manifest)
+	d.Coordinator.MemoryMB = max(d.Coordinator.MemoryMB, l.CoordinatorMB)
+	for i := range d.Shards {
+		d.Shards[i].MemoryMB = max(d.Shards[i].MemoryMB, l.ShardMB)
+	}
+	return d
+}
+
+// writeContracts validates the finished manifest and writes it and the deployment. A manifest of more than limit
 // bytes, which nobody could read, is refused.
-func writeContracts(m *manifest.Manifest, dir string, limit int) error {
+func writeContracts(m *manifest.Manifest, d *manifest.Deployment, dir string, limit int) error {
 	if err := m.Validate(); err != nil {
 		return fmt.Errorf("split: the manifest it made is not valid, which is a bug: %w", err)
 	}
@@ -152,7 +165,7 @@ func writeContracts(m *manifest.Manifest, dir string, limit int) error {
 	if err := writeFile(filepath.Join(dir, manifest.FileName), canonical); err != nil {
 		return err
 	}
-	deployment, err := json.MarshalIndent(manifest.DefaultDeployment(m), "", "  ")
+	deployment, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return fmt.Errorf("split: %w", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
 )
@@ -24,7 +26,8 @@ const splitMemoryLimit = 64 << 20
 func TestMain(m *testing.M) {
 	model := os.Getenv("SPLIT_CHILD_MODEL")
 	if model == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
+		return
 	}
 	if _, err := splitter.Split(context.Background(), model, os.Getenv("SPLIT_CHILD_OUT"), layout.Options{Shards: 5}, nil); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -165,6 +165,7 @@ func (s *Server) responseSchema() object {
 			"name", "datatype", "shape")
 	}
 	return closed(object{"model_name": text(), "model_version": text(), "id": text(),
-		"parameters": closed(object{"mode": text()}, "mode"), "outputs": array(object{"oneOf": outputs})},
+		"parameters": closed(object{"mode": text(), "ref": text(), "ref_bytes": object{"type": "integer", "minimum": 1},
+			"ref_sha256": object{"type": "string", "pattern": "^[0-9a-f]{64}$"}, "ref_header_bytes": object{"type": "integer", "minimum": 1}}, "mode"), "outputs": array(object{"oneOf": outputs})},
 		"model_name", "model_version", "outputs")
 }

@@ -18,9 +18,11 @@ type modelFacts struct {
 	Signature  manifest.Signature `json:"signature"`
 	Parameters int64              `json:"parameters"`
 	Bytes      int64              `json:"bytes"`
-	MaxShards  int                `json:"max_shards"`
+	MaxShards  *int               `json:"max_shards,omitempty"` // absent when it is not reckoned
 	Facts      []factPair         `json:"facts,omitempty"`
 	Operators  map[string]int     `json:"operators,omitempty"`
+	Before     map[string]int     `json:"operators_before,omitempty"` // the graph was optimised
+	Optimised  []change           `json:"optimised,omitempty"`
 	Largest    []largest          `json:"largest,omitempty"`
 	DTypes     map[string]int64   `json:"dtypes,omitempty"`
 	NotCovered []uncovered        `json:"not_covered,omitempty"`
@@ -32,6 +34,20 @@ type uncovered struct {
 	FirstNode string `json:"first_node"`
 	Reason    string `json:"reason"`
 	Remedy    string `json:"remedy"`
+}
+
+// change is one kind of rewriting and how many nodes it concerned.
+type change struct {
+	Kind  string `json:"kind"`
+	Nodes int    `json:"nodes"`
+}
+
+func changesOf(list []layout.Change) []change {
+	var out []change
+	for _, c := range list {
+		out = append(out, change{c.Kind, c.Nodes})
+	}
+	return out
 }
 
 type factPair struct {
@@ -47,9 +63,13 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		MaxShards: i.MaxShards, Operators: i.Operators, DTypes: i.Dtypes}
+		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes}
+	f.Optimised = changesOf(i.Optimised)
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
+	}
+	if i.MaxShards != layout.NotReckoned {
+		f.MaxShards = &i.MaxShards
 	}
 	for _, x := range i.Facts {
 		f.Facts = append(f.Facts, factPair(x))
@@ -77,6 +97,9 @@ func (f *modelFacts) lines() []string {
 		[]string{"can be cut into", f.cuts()})
 	for _, x := range f.Facts {
 		rows = append(rows, []string{x.Name, cut(x.Value, maxFact)})
+	}
+	if len(f.Before) > 0 {
+		rows = append(rows, []string{"operators before", tally(f.Before)})
 	}
 	if len(f.Operators) > 0 {
 		rows = append(rows, []string{"operators", tally(f.Operators)})
@@ -116,13 +139,15 @@ const notCovered = "not covered"
 
 // cuts says into how many shards the model can be cut.
 func (f *modelFacts) cuts() string {
-	switch f.MaxShards {
-	case 0:
+	switch {
+	case f.MaxShards == nil:
+		return "not reckoned, the graph is large: split finds a plan or says how many shards are the most"
+	case *f.MaxShards == 0:
 		return "no shards: it cannot be split"
-	case 1:
+	case *f.MaxShards == 1:
 		return "1 shard only"
 	}
-	return "1 to " + count(int64(f.MaxShards), "shard")
+	return "1 to " + count(int64(*f.MaxShards), "shard")
 }
 
 // maxFact is how much of a fact people see; --json has it all.

@@ -16,7 +16,7 @@ func TestInspectOfEveryExampleIsGolden(t *testing.T) {
 			if err := json.Unmarshal([]byte(doc.stdout), &f); err != nil {
 				t.Fatalf("not one JSON document: %v", err)
 			}
-			if f.Format == "" || f.MaxShards < 1 || f.Bytes <= 0 || len(f.Signature.Inputs) != 1 || len(f.Signature.Outputs) == 0 {
+			if f.Format == "" || f.MaxShards == nil || *f.MaxShards < 1 || f.Bytes <= 0 || len(f.Signature.Inputs) != 1 || len(f.Signature.Outputs) == 0 {
 				t.Errorf("facts are missing: %+v", f)
 			}
 		})

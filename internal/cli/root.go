@@ -23,6 +23,7 @@ needed.
 
 ` + exitHelp,
 		Example: `  shardwise inspect model.json
+  shardwise plan model.onnx
   shardwise split model.json -o parts --shards 4
   shardwise verify parts --input rows.csv
   shardwise predict parts --input rows.csv --output answers.csv`,
@@ -37,7 +38,7 @@ needed.
 	cmd.SetErr(a.Stderr)
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpCommand(help())
-	cmd.AddCommand(a.inspect(), a.split(), a.verify(), a.predict(), a.batch(), a.simulate(), a.version())
+	cmd.AddCommand(a.inspect(), a.plan(), a.split(), a.verify(), a.predict(), a.batch(), a.simulate(), a.version())
 	for _, c := range append(cmd.Commands(), cmd) {
 		c.Args = explained(c.Args)
 		c.Flags().SortFlags = false

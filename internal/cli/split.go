@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,9 @@ import (
 // cutFlags are the wishes that split and predict share.
 type cutFlags struct {
 	shards, memory int
+	latency        time.Duration
+	maxCost        float64
+	rows           int
 	name, version  string
 	engine         string
 }
@@ -26,6 +30,9 @@ type cutFlags struct {
 func (c *cutFlags) register(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&c.shards, "shards", 0, "cut into `N` shards, one function each")
 	cmd.Flags().IntVar(&c.memory, "memory", 0, "cut into as few shards as fit into functions of `MB` memory (128 to 10240)")
+	cmd.Flags().DurationVar(&c.latency, "latency-target", 0, "graphs: the cheapest plan with an estimated warm latency within `DURATION` (see shardwise plan)")
+	cmd.Flags().Float64Var(&c.maxCost, "max-cost", 0, "graphs: the fastest plan for at most `USD` per million requests")
+	cmd.Flags().IntVar(&c.rows, "rows", 1, "`N` rows in a request, for those two")
 	cmd.Flags().StringVar(&c.name, "name", "", "model `NAME`: part of the functions' names (default: the file's name)")
 	cmd.Flags().StringVar(&c.engine, "engine", layout.EngineAuto, "`ENGINE` of the programs: auto (native where it can), native or onnxruntime")
 	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own `VERSION` (default: 1)")
@@ -33,7 +40,7 @@ func (c *cutFlags) register(cmd *cobra.Command) {
 
 // given names the first of the flags that the user set, "" when there is none.
 func (c *cutFlags) given(cmd *cobra.Command) string {
-	for _, name := range []string{"shards", "memory", "name", "model-version", "engine"} {
+	for _, name := range []string{"shards", "memory", "latency-target", "max-cost", "rows", "name", "model-version", "engine"} {
 		if cmd.Flags().Changed(name) {
 			return name
 		}
@@ -43,18 +50,23 @@ func (c *cutFlags) given(cmd *cobra.Command) string {
 
 // options checks the flags. fallbackMB is the memory when neither shards nor memory is given; 0 makes that an error.
 func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, error) {
-	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Name: c.name, Version: c.version, Engine: c.engine}
+	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Latency: c.latency, MaxCost: c.maxCost, Rows: c.rows, Name: c.name, Version: c.version, Engine: c.engine}
 	f := cmd.Flags()
+	wished := c.latency > 0 || c.maxCost > 0
 	switch {
-	case f.Changed("shards") && f.Changed("memory"):
+	case f.Changed("latency-target") && c.latency <= 0, f.Changed("max-cost") && !(c.maxCost > 0), c.rows < 1:
+		return o, usage(cmd, "--latency-target, --max-cost and --rows want something above 0")
+	case f.Changed("rows") && !wished:
+		return o, usage(cmd, "--rows is for --latency-target and --max-cost")
+	case f.Changed("shards") && f.Changed("memory") && !wished:
 		return o, usage(cmd, "--shards and --memory exclude each other: give the number of shards, or the memory and let shardwise choose the number")
 	case f.Changed("shards") && c.shards < 1:
 		return o, usage(cmd, "--shards %d: at least 1 is wanted", c.shards)
 	case f.Changed("memory") && (c.memory < 128 || c.memory > 10240):
 		return o, usage(cmd, "--memory %d: a Lambda function has 128 to 10240 MB", c.memory)
-	case c.shards == 0 && c.memory == 0 && fallbackMB == 0:
+	case c.shards == 0 && c.memory == 0 && !wished && fallbackMB == 0:
 		return o, usage(cmd, "say how to cut: --shards N, or --memory MB for as few shards as fit")
-	case c.shards == 0 && c.memory == 0:
+	case c.shards == 0 && c.memory == 0 && !wished:
 		o.MemoryMB = fallbackMB
 	}
 	return o, nil
@@ -71,6 +83,7 @@ type splitFacts struct {
 	LocalBytes  int64        `json:"coordinator_bytes"`
 	Modes       []string     `json:"modes"`
 	Notes       []string     `json:"notes,omitempty"` // what was decided and may surprise
+	Optimised   []change     `json:"optimised,omitempty"`
 	Seconds     float64      `json:"seconds,omitempty"`
 }
 
@@ -88,7 +101,7 @@ func (a *App) split() *cobra.Command {
 	var out string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "split MODEL -o DIR (--shards N | --memory MB)",
+		Use:   "split MODEL -o DIR (--shards N | --memory MB | --latency-target D | --max-cost USD)",
 		Short: "cut a model file into shard files and a manifest",
 		Long: `Cut a model into shards. DIR gets manifest.json (the contract),
 deployment.json (function names, memory, timeouts; yours to edit) and the
@@ -150,6 +163,8 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	p := a.begin("splitting "+filepath.Base(model), -1, true)
 	var notes []string
 	o.Note = func(sentence string) { notes = append(notes, sentence) }
+	var changes []layout.Change
+	o.Optimised = func(list []layout.Change) { changes = list }
 	m, err := splitter.Split(ctx, model, out, o, func(done, total int64, _ string) { p.set(done, total) })
 	p.end()
 	if err != nil {
@@ -162,9 +177,21 @@ func (a *App) cut(ctx context.Context, model, out string, o layout.Options) (*sp
 	for _, n := range notes {
 		a.sayWrapped("note: " + n)
 	}
-	facts.Notes = notes
+	if text := changesText(changes); text != "" {
+		a.sayWrapped("optimised: " + text)
+	}
+	facts.Notes, facts.Optimised = notes, changesOf(changes)
 	facts.Seconds = time.Since(began).Seconds()
 	return facts, nil
+}
+
+// changesText says in one line what optimising the graph did.
+func changesText(list []layout.Change) string {
+	var parts []string
+	for _, c := range list {
+		parts = append(parts, c.Text)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // splitError names the model file. What is not a failure of the file system or an interruption is the model's fault, or the

@@ -69,11 +69,12 @@ func (g *Gonum[T]) MulT(dst, x, w []T, m, n, k int) {
 	}
 	rows, stride, free := g.align(x, m, k)
 	defer free()
-	block := n
-	if m > 1 {
-		block = max(blockBytes/int(unsafe.Sizeof(x[0]))/k/rowStep, 1) * rowStep
-	}
+	block := max(blockBytes/int(unsafe.Sizeof(x[0]))/k/rowStep, 1) * rowStep
+	ahead := worthFetching(w, block*k)
 	columns(m, n, k, block, func(lo, hi int) {
+		if ahead {
+			fetch(w[lo*k : hi*k])
+		}
 		for i := range m {
 			gemv(blas.NoTrans, hi-lo, k, w[lo*k:], k, rows[i*stride:i*stride+k], 0, dst[i*n+lo:i*n+hi])
 		}

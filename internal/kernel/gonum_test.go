@@ -82,7 +82,7 @@ func testRowBits[T Float](t *testing.T) {
 	var g Gonum[T]
 	size := int(unsafe.Sizeof(T(0)))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for _, s := range [][2]int{{1, 1}, {7, 5}, {64, 33}, {130, 257}, {3, 1025}, {515, 1027}, {5000, 37}} {
+	for _, s := range [][2]int{{1, 1}, {7, 5}, {64, 33}, {130, 257}, {3, 1025}, {515, 1027}, {5000, 37}, {1031, 1027}} {
 		n, k := s[0], s[1]
 		m := 40
 		x, w := random[T](rng, m*k), random[T](rng, n*k)

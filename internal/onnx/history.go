@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,15 +57,30 @@ func sameDefinition(domain, op string, a, b int64) bool {
 	if a == b {
 		return true
 	}
+	changes, known := Changes(domain, op, min(a, b), max(a, b))
+	return known && len(changes) == 0
+}
+
+// Changes are the versions of a domain, above from and up to to, that define an operator anew, ascending. known is false
+// for an operator that the domain is not known to have at from.
+func Changes(domain, op string, from, to int64) (versions []int64, known bool) {
 	for entry := range strings.SplitSeq(history(domain), ";") {
 		words := strings.Fields(entry)
 		if len(words) == 0 || words[0] != op {
 			continue
 		}
-		return !slices.ContainsFunc(words[1:], func(w string) bool {
-			since, err := strconv.ParseInt(w, 10, 64)
-			return err != nil || since > min(a, b) && since <= max(a, b)
-		})
+		for _, word := range words[1:] {
+			since, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				return nil, false
+			}
+			if since <= from {
+				known = true
+			} else if since <= to {
+				versions = append(versions, since)
+			}
+		}
+		return versions, known
 	}
-	return false
+	return nil, false
 }

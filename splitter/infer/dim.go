@@ -50,12 +50,23 @@ const (
 	maxSize = 1 << 53
 )
 
-// Const is the number n.
+// Const is the number n. Beyond 2^53 it is only a number by itself, such as the bound that means the end: what is computed
+// from it is unknown.
 func Const(n int64) Dim {
 	if n == 0 {
 		return finish(nil)
 	}
-	return finish([]term{{coef: n}})
+	list := []term{{coef: n}}
+	if n > maxSize || n < -maxSize {
+		return Dim{&expr{terms: list, text: write(list)}}
+	}
+	return finish(list)
+}
+
+// huge reports whether the expression is a number beyond those that are computed with.
+func (d Dim) huge() bool {
+	n, ok := d.Fixed()
+	return ok && (n > maxSize || n < -maxSize)
 }
 
 // Symbol is the size called name, unknown when the name is empty.
@@ -195,7 +206,7 @@ func write(terms []term) string {
 
 // Add is d + o.
 func (d Dim) Add(o Dim) Dim {
-	if d.e == nil || o.e == nil {
+	if d.e == nil || o.e == nil || d.huge() || o.huge() {
 		return Dim{}
 	}
 	return finish(slices.Concat(d.e.terms, o.e.terms))
@@ -209,7 +220,7 @@ func (d Dim) Mul(o Dim) Dim {
 	if d.Is(0) || o.Is(0) {
 		return Const(0)
 	}
-	if d.e == nil || o.e == nil || len(d.e.terms)*len(o.e.terms) > maxText {
+	if d.e == nil || o.e == nil || d.huge() || o.huge() || len(d.e.terms)*len(o.e.terms) > maxText {
 		return Dim{}
 	}
 	var out []term

@@ -1,8 +1,12 @@
 package infer
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 func TestDimText(t *testing.T) {
@@ -19,6 +23,8 @@ func TestDimText(t *testing.T) {
 		{w.Div(Const(2)).Mul(Const(2)), "2*(width//2)"}, {Min(n, Const(5)), "min(5, batch)"}, {Max(n, Const(0)), "batch"}, {Min(n, n.Add(m)), "batch"},
 		{w.Ceil(Const(2)), "(width + 1)//2"}, {Symbol("a b").Add(Const(1)), "'a b' + 1"}, {Symbol("a b"), "a b"}, {n.Div(Const(0)), ""},
 		{Const(maxSize).Mul(Const(2)), ""}, {Dim{}.Add(n), ""},
+		{Const(math.MaxInt64).Add(Const(math.MinInt64)), ""}, {Const(math.MinInt64).Mul(Const(1)), ""},
+		{n.Div(Const(math.MinInt64)), ""}, {Const(math.MaxInt64).Div(Const(2)), ""},
 	} {
 		if got := c.d.String(); got != c.want {
 			t.Errorf("found %q, wanted %q", got, c.want)
@@ -104,4 +110,20 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q is %q, which is read as %q", text, d, Parse(d.String()))
 		}
 	})
+}
+
+// The bound that exporters mean the end by is beyond the numbers that are computed with.
+func TestASliceToTheEndKeepsWhatIsKnown(t *testing.T) {
+	if n, ok := Const(math.MaxInt64).Fixed(); !ok || n != math.MaxInt64 {
+		t.Errorf("found %d", n)
+	}
+	s := NewScope(map[string]int64{"": 14})
+	s.Define("x", Value{DType: tensor.F32, Ranked: true, Dims: []Dim{Symbol("batch"), Const(7), Const(3)}})
+	for name, v := range map[string]int64{"one": 1, "end": math.MaxInt64} {
+		s.Define(name, Value{DType: tensor.I64, Ranked: true, Dims: []Dim{Const(1)}, Elems: []Dim{Const(v)}})
+	}
+	out, err := s.Node(&graph.Node{Name: "n", Op: "Slice", Inputs: []string{"x", "one", "end", "one"}, Outputs: []string{"y"}})
+	if err != nil || out[0].String() != "F32[batch, 6, 3]" {
+		t.Errorf("found %v, error %v, wanted F32[batch, 6, 3]", out, err)
+	}
 }

@@ -8,7 +8,7 @@ import (
 // Exact is d / o when o divides d as polynomials do; ok is false otherwise. o is taken not to be 0.
 func (d Dim) Exact(o Dim) (q Dim, ok bool) {
 	switch {
-	case d.e == nil || o.e == nil || len(o.e.terms) == 0:
+	case d.e == nil || o.e == nil || len(o.e.terms) == 0 || d.huge() || o.huge():
 		return Dim{}, false
 	case d.Is(0):
 		return d, true
@@ -53,7 +53,7 @@ func (d Dim) Div(o Dim) Dim {
 	if q, ok := d.Exact(o); ok {
 		return q
 	}
-	if d.e == nil || o.e == nil || o.Is(0) {
+	if d.e == nil || o.e == nil || o.Is(0) || d.huge() || o.huge() {
 		return Dim{}
 	}
 	by, fixed := o.Fixed()

@@ -153,7 +153,7 @@ func hostileValue(r *rand.Rand, depth int) Value {
 	if n, ok := dimCount(v.Dims); ok && r.IntN(2) == 0 {
 		v.Elems = []Dim{}
 		for range n {
-			e := Const(max(min(hostileNumber(r), maxSize), -maxSize))
+			e := Const(hostileNumber(r))
 			if r.IntN(3) == 0 {
 				e = Symbol("a").Sub(Const(r.Int64N(3)))
 			}

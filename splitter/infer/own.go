@@ -11,6 +11,7 @@ func ownRules() map[string]rule {
 		key(graph.ShardwiseDomain, "TreeEnsemble"):     inferForest,
 		key(graph.ShardwiseDomain, "TreeLeaf"):         same,
 		key(graph.ShardwiseDomain, "XGBoostObjective"): inferObjective,
+		key(graph.ShardwiseDomain, "EmbeddingBag"):     inferBag,
 	}
 }
 
@@ -43,5 +44,26 @@ func inferObjective(c *call) error {
 	default:
 		c.like(0, m, tensor.F32)
 	}
+	return nil
+}
+
+// inferBag: one row of the table's width for each bag; the offsets have one more than there are bags.
+func inferBag(c *call) error {
+	for i, rank := range []int{2, 1, 1, 1} {
+		if err := c.rank(i, rank, rank); err != nil {
+			return err
+		}
+	}
+	bags, columns := Dim{}, Dim{}
+	if v := c.input(2); v.Rank() == 1 {
+		bags = v.Dims[0].Sub(Const(1))
+		if n, ok := bags.Fixed(); ok {
+			bags = Const(max(n, 0))
+		}
+	}
+	if v := c.input(0); v.Rank() == 2 {
+		columns = v.Dims[1]
+	}
+	c.set(0, c.input(0).DType, bags, columns)
 	return nil
 }

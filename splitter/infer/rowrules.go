@@ -44,9 +44,13 @@ func rowRules() map[string]rowRule {
 		}
 	}
 	for _, op := range []string{"Normalizer", "Scaler", "Imputer", "LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor", "TreeEnsemble",
-		"TreeEnsembleClassifier", "TreeEnsembleRegressor", "Binarizer", "OneHotEncoder", "LabelEncoder", "CategoryMapper"} {
+		"TreeEnsembleClassifier", "TreeEnsembleRegressor"} {
 		out[key("ai.onnx.ml", op)] = rowsTable
 	}
+	for _, op := range []string{"Binarizer", "OneHotEncoder", "LabelEncoder", "CategoryMapper"} {
+		out[key("ai.onnx.ml", op)] = rowsFirst // element by element
+	}
+	out[key("ai.onnx.ml", "FeatureVectorizer")] = rowsTables
 	out[key("ai.onnx.ml", "ArrayFeatureExtractor")] = rowsExtract
 	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "XGBoostObjective"} {
 		out[key("shardwise", op)] = rowsFirst
@@ -152,6 +156,16 @@ func rowsTable(c *rowCall) []state {
 		return one(mix("%s takes all rows for one", label(c.node)))
 	}
 	return rowsFirst(c)
+}
+
+// rowsTables: the rows of several tables side by side.
+func rowsTables(c *rowCall) []state {
+	for i := range c.node.Inputs {
+		if st, first := c.state(i), c.state(0); c.value(i).Rank() != 2 || st.kind != along || st.dim != 0 || !st.span.equal(first.span) {
+			return one(mix("%s takes tables whose rows are not the same", label(c.node)))
+		}
+	}
+	return one(c.state(0))
 }
 
 func rowsExtract(c *rowCall) []state {

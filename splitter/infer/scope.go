@@ -122,7 +122,7 @@ func (s *Scope) settle(v *Value) {
 		return // the elements' dimensions may differ from one to the next, so that no symbol stands for them
 	}
 	for i, d := range v.Dims {
-		if n, ok := d.Fixed(); !d.Known() || ok && n < 0 {
+		if n, ok := d.Fixed(); !d.Known() || ok && (n < 0 || n > maxSize) {
 			v.Dims[i] = s.Fresh()
 		}
 	}

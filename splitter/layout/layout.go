@@ -5,6 +5,7 @@ package layout
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/shardfile"
@@ -19,6 +20,8 @@ const CoordinatorFile = -1
 type Layout struct {
 	Manifest *manifest.Manifest
 	Files    []File
+	// ShardMB and CoordinatorMB are the memory sizes that the plan was chosen for; 0 leaves them to the default deployment.
+	ShardMB, CoordinatorMB int
 	// Concurrent says that the recipes of several files may run at the same time.
 	Concurrent bool
 	// Uncovered are the operators of the model that the native engine does not run, for themselves or for their types.
@@ -44,17 +47,22 @@ type Weights struct {
 	Write func(ctx context.Context, i int, w io.Writer) error
 }
 
-// Options are the user's wishes. Exactly one of Shards and MemoryMB is positive.
+// Options are the user's wishes. Exactly one of Shards and MemoryMB is positive; with a Latency or a MaxCost each may be.
 type Options struct {
 	Shards   int
 	MemoryMB int
-	Name     string // model name; default from the file name
+	Latency  time.Duration // the longest estimated latency of a request whose functions are warm
+	MaxCost  float64       // the most US dollars for a million requests, by the estimate
+	Rows     int           // of a request, for those estimates; default 1
+	Name     string        // model name; default from the file name
 	Version  string
 	Plan     string // kind of plan that is wanted, for graphs: "tensor", "pipeline" or "mixed"; "" takes the best of any
 	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.
 	Engine string
 	// Note hears a sentence about what was decided and may surprise; nil is legal.
 	Note func(sentence string)
+	// Optimised hears, once, what optimising the model's graph did, when it did anything; nil is legal.
+	Optimised func(changes []Change)
 }
 
 // EngineAuto takes the native engine for every program whose operators it covers, and ONNX Runtime for the others. Types
@@ -71,11 +79,23 @@ type Info struct {
 	Facts      []Fact           // what a user of the format wants to know, in display order
 	Notes      []string         // sentences to print with the facts and after a split, in order: what surprises people
 	Operators  map[string]int   // ONNX: operator -> nodes
+	Before     map[string]int   // the same before the graph was optimised, nil when that changed nothing
+	Optimised  []Change         // what optimising the graph did, in the order of its passes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
-	MaxShards  int              // the largest useful shard count
+	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
+
+// Change is one kind of rewriting of a graph: a stable name, how many nodes it concerned, and what happened in words.
+type Change struct {
+	Kind  string
+	Nodes int
+	Text  string
+}
+
+// NotReckoned is the MaxShards of a graph whose plans are so many that only a split looks for one.
+const NotReckoned = -1
 
 // Fact is one line of inspect.
 type Fact struct{ Name, Value string }

@@ -49,7 +49,7 @@ func (c *cleaner) fits(n *graph.Node, in []graph.Value) error {
 	}
 	x := in[0]
 	switch {
-	case n.Domain == classicDomain && n.Op != "ArrayFeatureExtractor" && (len(x.Dims) < 1 || len(x.Dims) > 2):
+	case n.Domain == classicDomain && !anyRank(n.Op) && (len(x.Dims) < 1 || len(x.Dims) > 2):
 		return fmt.Errorf("its input has shape %s, wanted [columns] or [rows, columns]", text(x.Dims))
 	case n.Op == "Gemm":
 		return c.fitsGemm(n, in)
@@ -63,6 +63,11 @@ func (c *cleaner) fits(n *graph.Node, in []graph.Value) error {
 		}
 	}
 	return nil
+}
+
+// anyRank are the operators of ai.onnx.ml that work element by element, or on the last dimension alone.
+func anyRank(op string) bool {
+	return slices.Contains([]string{"ArrayFeatureExtractor", "Binarizer", "CategoryMapper", "Imputer", "LabelEncoder", "OneHotEncoder"}, op)
 }
 
 func single(s tensor.Shape) bool {

@@ -46,9 +46,19 @@ func (s storedTensor) tensor(t *testing.T) *tensor.Tensor {
 
 func cases(t *testing.T) []testCase {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.onnx")
-	if err != nil || len(files) < 40 {
-		t.Fatalf("%d models in testdata, error %v", len(files), err)
+	out := casesOf(t, "testdata")
+	if len(out) < 40 {
+		t.Fatalf("%d models in testdata", len(out))
+	}
+	return out
+}
+
+// casesOf are the models of a folder.
+func casesOf(t *testing.T, dir string) []testCase {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	var out []testCase
 	for _, path := range files {

@@ -14,6 +14,7 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/infer"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/optimise"
 )
 
 // remedyCheck is what helps when a file contradicts itself.
@@ -32,6 +33,8 @@ type net struct {
 	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
 	declared []graph.Value          // the outputs as the file declares them
+	done     optimise.Summary       // what optimisation did
+	before   map[string]int         // operators before it
 }
 
 // refused is why a node cannot be split.
@@ -53,10 +56,11 @@ type cleaner struct {
 	places  map[place]string  // where large weights lie -> the first weight that lies there
 }
 
-func clean(m *onnx.Model, s *store) (*net, error) {
+// clean makes the net of a model. own is another form of it for the native engine alone, nil when there is none.
+func clean(m *onnx.Model, s *store) (portable, own *net, err error) {
 	g := m.Graph
 	if err := order(g); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
 		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
@@ -68,23 +72,27 @@ func clean(m *onnx.Model, s *store) (*net, error) {
 	}
 	for _, name := range sorted(g.Weights) {
 		if err := c.addWeight(name, g.Weights[name]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := c.inputs(g); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, n := range g.Nodes {
 		if err := c.node(n); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := c.outputs(g); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.prune()
+	if err := c.optimise(); err != nil {
+		return nil, nil, err
+	}
 	c.net.findRows(c.scope)
-	return c.net, nil
+	own, err = c.own()
+	return c.net, own, err
 }
 
 func (c *cleaner) addWeight(name string, w *graph.Weight) error {

@@ -17,20 +17,39 @@ const maxLargest = 10
 
 // describe gathers what inspect shows.
 func (m *model) describe() layout.Info {
-	info := layout.Info{Format: "onnx", Library: library(m.scanned), Operators: map[string]int{}, Dtypes: map[string]int64{}}
-	for g := range m.net.graph.All() {
-		for _, n := range g.Nodes {
-			info.Operators[operator(n)]++
-		}
+	info := layout.Info{Format: "onnx", Library: library(m.scanned), Dtypes: map[string]int64{}}
+	info.Operators = count(m.net.graph)
+	if m.net.done.Any() {
+		info.Before = m.net.before
 	}
+	info.Optimised = m.net.changes()
 	tally := m.weights(&info)
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
-	if in, err := m.input(); err == nil && m.net.refusal(native.Name) == nil {
-		info.MaxShards = plan.MaxShards(in)
+	if in, err := m.input(m.net); err == nil && m.net.refusal(native.Name) == nil {
+		info.MaxShards = layout.NotReckoned
+		if m.net.planWork() <= maxPlanWork {
+			info.MaxShards = plan.MaxShards(in)
+		}
 	}
 	return info
+}
+
+// maxPlanWork bounds the search for plans that describe waits for. A chain of 700 products by vectors, each followed by an
+// activation, is at the bound, and takes some seconds; so is a graph of 2,000 nodes of which 500 read a weight.
+const maxPlanWork = 1 << 20
+
+// planWork is what a search for plans grows with: from each node that reads a weight a cut may reach all others, and every
+// node has a bit for each node before it.
+func (n *net) planWork() int {
+	weighted := 0
+	for _, node := range n.graph.Nodes {
+		if slices.ContainsFunc(node.Inputs, func(in string) bool { w := n.graph.Weights[in]; return w != nil && len(w.Shape) > 0 }) {
+			weighted++
+		}
+	}
+	return (weighted + len(n.graph.Nodes)/64) * len(n.graph.Nodes)
 }
 
 // operator is the operator's full name.
@@ -139,6 +158,9 @@ func (m *model) facts(t tally) []layout.Fact {
 		} else {
 			add("rows", "a batch is never cut: %s", m.net.mixes)
 		}
+	}
+	for _, c := range m.net.changes() {
+		add("optimised", "%s", c.Text)
 	}
 	if m.net.zipMaps > 0 {
 		add("ZipMap", "taken away: the output is the tensor of probabilities, columns in the order of the labels")

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
-	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/infer"
 )
 
@@ -26,45 +25,6 @@ func (c *cleaner) infer(n *graph.Node) ([]graph.Value, error) {
 		out[i] = v.Graph(n.Outputs[i])
 	}
 	return out, nil
-}
-
-// resolveShape replaces the computed shape of a Reshape by a constant when its elements are known: sizes stay, a
-// dimension of the input in its own place becomes 0, one other expression becomes -1.
-func (c *cleaner) resolveShape(n *graph.Node) {
-	if n.Domain != "" || n.Op != "Reshape" || len(n.Inputs) != 2 || n.Int("allowzero", 0) != 0 || c.net.graph.Weights[n.Inputs[1]] != nil {
-		return
-	}
-	list, x := c.scope.Value(n.Inputs[1]).Elems, c.scope.Value(n.Inputs[0])
-	if list == nil || x.Rank() < 0 {
-		return
-	}
-	values, open := make([]int64, len(list)), 0
-	for i, d := range list {
-		size, fixed := d.Fixed()
-		switch {
-		case fixed:
-			values[i] = size
-			if size == -1 {
-				open++
-			}
-		case i < x.Rank() && x.Dims[i].Equal(d):
-			values[i] = 0
-		default:
-			values[i] = -1
-			open++
-		}
-	}
-	if open > 1 {
-		return
-	}
-	t, err := tensor.FromSlice(tensor.I64, values, len(values))
-	if err != nil {
-		return
-	}
-	name := n.Outputs[0] + "/shape"
-	if c.net.graph.Weights[name] == nil && c.addWeight(name, toWeight(t)) == nil {
-		n.Inputs = []string{n.Inputs[0], name}
-	}
 }
 
 // text shows dimensions in messages.

@@ -28,6 +28,7 @@ type model struct {
 	store   *store
 	scanned *onnx.Model
 	net     *net
+	other   *net               // the form for other engines than the native one, when net is not for all
 	info    func() layout.Info // made when it is first asked for: the largest useful number of shards takes a search
 }
 
@@ -51,8 +52,12 @@ func (m *model) read() error {
 		return err
 	}
 	m.scanned, m.store.model = scanned, scanned
-	if m.net, err = clean(scanned, m.store); err != nil {
+	portable, own, err := clean(scanned, m.store)
+	if err != nil {
 		return err
+	}
+	if m.net = portable; own != nil {
+		m.net, m.other = own, portable
 	}
 	m.info = sync.OnceValue(m.describe)
 	return nil
@@ -83,13 +88,8 @@ func (m *model) Close() error { return m.store.Close() }
 
 // Layout implements layout.Model.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
-	if err := m.net.refusal(o.Engine); err != nil {
-		return nil, err
-	}
-	in, err := m.input()
-	if err != nil && len(m.net.refused) > 0 {
-		return nil, m.net.refused[0].why // what is not covered is why something else is not known
-	}
+	n := m.covered(o.Engine)
+	in, err := m.partition(n, o.Engine)
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +97,40 @@ func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, e
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range m.net.refused {
+	if changes := n.changes(); len(changes) > 0 && o.Optimised != nil {
+		o.Optimised(changes)
+	}
+	for _, r := range n.refused {
 		l.Uncovered = append(l.Uncovered, r.why.Subject)
 	}
 	return l, nil
 }
 
+// Partition is the graph for the planner, which reads no weights. What cannot be split is a *layout.RefusalError.
+func (m *model) Partition() (*partition.Model, error) { return m.partition(m.net, "") }
+
+// covered is the graph for an engine: what the optimiser made, or what ONNX Runtime runs as well.
+func (m *model) covered(engine string) *net {
+	if engine == onnxruntime.Name && m.other != nil {
+		return m.other
+	}
+	return m.net
+}
+
+func (m *model) partition(n *net, engine string) (*partition.Model, error) {
+	if err := n.refusal(engine); err != nil {
+		return nil, err
+	}
+	in, err := m.input(n)
+	if err != nil && len(n.refused) > 0 {
+		return nil, n.refused[0].why // what is not covered is why something else is not known
+	}
+	return in, err
+}
+
 // input is what the partitioner works on.
-func (m *model) input() (*partition.Model, error) {
-	signature, err := m.net.signature()
+func (m *model) input(n *net) (*partition.Model, error) {
+	signature, err := n.signature()
 	if err != nil {
 		return nil, err
 	}
@@ -113,8 +138,8 @@ func (m *model) input() (*partition.Model, error) {
 	for _, location := range m.store.locations() {
 		sources = append(sources, manifest.Source{File: location, Importer: importer, Library: library(m.scanned)})
 	}
-	return &partition.Model{Engine: native.Name, Graph: m.net.graph, Values: m.net.values, Signature: signature, Sources: sources,
-		Dims: m.net.dims, Read: m.store.open}, nil
+	return &partition.Model{Engine: native.Name, Graph: n.graph, Values: n.values, Signature: signature, Sources: sources,
+		Dims: n.dims, Read: m.store.open}, nil
 }
 
 // refusal is the first reason why the model cannot be split, nil when there is none. What the native engine alone does

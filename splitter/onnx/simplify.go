@@ -24,7 +24,6 @@ func (c *cleaner) simplify(n *graph.Node) (bool, error) {
 	case c.covers.Refuses(n, c.net.graph.Opsets, c.net.graph.Weights, nil) != nil:
 		return false, nil // keep says why
 	}
-	c.resolveShape(n)
 	out, err := c.infer(n)
 	if err != nil || len(out) == 0 {
 		return false, nil // keep says why

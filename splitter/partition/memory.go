@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 )
@@ -17,11 +18,29 @@ const (
 // Need is the memory of a function that holds so much.
 func Need(m manifest.Memory) int64 { return m.Weights + m.Fixed + m.PerRow*MemoryRows }
 
-// perRow estimates the bytes per row of a program: its inputs and outputs, which also travel as frames in base64, and two
-// values between, taken to be as wide as the program's widest weight. When a request cannot carry MemoryRows rows, the
-// estimate is lowered so that MemoryRows of it are what a full request takes.
+// PerRow estimates the bytes per row of a program from those of its inputs and outputs, which also travel as frames in base64, and of two
+// values between, each of inner bytes. When a request cannot carry MemoryRows rows, the estimate is lowered so that MemoryRows of it are what a full
+// request takes.
+func PerRow(in, out, inner int64) int64 {
+	rows := min(requestBytes/max(in, out, 1)+1, MemoryRows)
+	return ((4*(in+out)+2*inner)*rows + MemoryRows - 1) / MemoryRows
+}
+
+// Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width.
+func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
+	shape := w.Shape
+	if in == 0 && (n.Op == "Gather" || n.Op == embedding.OpBag) && len(shape) > 0 {
+		shape = shape[1:]
+	}
+	most := int64(0)
+	for _, d := range shape {
+		most = max(most, int64(d)*int64(w.DType.Size()))
+	}
+	return most
+}
+
+// perRow is PerRow of a program, whose values between are taken to be as wide as its widest weight.
 func perRow(g *graph.Graph) int64 {
-	var in, out, inner int64
 	size := func(list []graph.Value) (total int64) {
 		for _, v := range list {
 			n := int64(max(v.DType.Size(), 1))
@@ -32,12 +51,13 @@ func perRow(g *graph.Graph) int64 {
 		}
 		return total
 	}
-	in, out = size(g.Inputs), size(g.Outputs)
-	for _, w := range g.Weights {
-		for _, d := range w.Shape {
-			inner = max(inner, int64(d)*int64(w.DType.Size()))
+	inner := int64(0)
+	for _, n := range g.Nodes {
+		for i, in := range n.Inputs {
+			if w := g.Weights[in]; w != nil {
+				inner = max(inner, Widest(n, i, w))
+			}
 		}
 	}
-	rows := min(requestBytes/max(in, out, 1)+1, MemoryRows)
-	return ((4*(in+out)+2*inner)*rows + MemoryRows - 1) / MemoryRows
+	return PerRow(size(g.Inputs), size(g.Outputs), inner)
 }

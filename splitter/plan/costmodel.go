@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/shardwise/shardwise/internal/price"
 )
 
 //go:embed costmodel.json
@@ -26,6 +28,7 @@ type CostModel struct {
 	WeightsGBs             float64 `json:"weights_gb_s_vcpu"` // weights that are read once for few rows
 	ElementsMs             float64 `json:"elements_m_s_vcpu"` // elements of results that are made, in millions a second
 	NodeUS                 float64 `json:"node_us"`           // what a node takes however small it is
+	LookupUS               float64 `json:"lookup_us"`         // what a row of a table takes however narrow it is
 	MBPerVCPU              float64 `json:"mb_per_vcpu"`
 	MaxVCPU                float64 `json:"max_vcpu"`
 	ColdStartMS            float64 `json:"cold_start_ms"`
@@ -33,7 +36,7 @@ type CostModel struct {
 	InlineBytes            int64   `json:"inline_bytes"` // what fits into a message before base64; beyond it travels through S3
 	S3FirstByteMS          float64 `json:"s3_first_byte_ms"`
 	S3MBs                  float64 `json:"s3_mb_s"`
-	PriceGBs               float64 `json:"price_gb_s"`
+	PriceGBs               float64 `json:"price_gb_s"` // of internal/price, unless a file says otherwise; so the next
 	PriceRequest           float64 `json:"price_request"`
 	PriceS3Put             float64 `json:"price_s3_put"`
 	PriceS3Get             float64 `json:"price_s3_get"`
@@ -51,7 +54,7 @@ func DefaultCostModel() *CostModel {
 // ParseCostModel reads a cost model. Members that are absent keep their built-in value; unknown ones, and rates that are not positive, are an
 // error.
 func ParseCostModel(data []byte) (*CostModel, error) {
-	m := &CostModel{}
+	m := &CostModel{PriceGBs: price.Duration(price.X86).USD, PriceRequest: price.Requests().USD}
 	if err := json.Unmarshal(defaultModel, m); err != nil {
 		return nil, err
 	}
@@ -89,15 +92,14 @@ func (m *CostModel) wire(bytes int64, mbs float64) float64 {
 	return float64(bytes) / mbs / 1e3
 }
 
-// codec is the time to encode and decode so many bytes.
-func (m *CostModel) codec(bytes int64) float64 { return float64(bytes) / m.CodecMBs / 1e3 }
+// codec is the time to encode and decode so many bytes, on one processor or the part of one that there is.
+func (m *CostModel) codec(bytes int64, vcpu float64) float64 {
+	return float64(bytes) / m.CodecMBs / 1e3 / min(vcpu, 1)
+}
 
 // compute is the time of so much work at so many processors.
 func (m *CostModel) compute(w work, vcpu float64) float64 {
-	if w == (work{}) {
-		return 0
-	}
 	arithmetic := w.macs / (m.GMACs * vcpu) / 1e6
 	weights := w.weights / (m.WeightsGBs * min(vcpu, 2)) / 1e6
-	return max(arithmetic, weights) + w.elements/(m.ElementsMs*vcpu)/1e3 + w.nodes*m.NodeUS/1e3
+	return max(arithmetic, weights) + w.elements/(m.ElementsMs*vcpu)/1e3 + (w.nodes*m.NodeUS+w.lookups*m.LookupUS)/1e3/min(vcpu, 1)
 }

@@ -13,6 +13,10 @@ type line struct {
 	at    []int // node -> its place in order
 	items []item
 	alive []int64 // bytes of the values that cross from order[i-1] to order[i]
+	until []work  // of the nodes of order before a place
+	edges []int   // the border before each item, and the end
+	needs [][]int // the items that each item needs, through whatever lies between, ascending
+	late  []bool  // whether an item needs a placed node
 }
 
 // item is a node with weights.
@@ -21,8 +25,14 @@ type item struct {
 	bytes int64
 }
 
-func newLine(g *sharding.Graph, sz *sizes) *line {
-	l := &line{g: g, order: depthFirst(g), at: make([]int, len(g.Nodes))}
+// newLine lays out all nodes but the placed ones, whose results are then as good as inputs.
+func newLine(g *sharding.Graph, sz *sizes, works []work, placed []int) *line {
+	l := &line{g: g, at: make([]int, len(g.Nodes))}
+	out := newSet(len(g.Nodes), placed)
+	l.order = slices.DeleteFunc(depthFirst(g), func(n int) bool { return out[n] })
+	for _, n := range placed {
+		l.at[n] = -1
+	}
 	for i, n := range l.order {
 		l.at[n] = i
 	}
@@ -40,8 +50,67 @@ func newLine(g *sharding.Graph, sz *sizes) *line {
 		}
 	}
 	l.measure(sz)
+	l.until = make([]work, len(l.order)+1)
+	for i, n := range l.order {
+		l.until[i+1] = l.until[i].plus(works[n])
+	}
+	l.setEdges()
+	l.setNeeds(out)
 	return l
 }
+
+// setNeeds walks the graph once with a set of items for each node.
+func (l *line) setNeeds(placed []bool) {
+	l.needs, l.late = make([][]int, len(l.items)), make([]bool, len(l.items))
+	index := map[int]int{}
+	for i, it := range l.items {
+		index[it.node] = i
+	}
+	words := (len(l.items) + 63) / 64
+	sets, late := make([][]uint64, len(l.g.Nodes)), make([]bool, len(l.g.Nodes))
+	for n, node := range l.g.Nodes {
+		sets[n], late[n] = make([]uint64, words), placed[n]
+		for _, in := range sharding.Reads(node) {
+			p, ok := l.g.Producer[in]
+			if !ok {
+				continue
+			}
+			for w, bits := range sets[p] {
+				sets[n][w] |= bits
+			}
+			late[n] = late[n] || late[p]
+		}
+		i, ok := index[n]
+		if !ok {
+			continue
+		}
+		for j := range l.items {
+			if sets[n][j/64]&(1<<(j%64)) != 0 {
+				l.needs[i] = append(l.needs[i], j)
+			}
+		}
+		l.late[i] = late[n]
+		sets[n][i/64] |= 1 << (i % 64)
+	}
+}
+
+func newSet(n int, members []int) []bool {
+	out := make([]bool, n)
+	for _, i := range members {
+		out[i] = true
+	}
+	return out
+}
+
+func (l *line) setEdges() {
+	l.edges = make([]int, len(l.items)+1)
+	for i := range l.edges {
+		l.edges[i] = l.border(i)
+	}
+}
+
+// between is the work from one place of the order to another.
+func (l *line) between(from, to int) work { return l.until[to].less(l.until[from]) }
 
 // depthFirst orders the nodes by walking back from the outputs, so that what a node needs stands directly before it.
 func depthFirst(g *sharding.Graph) []int {
@@ -69,6 +138,7 @@ func depthFirst(g *sharding.Graph) []int {
 // measure finds how much crosses each place of the order.
 func (l *line) measure(sz *sizes) {
 	l.alive = make([]int64, len(l.order)+1)
+	change := make([]int64, len(l.order)+2)
 	add := func(name string, from int) {
 		last := from
 		for _, c := range l.g.Consumers[name] {
@@ -77,19 +147,24 @@ func (l *line) measure(sz *sizes) {
 		if l.g.Output[name] {
 			last = len(l.order)
 		}
-		for i := from + 1; i <= last && i <= len(l.order); i++ {
-			l.alive[i] += sz.bytes(l.g.Values[name])
-		}
+		bytes := sz.bytes(l.g.Values[name])
+		change[from+1] += bytes
+		change[min(last, len(l.order))+1] -= bytes
 	}
 	for _, in := range l.g.Inputs {
 		add(in.Name, -1)
 	}
-	for i, n := range l.order {
+	for n := range l.g.Nodes {
 		for _, o := range l.g.Nodes[n].Outputs {
 			if o != "" {
-				add(o, i)
+				add(o, l.at[n])
 			}
 		}
+	}
+	now := int64(0)
+	for i := range l.alive {
+		now += change[i]
+		l.alive[i] = now
 	}
 }
 

@@ -12,12 +12,15 @@ import (
 )
 
 // Layout plans the model and lays it out: into exactly o.Shards shards, or into the fewest whose functions, and the coordinator's, stay within
-// o.MemoryMB. A wish that cannot be met is a *layout.RefusalError.
+// o.MemoryMB; with a latency or a cost, into the plan that Explore picks for them. A wish that cannot be met is a *layout.RefusalError.
 func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.Layout, error) {
-	if err := checkTypes(m); err != nil {
+	if err := check(m, o.Shards == 1); err != nil {
 		return nil, err
 	}
 	g := sharding.New(m.Graph, m.Values)
+	if o.Latency > 0 || o.MaxCost > 0 {
+		return byWish(ctx, m, New(g, Options{Kind: o.Plan, Symbols: map[string]int{manifest.Batch: max(o.Rows, 1)}}), o)
+	}
 	if o.Shards > 0 {
 		best, err := New(g, Options{Kind: o.Plan}).Best(o.Shards)
 		if err != nil {
@@ -26,6 +29,47 @@ func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.
 		return partition.Lay(m, best.Plan, o)
 	}
 	return fit(ctx, m, New(g, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
+}
+
+// maxNodes is the size of graphs up to which plans are searched; larger ones stay whole.
+const maxNodes = 20000
+
+// check refuses what has no plan: unknown types, and, unless it stays whole, a graph that is too large.
+func check(m *partition.Model, whole bool) error {
+	if len(m.Graph.Nodes) > maxNodes && !whole {
+		return &layout.RefusalError{Subject: "the model", Reason: fmt.Sprintf("its graph has %d nodes, and plans are searched for up to %d", len(m.Graph.Nodes), maxNodes),
+			Remedy: "use one shard (--shards 1)"}
+	}
+	return checkTypes(m)
+}
+
+// Prepare is New of a model whose types are all known; otherwise the error is a *layout.RefusalError.
+func Prepare(m *partition.Model, o Options) (*Planner, error) {
+	if err := check(m, false); err != nil {
+		return nil, err
+	}
+	return New(sharding.New(m.Graph, m.Values), o), nil
+}
+
+// byWish lays out the plan that an exploration picks, for functions of the sizes that it was reckoned with.
+func byWish(ctx context.Context, m *partition.Model, p *Planner, o layout.Options) (*layout.Layout, error) {
+	w := Wish{Latency: o.Latency, MaxCost: o.MaxCost}
+	if o.Shards > 0 {
+		w.Shards = []int{o.Shards}
+	}
+	if o.MemoryMB > 0 {
+		w.MemoryMB = []int{o.MemoryMB}
+	}
+	s, err := p.Explore(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	l, err := partition.Lay(m, s.Chosen.Plan, o)
+	if err != nil {
+		return nil, err
+	}
+	l.ShardMB, l.CoordinatorMB = s.Chosen.Size.ShardMB, s.Chosen.Size.CoordinatorMB
+	return l, nil
 }
 
 // checkTypes refuses graphs in which the type of a value is not known: programs declare theirs.
@@ -72,39 +116,6 @@ func (p *Planner) fewest(limit int64) int {
 	return int(max((p.total-max(localBytes, p.total/localShare)+room-1)/room, 1))
 }
 
-// tooSmall is the refusal of a memory size into which no plan fits. It names the largest weight that no cut makes smaller, when that is
-// the reason.
-func (p *Planner) tooSmall(mb int, least int64, most int) error {
-	refusal := &layout.RefusalError{Subject: fmt.Sprintf("%d MB of memory", mb), Remedy: "give more memory"}
-	if least > 0 {
-		needed := (least + 1<<20 - 1) >> 20
-		refusal.Remedy = fmt.Sprintf("give at least %d MB", needed)
-		refusal.Reason = fmt.Sprintf("with %d shards, the largest useful number, a function still needs %d MB for its weights, its process and %d rows", most, needed, partition.MemoryRows)
-		return refusal
-	}
-	node, bytes := p.stubborn()
-	refusal.Reason = fmt.Sprintf("no plan fits: the weights of node %s take %d bytes in one piece", node, bytes)
-	refusal.Remedy = fmt.Sprintf("give at least %d MB", (bytes+partition.FixedBytes)>>20+1)
-	return refusal
-}
-
-// stubborn is the node with the most bytes of weights in its finest part.
-func (p *Planner) stubborn() (node string, bytes int64) {
-	for _, it := range p.line.items {
-		part := it.bytes
-		for _, r := range p.regions {
-			if r.Has(it.node) {
-				part = min(part, it.bytes/int64(r.Units))
-			}
-		}
-		if part > bytes {
-			n := p.line.g.Nodes[it.node]
-			node, bytes = fmt.Sprintf("%s (%s)", n.Name, n.Op), part
-		}
-	}
-	return node, bytes
-}
-
 func widest(m *manifest.Manifest) int64 {
 	most := int64(0)
 	for _, s := range m.Shards {
@@ -118,7 +129,7 @@ func widest(m *manifest.Manifest) int64 {
 
 // MaxShards is the largest number of shards that the model can be cut into, at least 1.
 func MaxShards(m *partition.Model) int {
-	if checkTypes(m) != nil {
+	if check(m, false) != nil {
 		return 1
 	}
 	return New(sharding.New(m.Graph, m.Values), Options{}).MaxShards()

@@ -2,21 +2,40 @@ package plan
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/binary"
 	"slices"
 
-	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both.
+// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both; and look-up tables on single shards each, or
+// some of them by rows or by columns on several.
 const (
-	Whole    = "whole"
-	Tensor   = "tensor"
-	Pipeline = "pipeline"
-	Mixed    = "mixed"
+	Whole           = "whole"
+	Tensor          = "tensor"
+	Pipeline        = "pipeline"
+	Mixed           = "mixed"
+	Tables          = "tables"
+	TablesByRows    = "tables-rows"
+	TablesByColumns = "tables-columns"
 )
+
+// Kinds are all kinds of plans.
+func Kinds() []string {
+	return []string{Whole, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
+}
+
+// wanted reports whether a plan of the kind will do: any when the wish is empty, and with Tables every one of tables.
+func (o *Options) wanted(kind string) bool {
+	return o.Kind == "" || o.Kind == kind || o.Kind == Tables && (kind == TablesByRows || kind == TablesByColumns)
+}
+
+// Size is the memory of functions in MB, and so their speed.
+type Size struct {
+	ShardMB       int `json:"shard_mb"`
+	CoordinatorMB int `json:"coordinator_mb"`
+}
 
 // Options are what the search has to keep to. The zero value of a field takes its default.
 type Options struct {
@@ -37,30 +56,48 @@ func (o Options) defaults() *Options {
 	return &o
 }
 
-// Candidate is a plan with what it is reckoned to take.
+// Candidate is a plan with what it is reckoned to take at functions of a size.
 type Candidate struct {
 	Kind     string
+	Size     Size
 	Plan     *partition.Plan
 	Estimate *Estimate
 }
 
 // Planner plans one graph. It is immutable and safe for concurrent use.
 type Planner struct {
-	o       *Options
-	line    *line
-	est     *estimator
-	regions []*sharding.Region
-	total   int64 // bytes of all weights
+	o        *Options
+	line     *line
+	prof     *profiler
+	regions  []*sharding.Region
+	ids      map[*sharding.Region]int
+	tables   []*lookups
+	placed   []int // the tables' nodes
+	restLine *line // without them
+	total    int64 // bytes of all weights
 }
 
 // New prepares a graph.
 func New(g *sharding.Graph, o Options) *Planner {
-	p := &Planner{o: o.defaults()}
-	p.est = newEstimator(g, p.o)
-	p.line = newLine(g, p.est.sizes)
+	p := &Planner{o: o.defaults(), ids: map[*sharding.Region]int{}}
+	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
+	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
 	for _, w := range g.Weights {
 		p.total += sharding.Bytes(w)
+	}
+	p.findTables()
+	for _, t := range p.tables {
+		p.placed = append(p.placed, t.nodes...)
+	}
+	slices.Sort(p.placed)
+	p.restLine = newLine(g, p.prof.sizes, p.prof.work, p.placed)
+	all := slices.Clone(p.regions)
+	for _, t := range p.tables {
+		all = append(all, t.rows, t.columns)
+	}
+	for i, r := range all {
+		p.ids[r] = i
 	}
 	return p
 }
@@ -71,98 +108,126 @@ const (
 	localShare = 10
 )
 
+// kept is a plan that can be run, with its profile.
+type kept struct {
+	kind    string
+	plan    *partition.Plan
+	profile *profile
+}
+
+// at is the candidate with functions of a size.
+func (k *kept) at(m *CostModel, s Size) Candidate {
+	return Candidate{Kind: k.kind, Size: s, Plan: k.plan, Estimate: k.profile.at(m, s.ShardMB, s.CoordinatorMB)}
+}
+
 // Candidates are the plans for n shards that keep the limits, fastest first; equal ones once.
 func (p *Planner) Candidates(n int) []Candidate {
-	if n == 1 {
-		c := &choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}}
-		return p.keep(nil, c)
-	}
+	size := Size{p.o.MemoryMB, p.o.CoordinatorMB}
 	limit := int64(1) << 62
 	if p.o.Fit {
 		limit = p.room(p.o.MemoryMB)
 	}
-	// Segments of more than their share would leave shards without any.
-	s := newSearch(p.line, p.est, p.regions, n, min(limit, p.total/int64(n)*5/4))
+	list := &kepts{p: p, seen: map[string]bool{}}
+	p.choices(n, limit, size, list.add)
 	var out []Candidate
-	for _, price := range chances() {
-		for _, with := range []struct {
-			regions, segments bool
-			kind              string
-		}{{true, false, Tensor}, {true, true, Mixed}} {
-			if c, ok := s.walk(with.regions, with.segments, price); ok {
-				c.kind = with.kind
-				out = p.keep(out, c)
-			}
+	for i := range list.all {
+		c := list.all[i].at(p.o.Model, size)
+		if !p.o.Fit || slices.Max(c.Estimate.ShardWeights) <= limit && c.Estimate.LocalWeights <= p.room(p.o.CoordinatorMB) {
+			out = append(out, c)
 		}
-	}
-	if c, ok := s.pipeline(); ok {
-		c.kind = Pipeline
-		out = p.keep(out, c)
-	}
-	if p.o.Kind != "" {
-		out = slices.DeleteFunc(out, func(c Candidate) bool { return c.Kind != p.o.Kind })
 	}
 	slices.SortStableFunc(out, func(a, b Candidate) int { return cmp.Compare(a.Estimate.WarmMS, b.Estimate.WarmMS) })
 	return out
 }
 
+// choices yields the placements for n shards until yield says no, and reports whether it never did.
+func (p *Planner) choices(n int, limit int64, size Size, yield func(*choice) bool) bool {
+	if n == 1 {
+		return yield(&choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}})
+	}
+	// Segments of more than their share would leave shards without any.
+	s := p.newSearch(p.line, n, min(limit, p.total/int64(n)*5/4), size, nil)
+	for _, price := range chances() {
+		for _, with := range []struct {
+			segments bool
+			kind     string
+		}{{false, Tensor}, {true, Mixed}} {
+			if c, ok := s.walk(true, with.segments, price); ok {
+				c.kind = with.kind
+				if !yield(c) {
+					return false
+				}
+			}
+		}
+	}
+	if c, ok := s.pipeline(); ok {
+		c.kind = Pipeline
+		if !yield(c) {
+			return false
+		}
+	}
+	return len(p.tables) == 0 || p.byTables(n, limit, size, yield)
+}
+
 // room is how many bytes of weights a function of that memory holds.
 func (p *Planner) room(mb int) int64 { return int64(mb)<<20 - partition.FixedBytes }
 
-// keep adds a choice that can be scheduled, uses every shard and keeps the limits, unless one like it is there.
-func (p *Planner) keep(list []Candidate, c *choice) []Candidate {
-	pl, err := c.schedule(p.line.g)
-	if err != nil {
-		return list
+// kepts gathers the plans of choices, equal ones once.
+type kepts struct {
+	p    *Planner
+	seen map[string]bool
+	all  []kept
+}
+
+// add takes a choice that can be scheduled, uses every shard and leaves the coordinator little; it always asks for more.
+func (k *kepts) add(c *choice) bool {
+	key := k.p.key(c)
+	if k.seen[key] {
+		return true
 	}
-	used := make([]bool, c.shards)
-	for _, st := range pl.Stages {
+	k.seen[key] = true
+	if !k.p.o.wanted(c.name()) {
+		return true
+	}
+	pl, err := c.schedule(k.p.line.g)
+	if err != nil || !usesAll(pl) {
+		return true
+	}
+	if prof := k.p.prof.profile(pl); prof.own <= max(localBytes, k.p.total/localShare) {
+		k.all = append(k.all, kept{c.name(), pl, prof})
+	}
+	return true
+}
+
+// usesAll reports whether every shard takes part in a stage.
+func usesAll(p *partition.Plan) bool {
+	used := make([]bool, p.Shards)
+	for _, st := range p.Stages {
 		for _, s := range st.Shards {
 			used[s] = true
 		}
 	}
-	if slices.Contains(used, false) {
-		return list
-	}
-	e := p.est.estimate(pl)
-	if e.LocalWeights > max(localBytes, p.total/localShare) {
-		return list
-	}
-	if p.o.Fit && (slices.Max(e.ShardWeights) > p.room(p.o.MemoryMB) || e.LocalWeights > p.room(p.o.CoordinatorMB)) {
-		return list
-	}
-	if len(c.regions) == 0 && c.kind == Mixed {
-		c.kind = Pipeline
-	}
-	if len(c.segments) == 0 && c.kind == Mixed {
-		c.kind = Tensor
-	}
-	for _, old := range list {
-		if same(old.Plan, pl) {
-			return list
-		}
-	}
-	return append(list, Candidate{Kind: c.kind, Plan: pl, Estimate: e})
+	return !slices.Contains(used, false)
 }
 
-// same reports whether two plans place every node alike.
-func same(a, b *partition.Plan) bool {
-	if a.Shards != b.Shards || len(a.Stages) != len(b.Stages) {
-		return false
-	}
-	for i := range a.Stages {
-		x, y := &a.Stages[i], &b.Stages[i]
-		if !slices.Equal(x.Shards, y.Shards) || len(x.Pieces) != len(y.Pieces) {
-			return false
-		}
-		for j := range x.Pieces {
-			p, q := &x.Pieces[j], &y.Pieces[j]
-			if p.At != q.At || (p.Region == nil) != (q.Region == nil) || !slices.Equal(p.List(), q.List()) || p.Region != nil && p.Region.Key() != q.Region.Key() {
-				return false
-			}
+// key tells choices apart: equal keys place every node alike.
+func (p *Planner) key(c *choice) string {
+	b := binary.AppendUvarint(nil, uint64(c.shards))
+	for _, x := range c.cuts {
+		b = binary.AppendUvarint(b, uint64(p.ids[x.region]))
+		for _, u := range x.bounds {
+			b = binary.AppendUvarint(b, uint64(u))
 		}
 	}
-	return true
+	b = append(b, '|')
+	for _, s := range c.segments {
+		b = binary.AppendUvarint(b, uint64(s.shard))
+		b = binary.AppendUvarint(b, uint64(len(s.nodes)))
+		for _, n := range s.nodes {
+			b = binary.AppendUvarint(b, uint64(n))
+		}
+	}
+	return string(b)
 }
 
 // Best is the fastest plan for n shards. It is a *layout.RefusalError, which names the largest useful number, when there is none.
@@ -170,9 +235,7 @@ func (p *Planner) Best(n int) (*Candidate, error) {
 	if list := p.Candidates(n); len(list) > 0 {
 		return &list[0], nil
 	}
-	most := p.MaxShards()
-	return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Remedy: fmt.Sprintf("use at most %d shards", most),
-		Reason: fmt.Sprintf("the model has no such many parts: the largest useful number is %d, where every shard still has a part of each stage", most)}
+	return nil, p.tooMany(n, p.MaxShards())
 }
 
 // maxManifest is how many shards a manifest can list.
@@ -187,7 +250,12 @@ func (p *Planner) MaxShards() int {
 	slices.Sort(counts)
 	counts = slices.Compact(counts)
 	for _, n := range slices.Backward(counts) {
-		if n > 1 && n <= maxManifest && len(p.Candidates(n)) > 0 {
+		if n <= 1 || n > maxManifest {
+			continue
+		}
+		list := &kepts{p: p, seen: map[string]bool{}}
+		p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
+		if len(list.all) > 0 {
 			return n
 		}
 	}

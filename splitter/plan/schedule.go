@@ -19,8 +19,28 @@ type segment struct {
 type choice struct {
 	kind     string
 	shards   int
-	regions  []*sharding.Region
+	cuts     []cut
 	segments []segment
+	divided  bool // a table is on several shards
+}
+
+// name is the kind that the choice turned out to be.
+func (c *choice) name() string {
+	switch {
+	case c.kind == Mixed && len(c.cuts) == 0:
+		return Pipeline
+	case c.kind == Mixed && len(c.segments) == 0:
+		return Tensor
+	case (c.kind == TablesByRows || c.kind == TablesByColumns) && !c.divided:
+		return Tables
+	}
+	return c.kind
+}
+
+// cut is a region with the bounds of its units, one more than there are shards; a shard whose two bounds are equal has no part of it.
+type cut struct {
+	region *sharding.Region
+	bounds []int
 }
 
 // errCycle says that two pieces of a choice need each other's results.
@@ -32,8 +52,8 @@ func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
 	for i := range owner {
 		owner[i] = -1
 	}
-	for p, r := range c.regions {
-		for _, n := range r.Nodes {
+	for p, x := range c.cuts {
+		for _, n := range x.region.Nodes {
 			if owner[n] >= 0 {
 				return nil, errors.New("a node is in two pieces")
 			}
@@ -45,30 +65,30 @@ func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
 			if owner[n] >= 0 {
 				return nil, errors.New("a node is in two pieces")
 			}
-			owner[n] = len(c.regions) + s
+			owner[n] = len(c.cuts) + s
 		}
 	}
 	ends := c.ends(owner)
-	levels, err := levels(g, owner, len(c.regions)+len(c.segments))
+	levels, err := levels(g, owner, len(c.cuts)+len(c.segments))
 	if err != nil {
 		return nil, err
 	}
 	return c.rounds(g, levels, ends), nil
 }
 
-// ends gives the regions the operators behind them that no other piece has, by region.
+// ends gives the cuts the operators behind them that no other piece has, by cut.
 func (c *choice) ends(owner []int) []map[string]sharding.End {
-	out := make([]map[string]sharding.End, len(c.regions))
-	for p, r := range c.regions {
-		for i := range r.Outputs {
-			e := r.Outputs[i].End
+	out := make([]map[string]sharding.End, len(c.cuts))
+	for p, x := range c.cuts {
+		for i := range x.region.Outputs {
+			e := x.region.Outputs[i].End
 			if e.Kind == sharding.NoEnd || owner[e.Node] >= 0 {
 				continue
 			}
 			if out[p] == nil {
 				out[p] = map[string]sharding.End{}
 			}
-			owner[e.Node], out[p][r.Outputs[i].Value] = p, e
+			owner[e.Node], out[p][x.region.Outputs[i].Value] = p, e
 		}
 	}
 	return out
@@ -133,29 +153,47 @@ func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]shard
 	p.Stages = make([]partition.Stage, slices.Max(levels)+1)
 	for k := range p.Stages {
 		st := &p.Stages[k]
-		for r := range c.regions {
-			if levels[r] == k {
-				st.Shards = all(c.shards)
+		for s := range c.shards {
+			if c.takesPart(s, k, levels) {
+				st.Shards = append(st.Shards, s)
 			}
 		}
-		for s := range c.segments {
-			if levels[len(c.regions)+s] == k && !slices.Contains(st.Shards, c.segments[s].shard) {
-				st.Shards = append(st.Shards, c.segments[s].shard)
-			}
-		}
-		slices.Sort(st.Shards)
-		for r, region := range c.regions {
+		for r, x := range c.cuts {
 			if levels[r] == k {
-				st.Pieces = append(st.Pieces, program.Piece{Region: region, Bounds: region.Bounds(c.shards), Ends: ends[r]})
+				st.Pieces = append(st.Pieces, program.Piece{Region: x.region, Bounds: x.among(st.Shards), Ends: ends[r]})
 			}
 		}
 		for s, seg := range c.segments {
-			if levels[len(c.regions)+s] == k {
+			if levels[len(c.cuts)+s] == k {
 				st.Pieces = append(st.Pieces, program.Piece{Nodes: seg.nodes, At: slices.Index(st.Shards, seg.shard)})
 			}
 		}
 	}
 	return p
+}
+
+// takesPart reports whether the shard has something to do in round k.
+func (c *choice) takesPart(shard, k int, levels []int) bool {
+	for r, x := range c.cuts {
+		if levels[r] == k && x.bounds[shard] < x.bounds[shard+1] {
+			return true
+		}
+	}
+	for s := range c.segments {
+		if levels[len(c.cuts)+s] == k && c.segments[s].shard == shard {
+			return true
+		}
+	}
+	return false
+}
+
+// among are the bounds over the shards that take part; the others have nothing of the region.
+func (x *cut) among(shards []int) []int {
+	out := []int{0}
+	for _, s := range shards {
+		out = append(out, x.bounds[s+1])
+	}
+	return out
 }
 
 func all(n int) []int {

@@ -4,20 +4,27 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// work is what computing takes: multiplications, bytes of weights read, elements of results made, nodes run.
-type work struct{ macs, weights, elements, nodes float64 }
+// work is what computing takes: multiplications, bytes of weights read, elements of results made, nodes run,
+// rows of tables looked up.
+type work struct{ macs, weights, elements, nodes, lookups float64 }
 
 func (w work) plus(v work) work {
-	return work{w.macs + v.macs, w.weights + v.weights, w.elements + v.elements, w.nodes + v.nodes}
+	return work{w.macs + v.macs, w.weights + v.weights, w.elements + v.elements, w.nodes + v.nodes, w.lookups + v.lookups}
+}
+
+// less is what is left without v.
+func (w work) less(v work) work {
+	return work{w.macs - v.macs, w.weights - v.weights, w.elements - v.elements, w.nodes - v.nodes, w.lookups - v.lookups}
 }
 
 // share is the part of the work that one of n shards has; every shard runs every node.
 func (w work) share(part float64) work {
-	return work{w.macs * part, w.weights * part, w.elements * part, w.nodes}
+	return work{w.macs * part, w.weights * part, w.elements * part, w.nodes, w.lookups * part}
 }
 
 // sizes gives symbols numbers for an estimate.
@@ -62,6 +69,9 @@ func (s *sizes) bytes(v graph.Value) int64 {
 	return int64(s.elements(v) * float64(max(v.DType.Size(), 1)))
 }
 
+// functionElements is how many elements of a simple operator take as long as one of a function such as the exponential.
+const functionElements = 8
+
 // workOf estimates a node.
 func (s *sizes) workOf(g *sharding.Graph, i int) work {
 	n := g.Nodes[i]
@@ -72,12 +82,21 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 		}
 	}
 	for _, in := range n.Inputs {
-		if x := g.Weight(in); x != nil && n.Op != "Gather" {
+		if x := g.Weight(in); x != nil && n.Op != "Gather" && n.Op != embedding.OpBag {
 			w.weights += float64(sharding.Bytes(x))
 		}
 	}
+	if n.Op == "Gather" && g.Weight(n.Inputs[0]) != nil {
+		w.lookups = s.elements(g.Values[n.Inputs[1]])
+	}
+	if n.Op == embedding.OpBag && g.Weight(n.Inputs[embedding.InTable]) != nil {
+		w.lookups = s.elements(g.Values[n.Inputs[embedding.InIndices]])
+		w.elements += w.lookups * s.dim(g.Values[n.Inputs[embedding.InTable]].Dims[1])
+	}
 	w.macs = s.macs(g, n, w.elements)
 	switch n.Op {
+	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow":
+		w.elements *= functionElements
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Shape", "Constant":
 		w.elements, w.weights = 0, 0
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/parts"
@@ -111,6 +112,8 @@ func (w *regionWriter) add(n *graph.Node, i int) {
 		if n.Int("group", 1) > 1 && w.p.Region.Result(i, 0).Dim == 1 {
 			w.setInt(n, "group", int64(w.hi-w.lo)*n.Int("group", 1)/int64(w.p.Region.Units))
 		}
+	case embedding.OpBag:
+		w.localBag(n, i)
 	case "Gather":
 		if w.p.Region.Lookup(i) {
 			w.lookup(n, i)
@@ -220,6 +223,17 @@ func (w *regionWriter) lookup(n *graph.Node, i int) {
 	value := w.s.Graph.Values[n.Outputs[0]]
 	empty := w.constant(base+"/nothing", &graph.Weight{DType: value.DType, Shape: tensor.Shape{}, Data: make([]byte, value.DType.Size())})
 	w.g.Nodes = append(w.g.Nodes, &graph.Node{Name: n.Name + "/own", Op: "Where", Inputs: []string{mask, empty, c.Outputs[0]}, Outputs: []string{n.Outputs[0]}})
+}
+
+// localBag tells an EmbeddingBag which rows of the whole table it has, when the table is cut by its rows.
+func (w *regionWriter) localBag(n *graph.Node, i int) {
+	p := w.p.Region.Operand(i, embedding.InTable)
+	if p.Kind != sharding.Shard || p.Dim != 0 {
+		return
+	}
+	table := w.s.Graph.Values[w.s.Graph.Nodes[i].Inputs[embedding.InTable]]
+	w.setInt(n, embedding.AttrFirst, int64(w.lo*p.Inner))
+	w.setInt(n, embedding.AttrRows, int64(table.Dims[0].Size))
 }
 
 // unsqueeze adds so many dimensions of size 1 behind the rank's.

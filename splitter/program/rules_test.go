@@ -161,6 +161,11 @@ func reducingCases() []ruleCase {
 			m.output(m.node("Sub", nil, "difference", "op", "other"))
 		}},
 		ruleCase{"three projections in one matrix", true, func(m *maker) { packed(m) }},
+		ruleCase{"whole and cut at once", true, func(m *maker) {
+			x := m.input("x", m.random(3, 14))
+			v := m.node("MatMul", nil, "v_made", x, m.w("w", 14, 14))
+			m.output(m.node("Add", nil, "op", v, x))
+		}},
 		ruleCase{"where", true, func(m *maker) {
 			v := m.cut("v", 1, 3, 14, 2)
 			m.output(m.node("Where", nil, "op", m.node("Greater", nil, "cond", v, m.w("limit", 14, 1)), v, m.w("otherwise", 2)))
@@ -227,4 +232,10 @@ func TestEveryRule(t *testing.T) {
 			}
 		})
 	}
+}
+
+func seeded(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }

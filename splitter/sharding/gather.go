@@ -1,7 +1,7 @@
 package sharding
 
 func gatherRules() map[string]ruler {
-	return map[string]ruler{"Gather": gather}
+	return map[string]ruler{"Gather": gather, "shardwise.EmbeddingBag": embeddingBag}
 }
 
 // gather is a look-up: y [a..., i..., c...] of a table [a..., v, c...] at indices [i...]. Indices and the other dimensions pass;
@@ -39,5 +39,27 @@ func gather(n *node) *rule {
 		b.tie(1, d, f)
 		b.yield(0, axis+d, f)
 	}
+	return b.rule()
+}
+
+// embeddingBag reduces rows of a table [v, c] to bags [bags, c]. A table that is cut by its rows yields partial sums or maxima; means are
+// not cut so. The columns pass. Indices, offsets and factors are whole on every shard.
+func embeddingBag(n *node) *rule {
+	if len(n.in) < 3 || len(n.in[0].Dims) != 2 || len(n.out[0].Dims) != 2 {
+		return nil
+	}
+	b := newBuilder(n)
+	rows := fixed
+	switch n.Text("mode", "sum") {
+	case "sum":
+		rows = lookup
+	case "max":
+		rows = greatest
+	}
+	b.tie(0, 0, b.factor(n.inDim(0, 0), rows))
+	columns := b.factor(n.inDim(0, 1), pass)
+	b.tie(0, 1, columns)
+	b.yield(0, 1, columns)
+	b.yield(0, 0, b.factor(n.outDim(0, 0), fixed))
 	return b.rule()
 }

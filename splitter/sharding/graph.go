@@ -1,6 +1,7 @@
 package sharding
 
 import (
+	mathbits "math/bits"
 	"slices"
 	"strconv"
 
@@ -19,9 +20,8 @@ type Graph struct {
 	// Worth is the size from which a weight is worth placing; smaller ones, biases and scales, go where their nodes go.
 	Worth int64
 
-	rules     map[string]ruler
-	nodes     []*rule
-	ancestors []bits
+	rules map[string]ruler
+	nodes []*rule
 }
 
 const (
@@ -51,16 +51,8 @@ func New(g *graph.Graph, values map[string]graph.Value) *Graph {
 			v.Consumers[in] = append(v.Consumers[in], i)
 		}
 	}
-	v.ancestors = make([]bits, len(g.Nodes))
-	for i, n := range g.Nodes {
+	for _, n := range g.Nodes {
 		v.nodes = append(v.nodes, v.ruleOf(v.node(n)))
-		v.ancestors[i] = newBits(len(g.Nodes))
-		for _, in := range Reads(n) {
-			if p, ok := v.Producer[in]; ok {
-				v.ancestors[i].set(p)
-				v.ancestors[i].union(v.ancestors[p])
-			}
-		}
 	}
 	return v
 }
@@ -85,7 +77,34 @@ func Reads(n *graph.Node) []string {
 }
 
 // Before reports whether node b needs, through whatever lies between, a result of node a.
-func (g *Graph) Before(a, b int) bool { return g.ancestors[b].has(a) }
+func (g *Graph) Before(a, b int) bool {
+	return g.needs(b, a, func(n int) bool { return n == a })
+}
+
+// needs reports whether node i needs, through whatever lies between, one of the nodes in the set, none of which stands before node first:
+// nodes stand in topological order, so no walk goes further back.
+func (g *Graph) needs(i, first int, set func(n int) bool) bool {
+	if i <= first {
+		return false
+	}
+	seen, stack := map[int]bool{i: true}, []int{i}
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, in := range Reads(g.Nodes[n]) {
+			p, ok := g.Producer[in]
+			if !ok || p < first || seen[p] {
+				continue
+			}
+			if set(p) {
+				return true
+			}
+			seen[p] = true
+			stack = append(stack, p)
+		}
+	}
+	return false
+}
 
 // Weight is the constant behind a value, nil when it is none.
 func (g *Graph) Weight(name string) *graph.Weight { return g.Weights[name] }
@@ -135,19 +154,14 @@ func (b bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bits) drop(i int)     { b[i/64] &^= 1 << (i % 64) }
 func (b bits) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
-func (b bits) union(c bits) {
-	for i, w := range c {
-		b[i] |= w
-	}
-}
-
-func (b bits) meets(c bits) bool {
-	for i, w := range c {
-		if b[i]&w != 0 {
-			return true
+// first is the least number in the set, the set's capacity when it is empty.
+func (b bits) first() int {
+	for i, w := range b {
+		if w != 0 {
+			return i*64 + mathbits.TrailingZeros64(w)
 		}
 	}
-	return false
+	return len(b) * 64
 }
 
 // Bytes is the size of a weight in memory, 0 for strings.

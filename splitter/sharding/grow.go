@@ -1,6 +1,7 @@
 package sharding
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -13,6 +14,9 @@ type grower struct {
 	cuts  map[string]cut // values inside the region that are cut
 	set   bits           // the nodes of bound
 	queue []string       // cut values whose consumers have not been looked at
+
+	entered []int // nodes in the order in which they came, for the way back
+	within  bits  // the nodes that it may have, nil for any
 }
 
 // add takes the node into the region with everything that must be cut with it, or leaves the region as it was.
@@ -20,22 +24,27 @@ func (s *grower) add(i int, b binding) bool {
 	if have, ok := s.bound[i]; ok {
 		return have.factor == b.factor && have.outer.equal(b.outer)
 	}
-	units, bound, cuts, set, queue := s.units, maps.Clone(s.bound), maps.Clone(s.cuts), slices.Clone(s.set), slices.Clone(s.queue)
+	units, entered, queued := s.units, len(s.entered), len(s.queue)
 	if s.enter(i, b) {
 		return true
 	}
-	s.units, s.bound, s.cuts, s.set, s.queue = units, bound, cuts, set, queue
+	// A value is cut by the node that makes it, once, so removing the nodes undoes everything.
+	for _, j := range s.entered[entered:] {
+		s.remove(j)
+	}
+	s.units, s.entered, s.queue = units, s.entered[:entered], s.queue[:queued]
 	return false
 }
 
 // enter is add without the way back.
 func (s *grower) enter(i int, b binding) bool {
 	r, n := s.g.nodes[i], s.g.Nodes[i]
-	if r == nil || r.factors[b.factor].kind == fixed {
+	if r == nil || r.factors[b.factor].kind == fixed || s.barred(i) {
 		return false
 	}
 	s.bound[i] = b
 	s.set.set(i)
+	s.entered = append(s.entered, i)
 	for in, name := range n.Inputs {
 		if name == "" || s.g.Weights[name] != nil {
 			if _, _, ok := r.place(r.in[in], b); name != "" && !ok {
@@ -50,6 +59,9 @@ func (s *grower) enter(i int, b binding) bool {
 	}
 	return s.results(i, b)
 }
+
+// barred reports whether the region may not have the node.
+func (s *grower) barred(i int) bool { return s.within != nil && !s.within.has(i) }
 
 // inside reports whether a region's node yields the value: then it is cut, and nobody has it whole.
 func (s *grower) inside(name string) bool {
@@ -90,7 +102,7 @@ func (s *grower) demand(name string, c cut) bool {
 		return true
 	}
 	// What depends on the region can not come from outside; trim would take this node out again.
-	if computed && s.g.ancestors[p].meets(s.set) {
+	if computed && s.g.needs(p, s.set.first(), s.set.has) {
 		return false
 	}
 	return c.outer.isOne()
@@ -122,9 +134,10 @@ func (s *grower) dim(name string, d int) size {
 
 // tainted reports whether a node that is not in the region needs something that depends on the region but is outside it.
 func (s *grower) tainted(i int) bool {
+	first := s.set.first()
 	for _, in := range s.g.Nodes[i].Inputs {
 		p, ok := s.g.Producer[in]
-		if ok && !s.set.has(p) && s.g.ancestors[p].meets(s.set) {
+		if ok && !s.set.has(p) && s.g.needs(p, first, s.set.has) {
 			return true
 		}
 	}
@@ -285,15 +298,16 @@ func (s *grower) sorted() []int { return slices.Sorted(maps.Keys(s.bound)) }
 // region is the finished region.
 func (s *grower) region() *Region {
 	r := &Region{Units: s.units, Nodes: s.sorted(), g: s.g, bound: s.bound}
-	inputs := map[string]Placement{}
+	var inputs []Border
 	for _, i := range r.Nodes {
 		once := r.Once(i)
 		for in, name := range s.g.Nodes[i].Inputs {
 			if name == "" || in == once || s.g.Weights[name] != nil || s.inside(name) {
 				continue
 			}
-			if p := r.Operand(i, in); p.Kind == Shard || inputs[name].Kind != Shard {
-				inputs[name] = p
+			b := Border{Value: name, Placement: r.Operand(i, in), Node: -1}
+			if !slices.Contains(inputs, b) {
+				inputs = append(inputs, b)
 			}
 		}
 		for o, name := range s.g.Nodes[i].Outputs {
@@ -306,8 +320,7 @@ func (s *grower) region() *Region {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		r.Inputs = append(r.Inputs, Border{Value: name, Placement: inputs[name], Node: -1})
-	}
+	slices.SortStableFunc(inputs, func(a, b Border) int { return cmp.Compare(a.Value, b.Value) })
+	r.Inputs = inputs
 	return r
 }

@@ -14,7 +14,8 @@ type Region struct {
 	Units int
 	// Nodes are ascending, and so in topological order.
 	Nodes []int
-	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1.
+	// Inputs are the values from outside, by name ascending: Replicate, or Shard with Outer 1. A value that is needed in
+	// several ways stands there once for each.
 	Inputs []Border
 	// Outputs are the values that somebody outside needs, in topological order: Shard with Outer 1, or Partial.
 	Outputs []Border
@@ -48,6 +49,9 @@ func (r *Region) Has(node int) bool { _, ok := r.bound[node]; return ok }
 // Operand is the placement of input i of a node of the region: Replicate or Shard.
 func (r *Region) Operand(node, i int) Placement {
 	rule, b := r.g.nodes[node], r.bound[node]
+	if b.factor == carried {
+		return Placement{}
+	}
 	n := r.g.Nodes[node]
 	c, found, _ := rule.place(rule.in[i], b)
 	if !found {
@@ -59,6 +63,9 @@ func (r *Region) Operand(node, i int) Placement {
 // Result is the placement of output i of a node of the region: Shard or Partial.
 func (r *Region) Result(node, i int) Placement {
 	rule, b := r.g.nodes[node], r.bound[node]
+	if b.factor == carried {
+		return Placement{Kind: Partial, Op: sum.op()}
+	}
 	if k := rule.factors[b.factor].kind; k != pass {
 		return Placement{Kind: Partial, Op: k.op()}
 	}
@@ -68,8 +75,8 @@ func (r *Region) Result(node, i int) Placement {
 
 // Once is the input of a node that must count once because its result is partial (a bias), -1 when there is none.
 func (r *Region) Once(node int) int {
-	rule := r.g.nodes[node]
-	if rule.factors[r.bound[node].factor].kind == pass {
+	rule, f := r.g.nodes[node], r.bound[node].factor
+	if f == carried || rule.factors[f].kind == pass {
 		return -1
 	}
 	return rule.once
@@ -77,7 +84,8 @@ func (r *Region) Once(node int) int {
 
 // Lookup reports whether the node is a look-up in a table whose rows are cut.
 func (r *Region) Lookup(node int) bool {
-	return r.g.nodes[node].factors[r.bound[node].factor].kind == lookup
+	f := r.bound[node].factor
+	return f != carried && r.g.nodes[node].factors[f].kind == lookup
 }
 
 // placement makes a cut a Placement; its sizes are known at borders and in weights, and 0 where they are not.
@@ -111,7 +119,7 @@ func (g *Graph) Regions() []*Region {
 	var out []*Region
 	for i := range g.Nodes {
 		for f := range g.seeds(i) {
-			r := g.grow(i, binding{f, one()})
+			r := g.grow(i, binding{f, one()}, nil)
 			if r == nil || seen[r.Key()] {
 				continue
 			}
@@ -159,9 +167,9 @@ func (g *Graph) weighs(i, f int) bool {
 	return false
 }
 
-// grow follows the cut of a factor of a node as far as it goes; nil when nothing is left of it.
-func (g *Graph) grow(seed int, b binding) *Region {
-	s := &grower{g: g, units: g.nodes[seed].factors[b.factor].size.number, bound: map[int]binding{}, cuts: map[string]cut{}, set: newBits(len(g.Nodes))}
+// grow follows the cut of a factor of a node as far as it goes, and as far as within allows; nil when nothing is left of it.
+func (g *Graph) grow(seed int, b binding, within bits) *Region {
+	s := &grower{g: g, within: within, units: g.nodes[seed].factors[b.factor].size.number, bound: map[int]binding{}, cuts: map[string]cut{}, set: newBits(len(g.Nodes))}
 	if !s.add(seed, b) {
 		return nil
 	}
@@ -172,5 +180,6 @@ func (g *Graph) grow(seed int, b binding) *Region {
 	if _, ok := s.bound[seed]; !ok || s.units < 2 {
 		return nil
 	}
+	s.carry()
 	return s.region()
 }

@@ -90,6 +90,9 @@ func floats(v []float32) string {
 
 // Layout cuts the ensemble as wished.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
+	if o.Latency > 0 || o.MaxCost > 0 {
+		return nil, &layout.RefusalError{Subject: "a tree ensemble", Reason: "has one plan, ranges of trees in one round, so there is no choice by latency or cost", Remedy: "give --shards N or --memory MB alone"}
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

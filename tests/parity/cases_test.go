@@ -17,7 +17,7 @@ import (
 // testCase is what case.json says: a model with inputs and the library's own outputs, as array name -> .npy file.
 type testCase struct {
 	Name      string
-	Kind      string // "xgboost" or "onnx"
+	Kind      string // "xgboost", "onnx", "sklearn" or "network"
 	Library   string
 	Version   string
 	Seed      int
@@ -100,7 +100,11 @@ func (c testCase) arrays(t *testing.T, files map[string]string) tensor.Named {
 	return out
 }
 
+// readArray reads a .npy file, or a .json file of strings.
 func readArray(path string) (*tensor.Tensor, error) {
+	if filepath.Ext(path) == ".json" {
+		return readStrings(path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -119,6 +123,10 @@ func readArray(path string) (*tensor.Tensor, error) {
 		return elements[float32](r, tensor.F32, shape)
 	case "<f8":
 		return elements[float64](r, tensor.F64, shape)
+	case "|b1":
+		return elements[bool](r, tensor.Bool, shape)
+	case "|u1":
+		return elements[uint8](r, tensor.U8, shape)
 	case "<i4":
 		return elements[int32](r, tensor.I32, shape)
 	case "<i8":
@@ -126,6 +134,21 @@ func readArray(path string) (*tensor.Tensor, error) {
 	default:
 		return nil, fmt.Errorf("arrays of dtype %s are not read here", d)
 	}
+}
+
+func readStrings(path string) (*tensor.Tensor, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var array struct {
+		Shape   tensor.Shape
+		Strings []string
+	}
+	if err := json.Unmarshal(text, &array); err != nil {
+		return nil, err
+	}
+	return tensor.FromStrings(array.Shape, array.Strings)
 }
 
 func elements[T tensor.Element](r *npy.Reader, d tensor.DType, shape []int) (*tensor.Tensor, error) {

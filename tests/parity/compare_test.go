@@ -30,7 +30,10 @@ func compare(got, want *tensor.Tensor, tol tolerance) error {
 	if want.Len() == 0 {
 		return fmt.Errorf("is %v: there is nothing to compare", want)
 	}
-	if tol == sameBits || want.DType() == tensor.I64 || want.DType() == tensor.I32 {
+	if want.DType() == tensor.String {
+		return compareStrings(got, want)
+	}
+	if tol == sameBits || !want.DType().Float() {
 		if bytes.Equal(got.Bytes(), want.Bytes()) {
 			return nil
 		}
@@ -60,6 +63,15 @@ func compare(got, want *tensor.Tensor, tol tolerance) error {
 	return fmt.Errorf("differs in %d of %d values; element %d is %v, want %v", count, len(w), worst, g[worst], w[worst])
 }
 
+func compareStrings(got, want *tensor.Tensor) error {
+	for i := range want.Len() {
+		if got.StringAt(i) != want.StringAt(i) {
+			return fmt.Errorf("differs: element %d is %q, want %q", i, got.StringAt(i), want.StringAt(i))
+		}
+	}
+	return nil
+}
+
 // same says whether two values have the same bits, or are both not numbers.
 func same(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || math.IsNaN(a) && math.IsNaN(b)
@@ -72,6 +84,16 @@ func floats(t *tensor.Tensor) []float64 {
 	case tensor.F32:
 		for i, v := range tensor.Of[float32](t) {
 			out[i] = float64(v)
+		}
+	case tensor.U8:
+		for i, v := range tensor.Of[uint8](t) {
+			out[i] = float64(v)
+		}
+	case tensor.Bool:
+		for i, v := range tensor.Of[bool](t) {
+			if v {
+				out[i] = 1
+			}
 		}
 	case tensor.F64:
 		copy(out, tensor.Of[float64](t))
@@ -102,6 +124,13 @@ func TestComparisonNotices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	words := func(values ...string) *tensor.Tensor {
+		a, err := tensor.FromStrings(tensor.Shape{len(values)}, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
 	nan := float32(math.NaN())
 	next := math.Nextafter32(1, 2)
 	cases := []struct {
@@ -128,6 +157,8 @@ func TestComparisonNotices(t *testing.T) {
 		{"shape", f32(1, 2), f32(1), reordered, false},
 		{"dtype", f32(1, 2), i32, reordered, false},
 		{"integers", i32, i32, reordered, true},
+		{"strings", words("a", ""), words("a", ""), reordered, true},
+		{"another string", words("a", "b"), words("a", ""), reordered, false},
 	}
 	for _, c := range cases {
 		if err := compare(c.got, c.want, c.tol); (err == nil) != c.equal {

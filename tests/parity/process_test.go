@@ -50,6 +50,23 @@ func TestProcessesEqualTheLibrary(t *testing.T) {
 	}
 }
 
+// TestNetworksThroughProcesses asks networks of every kind through real processes, at 1 and 4 shards.
+func TestNetworksThroughProcesses(t *testing.T) {
+	cases := map[string]testCase{}
+	for _, c := range readCases(t, "network", leastNetworks) {
+		cases[c.Name] = c
+	}
+	for _, name := range []string{"torch-mlp", "torch-encoder", "torch-decoder", "torch-resnet", "torch-lstm", "torch-dlrm", "torch-mlp-dynamic", "torch-resnet-qdq"} {
+		c, ok := cases[name]
+		if !ok {
+			t.Fatalf("the generator wrote no case %s", name)
+		}
+		for _, n := range counts(t, c, maxShards(t, c), 1, 4) {
+			t.Run(fmt.Sprintf("%s/shards=%d", name, n), func(t *testing.T) { throughProcesses(t, c, n) })
+		}
+	}
+}
+
 func throughProcesses(t *testing.T, c testCase, shards int) {
 	t.Helper()
 	dir, _ := split(t, c, shards)

@@ -1,14 +1,27 @@
 """Writing parity cases: one directory a case, with the model, its inputs and the library's own outputs.
 
 DIR/NAME/case.json says what the case is:
-  name, kind ("xgboost" or "onnx"), library, version, seed, model (file name), inputs and outputs (array name -> .npy
-  file), and for XGBoost objective, trees and classes. Arrays are C-ordered, little-endian.
+  name, kind ("xgboost", "onnx", "sklearn" or "network"), library, version, seed, model (file name), inputs and outputs (array name -> .npy
+  file), and for XGBoost objective, trees and classes. Arrays are C-ordered, little-endian. Arrays of strings are .json
+  files with their shape and elements.
 """
 import json
 import pathlib
 import shutil
 
 import numpy as np
+
+
+def save_array(path, stem, array):
+    """Writes the array and returns the file's name: .npy, or .json for strings, which Go's reader of .npy does not know."""
+    array = np.asarray(array)
+    if array.dtype.kind in "OUS":
+        file = stem + ".json"
+        (path / file).write_text(json.dumps({"shape": array.shape, "strings": [str(v) for v in array.ravel()]}))
+    else:
+        file = stem + ".npy"
+        np.save(path / file, array if array.flags.c_contiguous else np.ascontiguousarray(array))
+    return file
 
 
 class Writer:
@@ -38,7 +51,5 @@ class Writer:
         for role, arrays in (("inputs", inputs), ("outputs", outputs)):
             case[role] = {}
             for i, (array_name, array) in enumerate(arrays.items()):
-                file = f"{role[:-1]}-{i}.npy"
-                np.save(path / file, np.ascontiguousarray(array))
-                case[role][array_name] = file
+                case[role][array_name] = save_array(path, f"{role[:-1]}-{i}", array)
         (path / "case.json").write_text(json.dumps(case, indent=1) + "\n")

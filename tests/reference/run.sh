@@ -67,4 +67,32 @@ second=$!
 status=0
 wait "$first" || status=1
 wait "$second" || status=1
-exit "$status"
+[[ $status == 0 ]] || exit "$status"
+
+# quietly COMMAND...: its output is shown only when it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if ! PYTHONDONTWRITEBYTECODE=1 PYTHONWARNINGS=ignore "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    echo "run.sh: failed: $*" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+
+# Networks: Debian's PyTorch exports them, ONNX Runtime says what they compute. SHARDWISE_LONG=1 adds torchvision's.
+python=${SHARDWISE_TORCH_PYTHON:-/usr/bin/python3}
+"$python" -c 'import torch, onnx' 2>/dev/null || { echo "run.sh: $python has no torch or onnx; apt-get install python3-torch python3-onnx, or name one that has in SHARDWISE_TORCH_PYTHON" >&2; exit 1; }
+quietly "$python" "$here/torch_export.py" "$out" "$seed"
+quietly "$python" "$here/torch_more.py" "$out" "$seed"
+[[ ${SHARDWISE_LONG:-} != 1 ]] || quietly "$python" "$here/torchvision_export.py" "$out" "$seed"
+
+# A published model of the npm registry whose licence allows it.
+package=$(mktemp -d)
+trap 'rm -rf "$package"' EXIT
+(cd "$package" && npm pack --silent openwakeword-js@0.1.27 >/dev/null && tar -xzf openwakeword-js-*.tgz)
+quietly "$venvs/sklearn/bin/python" "$here/npm_cases.py" "$package" "$out" "$seed"
+quietly "$venvs/sklearn/bin/python" "$here/torch_cases.py" "$out" "$seed"
+rm -f "$out"/*/inputs.json

@@ -187,15 +187,18 @@ def bags(rng, rows, batch):
     return torch.tensor(np.stack(offsets)), [torch.tensor(x) for x in ids]
 
 
-def export(out, name, module, inputs, outputs, axes, opset=14):
+def export(out, name, module, inputs, outputs, axes, opset=14, train=False):
+    """Writes OUT/NAME. Without axes every size is fixed. train exports in training mode, which the layers that have a form of
+    their own for inference (nn.MultiheadAttention) need; they must have no dropout and no batch norm."""
     path = out / name
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
-    module.eval()
+    module.train(train)
+    mode = torch.onnx.TrainingMode.TRAINING if train else torch.onnx.TrainingMode.EVAL
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(module, tuple(inputs.values()), str(path / "model.onnx"), input_names=list(inputs), output_names=outputs,
-                          dynamic_axes=axes, opset_version=opset, do_constant_folding=True)
+                          dynamic_axes=axes, opset_version=opset, do_constant_folding=not train, training=mode)
     files = {}
     for i, (key, value) in enumerate(inputs.items()):
         files[key] = f"input-{i}.npy"

@@ -1,14 +1,15 @@
-// Package classic is the family of ai.onnx.ml operators that scikit-learn's exports use beside matrix products:
-// Normalizer, Scaler, Binarizer and ArrayFeatureExtractor. The splitter's importer turns linear models (LinearClassifier,
-// LinearRegressor) into matrix products, so they are not here, and takes ZipMap away.
+// Package classic is the family of the ai.onnx.ml domain, which exports of scikit-learn, XGBoost and LightGBM use: encoders of
+// categories, scalers, linear models, support vector machines and tree ensembles (package ensemble walks those).
+//
+// Where the standard leaves a case open, or ONNX Runtime differs from it, the kernels do what ONNX Runtime does; their
+// comments say so. The splitter's importer turns most linear models into matrix products, which can be sharded, and takes
+// ZipMap away. DictVectorizer and CastMap, whose inputs are dictionaries, are not covered: a dictionary is no input of a
+// sharded model.
 //
 // The package is called by internal/engine/native alone.
 package classic
 
 import (
-	"fmt"
-	"math"
-
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -18,165 +19,30 @@ const Domain = "ai.onnx.ml"
 
 // Table is the family's operators.
 func Table() engine.Table {
-	return engine.Table{
-		{Domain: Domain, Op: "Normalizer"}:            {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: normalizer}},
-		{Domain: Domain, Op: "Scaler"}:                {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: scaler}},
-		{Domain: Domain, Op: "Binarizer"}:             {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: binarizer}},
-		{Domain: Domain, Op: "ArrayFeatureExtractor"}: {{Since: 1, In: []engine.Types{engine.Any(), engine.TypesOf(tensor.I32, tensor.I64)}, Build: extractor}},
+	numbers := engine.TypesOf(tensor.I32, tensor.I64, tensor.F32, tensor.F64)
+	t := engine.Table{}
+	for op, definitions := range map[string][]engine.Operator{
+		"ArrayFeatureExtractor":  {{Since: 1, In: []engine.Types{engine.Any(), engine.TypesOf(tensor.I32, tensor.I64)}, Build: extractor}},
+		"Binarizer":              {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: binarizer}},
+		"CategoryMapper":         {{Since: 1, In: []engine.Types{engine.TypesOf(tensor.I64, tensor.String)}, Build: categoryMapper}},
+		"FeatureVectorizer":      {{Since: 1, In: []engine.Types{numbers}, Build: vectorizer}},
+		"Imputer":                {{Since: 1, In: []engine.Types{numbers}, Build: imputer}},
+		"LinearClassifier":       {{Since: 1, In: []engine.Types{numbers}, Build: linearClassifier}},
+		"LinearRegressor":        {{Since: 1, In: []engine.Types{numbers}, Build: linearRegressor}},
+		"Normalizer":             {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: normalizer}},
+		"OneHotEncoder":          {{Since: 1, In: []engine.Types{numbers | engine.TypesOf(tensor.String)}, Build: oneHot}},
+		"SVMClassifier":          {{Since: 1, In: []engine.Types{numbers}, Build: svmClassifier}},
+		"SVMRegressor":           {{Since: 1, In: []engine.Types{numbers}, Build: svmRegressor}},
+		"Scaler":                 {{Since: 1, In: []engine.Types{engine.Fixed()}, Build: scaler}},
+		"TreeEnsemble":           {{Since: 5, In: []engine.Types{engine.Floats()}, Half: true, Build: treeEnsemble}},
+		"TreeEnsembleClassifier": {{Since: 1, In: []engine.Types{numbers}, Build: treeClassifier}},
+		"TreeEnsembleRegressor":  {{Since: 1, In: []engine.Types{numbers}, Build: treeRegressor}},
+		"LabelEncoder": {
+			{Since: 1, Until: 1, In: []engine.Types{engine.TypesOf(tensor.I64, tensor.String)}, Build: firstLabelEncoder},
+			{Since: 2, In: []engine.Types{numbers | engine.TypesOf(tensor.I16, tensor.String)}, Build: labelEncoder},
+		},
+	} {
+		t[engine.Key{Domain: Domain, Op: op}] = definitions
 	}
-}
-
-// extractor is ArrayFeatureExtractor (ai.onnx.ml 1 to today): picks entries of the last dimension; a vector counts as
-// one row.
-func extractor(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only(); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(2, 2, 1); err != nil {
-		return nil, err
-	}
-	return engine.KernelFunc(func(c *engine.Call) error {
-		x := c.In[0]
-		if x.Rank() == 0 {
-			return fmt.Errorf("input is the scalar %v, wanted dimensions", x)
-		}
-		index, err := engine.Int64s(c.In[1])
-		if err != nil {
-			return err
-		}
-		shape := append(x.Shape()[:x.Rank()-1].Clone(), len(index))
-		if x.Rank() == 1 {
-			shape = tensor.Shape{1, len(index)}
-		}
-		c.Out[0], err = engine.Take(c, x, x.Rank()-1, index, shape)
-		return err
-	}), nil
-}
-
-// floats reads a F32 or F64 or integer matrix or vector as float64, as rows x columns.
-func floats(x *tensor.Tensor) ([]float64, int, error) {
-	if x.Rank() < 1 || x.Rank() > 2 {
-		return nil, 0, fmt.Errorf("input is %v, wanted [columns] or [rows, columns]", x)
-	}
-	wide, err := tensor.Convert(x, tensor.F64)
-	if err != nil {
-		return nil, 0, err
-	}
-	return tensor.Of[float64](wide), x.Dim(x.Rank() - 1), nil
-}
-
-// rowwise makes a kernel whose F32 output has the input's shape and is computed row by row.
-func rowwise(f func(dst []float32, row []float64) error) engine.Kernel {
-	return engine.KernelFunc(func(c *engine.Call) error {
-		x, columns, err := floats(c.In[0])
-		if err != nil {
-			return err
-		}
-		c.Out[0] = c.New(tensor.F32, c.In[0].Shape()...)
-		dst := tensor.Of[float32](c.Out[0])
-		for at := 0; at < len(x); at += columns {
-			if err := f(dst[at:at+columns], x[at:at+columns]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// normalizer is Normalizer (ai.onnx.ml 1 to today): each row over its MAX, L1 or L2 norm, and unchanged where that is
-// 0, as ONNX Runtime does it. MAX is the largest element, not the largest magnitude.
-func normalizer(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("norm"); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(1, 1, 1); err != nil {
-		return nil, err
-	}
-	var norm func(row []float64) float64
-	switch kind := s.Node.Text("norm", "MAX"); kind {
-	case "MAX":
-		norm = func(row []float64) float64 {
-			top := math.Inf(-1)
-			for _, v := range row {
-				top = max(top, v)
-			}
-			return top
-		}
-	case "L1":
-		norm = func(row []float64) (total float64) {
-			for _, v := range row {
-				total += math.Abs(v)
-			}
-			return total
-		}
-	case "L2":
-		norm = func(row []float64) (total float64) {
-			for _, v := range row {
-				total += float64(v * v)
-			}
-			return math.Sqrt(total)
-		}
-	default:
-		return nil, s.Refuse("norm is %q, wanted MAX, L1 or L2", kind)
-	}
-	return rowwise(func(dst []float32, row []float64) error {
-		n := norm(row)
-		if n == 0 {
-			n = 1
-		}
-		for i, v := range row {
-			dst[i] = float32(v / n)
-		}
-		return nil
-	}), nil
-}
-
-// scaler is Scaler (ai.onnx.ml 1 to today): (x - offset) · scale, with one value or one a column.
-func scaler(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("offset", "scale"); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(1, 1, 1); err != nil {
-		return nil, err
-	}
-	offset, scale := s.Node.Attrs["offset"].Floats, s.Node.Attrs["scale"].Floats
-	if len(offset) == 0 || len(scale) == 0 {
-		return nil, s.Refuse("offset or scale is missing")
-	}
-	return rowwise(func(dst []float32, row []float64) error {
-		if len(offset) != 1 && len(offset) != len(row) || len(scale) != 1 && len(scale) != len(row) {
-			return fmt.Errorf("%d offsets and %d scales for %d columns", len(offset), len(scale), len(row))
-		}
-		for i, v := range row {
-			centred := float32(v) - offset[min(i, len(offset)-1)]
-			dst[i] = centred * scale[min(i, len(scale)-1)]
-		}
-		return nil
-	}), nil
-}
-
-// binarizer is Binarizer (ai.onnx.ml 1 to today): 1 where x exceeds the threshold, else 0.
-func binarizer(s *engine.Site) (engine.Kernel, error) {
-	if err := s.Only("threshold"); err != nil {
-		return nil, err
-	}
-	if err := s.Arity(1, 1, 1); err != nil {
-		return nil, err
-	}
-	threshold := float64(s.Node.Float("threshold", 0))
-	return engine.KernelFunc(func(c *engine.Call) error {
-		wide, err := tensor.Convert(c.In[0], tensor.F64)
-		if err != nil {
-			return err
-		}
-		c.Out[0] = c.New(tensor.F32, c.In[0].Shape()...)
-		dst := tensor.Of[float32](c.Out[0])
-		for i, v := range tensor.Of[float64](wide) {
-			dst[i] = 0
-			if v > threshold {
-				dst[i] = 1
-			}
-		}
-		return nil
-	}), nil
+	return engine.Strict(t)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/conv"
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
+	"github.com/shardwise/shardwise/internal/engine/embedding"
 	"github.com/shardwise/shardwise/internal/engine/index"
 	"github.com/shardwise/shardwise/internal/engine/norm"
 	"github.com/shardwise/shardwise/internal/engine/quant"
@@ -50,7 +51,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(), embedding.Table(),
 	} {
 		maps.Copy(t, family)
 	}

@@ -13,8 +13,9 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// Case is one run of an operator of ai.onnx. A nil input is absent. Outputs is the number of outputs, 1 when it is 0.
+// Case is one run of an operator, of ai.onnx when Domain is "". A nil input is absent. Outputs is the number of outputs, 1 when it is 0.
 type Case struct {
+	Domain  string
 	Op      string
 	Opset   int64
 	Attrs   map[string]any // int, float64, string, []int, []float64 or []string
@@ -25,7 +26,7 @@ type Case struct {
 // Run builds the operator that the table has for the version and runs it once.
 func Run(t testing.TB, table engine.Table, c Case) ([]*tensor.Tensor, error) {
 	t.Helper()
-	n := &graph.Node{Name: "n", Op: c.Op, Attrs: map[string]graph.Attr{}}
+	n := &graph.Node{Name: "n", Domain: c.Domain, Op: c.Op, Attrs: map[string]graph.Attr{}}
 	for name, v := range c.Attrs {
 		n.Attrs[name] = attr(t, v)
 	}
@@ -41,7 +42,7 @@ func Run(t testing.TB, table engine.Table, c Case) ([]*tensor.Tensor, error) {
 		n.Outputs, want[i] = append(n.Outputs, string(rune('A'+i))), true
 	}
 	site := &engine.Site{Node: n, Opset: c.Opset, Const: func(int) *graph.Weight { return nil }}
-	for _, op := range table[engine.Key{Op: c.Op}] {
+	for _, op := range table[engine.Key{Domain: c.Domain, Op: c.Op}] {
 		if c.Opset < op.Since || op.Until != 0 && c.Opset > op.Until {
 			continue
 		}

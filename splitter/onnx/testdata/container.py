@@ -121,3 +121,14 @@ m = model([N("MatMul", ["x", "w1"], ["h"]), N("Relu", ["h"], ["z"]), N("MatMul",
 for t in m.graph.initializer:
     m.graph.input.append(h.make_tensor_value_info(t.name, T.FLOAT, list(t.dims)))
 save("ir3", m)
+
+# Branches with weights of their own, large and small, that read a value and a weight from outside, and hide each other's names.
+def branch(name, op, size):
+    w, c = matrix(40, 40), np.float32([size])
+    return h.make_graph([N("Constant", [], ["c"], value=nh.from_array(c, "c")), N("MatMul", ["h", "w"], ["m"]), N("Add", ["m", "shared"], ["a"]),
+                         N(op, ["a"], ["r"]), N("Mul", ["r", "c"], [name])], name, [], [h.make_tensor_value_info(name, T.FLOAT, None)], [nh.from_array(w, "w")])
+
+
+nodes = [N("MatMul", ["x", "w1"], ["h"]), N("ReduceMean", ["h"], ["mean"], keepdims=0), N("Greater", ["mean", "zero"], ["positive"]),
+         N("If", ["positive"], ["z"], then_branch=branch("yes", "Tanh", 2), else_branch=branch("no", "Relu", -3)), N("MatMul", ["z", "w2"], ["y"])]
+save("branches", model(nodes, {"w1": matrix(12, 40), "w2": matrix(40, 4), "shared": matrix(40), "zero": np.float32(0)}))

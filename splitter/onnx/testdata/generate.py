@@ -105,3 +105,22 @@ skl("ridge-scaled-double",make_pipeline(StandardScaler(),Ridge()).fit(D,np.c_[y,
 skl("ridge-scaled",make_pipeline(StandardScaler(),Ridge()).fit(D,np.c_[y,y]))
 skl("sgd",SGDClassifier(loss="log_loss",random_state=0).fit(D,y))
 skl("pipe",make_pipeline(Normalizer(),MinMaxScaler(),MLPClassifier((6,),max_iter=60,random_state=1)).fit(D,y))
+# operators of ai.onnx.ml as they are: one row of coefficients, transforms that are no operators, trees, several typed inputs
+ML=[h.make_opsetid("ai.onnx.ml",3)]
+def ml(name,op,outs,**kw):
+    g=h.make_graph([h.make_node(op,["x"],[o for o,_,_ in outs],domain="ai.onnx.ml",**kw)],"g",[h.make_tensor_value_info("x",T.FLOAT,["N",12])],
+      [h.make_tensor_value_info(o,t,["N"]+[f"{o}_{i}" for i in range(1,n)]) for o,t,n in outs])
+    save("ml-"+name,h.make_model(g,opset_imports=[h.make_opsetid("",17)]+ML),{"x":X})
+ml("linear-row","LinearClassifier",[("label",T.STRING,1),("scores",T.FLOAT,2)],coefficients=r(12).tolist(),intercepts=[0.2],classlabels_strings=["no","yes"],post_transform="LOGISTIC")
+ml("linear-zero","LinearClassifier",[("label",T.INT64,1),("scores",T.FLOAT,2)],coefficients=r(36).tolist(),intercepts=[0.2,0,-.1],classlabels_ints=[5,6,9],post_transform="SOFTMAX_ZERO")
+ml("regressor-logistic","LinearRegressor",[("y",T.FLOAT,2)],coefficients=r(12).tolist(),intercepts=[0.2],post_transform="LOGISTIC")
+from sklearn.ensemble import RandomForestClassifier, GradientBoostingClassifier
+from sklearn.compose import ColumnTransformer
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+skl("forest-strings",RandomForestClassifier(6,max_depth=4,random_state=1).fit(D,ys))
+skl("boosting-binary",GradientBoostingClassifier(n_estimators=5,max_depth=2,random_state=1).fit(D,(y>0).astype(int)))
+words=np.array(["red","green","blue"])[rng.integers(0,3,len(D))]
+table=np.concatenate([D.astype(object),words[:,None].astype(object)],axis=1)
+pipe=make_pipeline(ColumnTransformer([("n",StandardScaler(),[0,1,2,3]),("w",OneHotEncoder(handle_unknown="ignore"),[4])]),LogisticRegression(max_iter=300)).fit(table,ys)
+save("skl-columns",to_onnx(pipe,initial_types=[("numbers",FloatTensorType([None,4])),("color",StringTensorType([None,1]))],target_opset=17),
+  {"numbers":S,"color":np.array(["red","blue","violet"],object)[rng.integers(0,3,(len(S),1))]},ir=None)
