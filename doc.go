@@ -13,7 +13,7 @@
 //	shard/             one shard's run time, and the wire contract between coordinator and shards
 //	aggregate/         the algebra of partial tensors
 //	statemachine/      batches by AWS Step Functions: definition, tasks, client
-//	simulator/         AWS Lambda on localhost
+//	simulator/         AWS Lambda, S3 and Step Functions on localhost
 //	client/            predictions from Go programs, over HTTP or the AWS SDK
 //	shardwisetest/     a model directory served for other people's tests
 //	internal/manifest  the contract between splitter and run time

@@ -127,6 +127,13 @@ func (s *Server) runChild(ctx context.Context, parent *execution, m *mapRun, i i
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.mu.Lock()
+	ex.cancel, ex.done = cancel, make(chan struct{})
+	done := ex.done
+	s.mu.Unlock()
+	defer close(done)
 	r, ok := s.execute(ctx, ex, u.Input)
 	if !ok {
 		return "", nil

@@ -18,7 +18,7 @@ import (
 const maxFile = 64 << 20
 
 // collect makes the result of a Map Run: the children's outputs, or where a ResultWriter has put them.
-func (s *Server) collect(ctx context.Context, ex *execution, m *mapRun) (any, error) {
+func (s *Server) collect(ctx context.Context, m *mapRun) (any, error) {
 	w := m.call.State.Distributed.Writer
 	if w == nil {
 		w = &asl.Writer{Transformation: "COMPACT"}

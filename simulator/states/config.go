@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -80,6 +79,8 @@ type Server struct {
 	order      []*execution            // as started
 	random     *rand.Rand
 
+	redriving sync.Mutex // one RedriveExecution at a time
+
 	once sync.Once
 	err  error
 }
@@ -129,6 +130,9 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		s.halt(run.ErrHalt)
 		s.running.Wait()
+		if e, ok := s.cfg.Lambda.(*endpoint); ok {
+			e.client.CloseIdleConnections()
+		}
 		if err := s.db.Close(); err != nil {
 			s.err = fmt.Errorf("close Step Functions: %w", err)
 		}
@@ -161,11 +165,4 @@ func (noObjects) Put(context.Context, string, string, []byte) error { return err
 
 func (noObjects) List(context.Context, string, string, string) ([]Object, string, error) {
 	return nil, "", errNoObjects
-}
-
-// Endpoint is a LambdaInvoker that calls Lambda's API at a base URL, without signatures: the simulator's own.
-func Endpoint(url string) LambdaInvoker {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy, t.MaxIdleConnsPerHost, t.MaxIdleConns = nil, 256, 256
-	return &endpoint{url, &http.Client{Transport: t}}
 }

@@ -45,5 +45,9 @@ func (e *endpoint) Invoke(ctx context.Context, r *LambdaRequest) (*LambdaRespons
 	return &LambdaResponse{Status: answer.StatusCode, Header: answer.Header, Body: body}, nil
 }
 
-// closeIdle ends connections that wait for another call.
-func (e *endpoint) closeIdle() { e.client.CloseIdleConnections() }
+// Endpoint is a LambdaInvoker that calls Lambda's API at a base URL, without signatures: the simulator's own.
+func Endpoint(url string) LambdaInvoker {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy, t.MaxIdleConnsPerHost, t.MaxIdleConns = nil, 256, 256
+	return &endpoint{url, &http.Client{Transport: t}}
+}

@@ -170,6 +170,7 @@ func (s *Server) finish(ex *execution, j *journal, r result) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ex.Status, ex.Stop, ex.Error, ex.Cause, ex.output = r.status, time.Now(), r.name, r.cause, nil
+	ex.LastEvent = max(j.last, 1)
 	if ex.Type == express {
 		ex.output = r.output
 	}

@@ -161,14 +161,31 @@ func (s *Server) describeExecution(in *executionRequest) (any, *apiError) {
 	if err != nil {
 		return nil, internal(err)
 	}
-	output, err := s.db.Get(inData, below(ex.ARN, "output"))
-	if err != nil {
-		return nil, internal(err)
+	s.mu.Lock()
+	over := ex.Status == succeeded
+	s.mu.Unlock()
+	var output []byte
+	if over { // the output is kept together with the status, so it is there
+		if output, err = s.db.Get(inData, below(ex.ARN, "output")); err != nil {
+			return nil, internal(err)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	out := s.describe(ex, string(input))
+	if over {
+		out["output"], out["outputDetails"] = string(output), map[string]any{"included": true}
+	} else if ex.Status == succeeded { // it ended meanwhile
+		out["status"], out["redriveStatusReason"] = running, "Execution is RUNNING and cannot be redriven"
+		delete(out, "stopDate")
+	}
+	return out, nil
+}
+
+// describe is what DescribeExecution tells but the output. The caller holds the lock.
+func (s *Server) describe(ex *execution, input string) map[string]any {
 	out := map[string]any{"executionArn": ex.ARN, "name": ex.Name, "stateMachineArn": ex.MachineARN, "status": ex.Status, "startDate": history.Seconds(ex.Start),
-		"input": string(input), "inputDetails": map[string]any{"included": true}, "redriveCount": ex.Redrives}
+		"input": input, "inputDetails": map[string]any{"included": true}, "redriveCount": ex.Redrives}
 	status, reason := ex.redriveStatus()
 	out["redriveStatus"] = status
 	if reason != "" {
@@ -180,9 +197,6 @@ func (s *Server) describeExecution(in *executionRequest) (any, *apiError) {
 	if !ex.Redriven.IsZero() {
 		out["redriveDate"] = history.Seconds(ex.Redriven)
 	}
-	if ex.Status == succeeded {
-		out["output"], out["outputDetails"] = string(output), map[string]any{"included": true}
-	}
 	if ex.MapRun != "" {
 		out["mapRunArn"] = ex.MapRun
 	}
@@ -190,7 +204,7 @@ func (s *Server) describeExecution(in *executionRequest) (any, *apiError) {
 		out["traceHeader"] = ex.Trace
 	}
 	addFault(out, ex)
-	return out, nil
+	return out
 }
 
 type stopRequest struct {
@@ -341,6 +355,8 @@ func (s *Server) redriveExecution(in *redriveRequest) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
+	s.redriving.Lock()
+	defer s.redriving.Unlock()
 	s.mu.Lock()
 	status, reason := ex.redriveStatus()
 	done := ex.done

@@ -61,6 +61,7 @@ type mapRun struct {
 	Percentage     float64    `json:"toleratedPercentage"`
 	Redrives       int        `json:"redrives,omitempty"`
 	Redriven       time.Time  `json:"redriven,omitzero"`
+	Round          int        `json:"round,omitempty"`   // of the execution's redrives
 	Spooled        bool       `json:"spooled,omitempty"` // all children's inputs are kept
 	Items          counts     `json:"items"`
 	Children       counts     `json:"children"`
@@ -101,13 +102,13 @@ func (r *mapRuns) Open(call *run.MapCall) (string, int, error) {
 			m.Type = express
 		}
 		s.mapRuns[arn] = m
-	case m.Status != running && m.Status != succeeded:
+	case m.Status == aborted || m.Status == failed && ex.Redrives > m.Round:
 		m.Status, m.Stop, m.Fault = running, time.Time{}, nil
 		m.Redrives++
 		m.Redriven = time.Now()
 		redriven = m.Redrives
 	}
-	m.call, m.changed.L = call, &s.mu
+	m.call, m.changed.L, m.Round = call, &s.mu, ex.Redrives
 	return arn, redriven, s.db.Write(put(inMapRuns, arn, m))
 }
 
@@ -116,17 +117,21 @@ func (r *mapRuns) Run(ctx context.Context, arn string) (any, error) {
 	s := r.s
 	s.mu.Lock()
 	m := s.mapRuns[arn]
+	over := m.Status == failed // it had failed before a restart that came before the execution knew
 	s.mu.Unlock()
+	if over {
+		return nil, m.Fault
+	}
 	err := s.spool(ctx, r.ex, m)
 	if err == nil {
 		err = s.runChildren(ctx, r.ex, m)
 	}
 	var result any
-	if f := (*run.Fault)(nil); err == nil || errors.As(err, &f) && m.Spooled {
-		var written error
-		if result, written = s.collect(ctx, r.ex, m); err == nil {
-			err = written
-		}
+	if f := (*run.Fault)(nil); err == nil {
+		result, err = s.collect(ctx, m)
+	} else if w := m.call.State.Distributed.Writer; errors.As(err, &f) && m.Spooled && w != nil && w.Parameters != nil {
+		_, written := s.export(ctx, m, w) // a Map Run that failed leaves its results too
+		err = errors.Join(err, written)
 	}
 	return result, errors.Join(err, s.endMapRun(ctx, m, err))
 }

@@ -223,7 +223,8 @@ func (b *batches) add(item any) error {
 		return b.keep(item, 1)
 	}
 	size := int64(len(value.Encode(item))) + 1
-	if len(b.items) > 0 && b.overhead+b.size+size > b.bytes {
+	// Every item but the last is followed by a comma.
+	if len(b.items) > 0 && b.overhead+b.size+size-1 > b.bytes {
 		if err := b.flush(); err != nil {
 			return err
 		}

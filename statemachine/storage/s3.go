@@ -267,6 +267,7 @@ type join struct {
 	bucket, key string
 	upload      *string
 	least       int64 // bytes of a part, so that there are not too many
+	through     bool  // the storage does not copy parts
 	buffer      []byte
 	parts       []types.CompletedPart
 }
@@ -274,14 +275,20 @@ type join struct {
 func (j *join) all(pieces []Piece) error {
 	for i := range pieces {
 		p := &pieces[i]
-		if p.Data == nil && p.size() >= j.least && (len(j.buffer) == 0 || int64(len(j.buffer)) >= minPart) {
+		if !j.through && p.Data == nil && p.size() >= j.least && (len(j.buffer) == 0 || int64(len(j.buffer)) >= minPart) {
 			if err := j.flush(); err != nil {
 				return err
 			}
-			if err := j.copy(p); err != nil {
+			err := j.copy(p)
+			if err == nil {
+				continue
+			}
+			// Not every storage that speaks S3's protocol copies parts; what it says it lacks, passes through here.
+			var status *smithyhttp.ResponseError
+			if !errors.As(err, &status) || status.HTTPStatusCode() != http.StatusNotImplemented {
 				return err
 			}
-			continue
+			j.through = true
 		}
 		if err := j.hold(p); err != nil {
 			return err

@@ -33,9 +33,9 @@ func (s *scope) distributed(ctx context.Context, st *asl.State, in any) (any, er
 	}
 	if s.p.MapRun == "" {
 		s.p.MapRun = arn
-		err = s.note(history.MapRunStarted(arn))
+		err = s.commit(s.p, false, history.MapRunStarted(arn))
 	} else if redriven > 0 {
-		err = s.note(history.MapRunRedriven(arn, redriven))
+		err = s.commit(s.p, false, history.MapRunRedriven(arn, redriven))
 	}
 	if err != nil {
 		return nil, err
@@ -44,17 +44,14 @@ func (s *scope) distributed(ctx context.Context, st *asl.State, in any) (any, er
 	result, err := s.r.Maps.Run(ctx, arn)
 	switch f := faultOf(err); {
 	case f != nil:
-		return nil, errors.Join(s.note(history.MapRunFailed(f.Name, f.Cause)), f)
-	case err != nil && !halted(ctx):
-		return nil, errors.Join(s.r.Journal.Commit(s.key, s.p, false, history.Plain("MapRunAborted"), history.Plain("MapStateAborted")), err)
-	case err != nil:
-		return nil, err
+		s.ahead = []history.Event{history.MapRunFailed(f.Name, f.Cause)}
+	case err == nil:
+		s.ahead = []history.Event{history.Plain("MapRunSucceeded"), history.Plain("MapStateSucceeded")}
+		s.after = started // AWS counts the exit from MapRunStarted
+	case !halted(ctx):
+		return nil, errors.Join(s.commit(s.p, false, history.Plain("MapRunAborted"), history.Plain("MapStateAborted")), err)
 	}
-	if err := s.r.Journal.Commit(s.key, s.p, false, history.Plain("MapRunSucceeded"), history.Plain("MapStateSucceeded")); err != nil {
-		return nil, err
-	}
-	s.p.Prev = started // AWS counts the exit from MapRunStarted
-	return result, nil
+	return result, err
 }
 
 // mapCall evaluates the numbers of a Map in DISTRIBUTED mode.

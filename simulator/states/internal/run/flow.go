@@ -146,7 +146,7 @@ func (s *scope) wait(ctx context.Context, st *asl.State, in any) error {
 			return err
 		}
 		s.p.Wake = until
-		if err := s.r.Journal.Commit(s.key, s.p, false); err != nil {
+		if err := s.commit(s.p, false); err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,7 @@ func (s *scope) begin(e history.Event) error {
 		return nil
 	}
 	s.p.Begun = pending
-	return s.r.Journal.Commit(s.key, s.p, false, e)
+	return s.commit(s.p, false, e)
 }
 
 // run runs the branches, at most limit at once and in their order. The first that fails stops the others, and run
@@ -187,13 +187,10 @@ func (f *fork) finish(i int, out any) error {
 	return nil
 }
 
-// succeeded notes the end of the whole. The exit follows the last branch, not this event, as on AWS.
+// succeeded notes the end of the whole with the exit. The exit follows the last branch, not this event, as on AWS.
 func (f *fork) succeeded(st *asl.State) (any, error) {
-	prev := f.s.p.Prev
-	if err := f.s.r.Journal.Commit(f.s.key, f.s.p, false, history.Plain(st.Type+"StateSucceeded")); err != nil {
-		return nil, err
-	}
-	f.s.p.Prev = prev
+	f.s.after = f.s.p.Prev
+	f.s.ahead = []history.Event{history.Plain(st.Type + "StateSucceeded")}
 	return f.outs, nil
 }
 
@@ -228,9 +225,6 @@ func (f *fork) failed(e ended) error {
 			}
 		}
 	}
-	if err := f.s.r.Journal.Commit(f.s.key, f.s.p, false, events...); err != nil {
-		return err
-	}
-	f.s.p.Prev = last
+	f.s.ahead, f.s.after = events, last
 	return e.err
 }

@@ -25,6 +25,8 @@ type Point struct {
 	Done     bool            `json:"done,omitempty"` // the branch ended with Input as its output
 	Noted    bool            `json:"noted,omitempty"`
 	Failed   *Fault          `json:"failed,omitempty"`
+
+	keep int64 // what Prev is to be after the next commit, whatever that writes; 0 for its last event
 }
 
 // pending as a Point's Entered or Begun stands for the last event that is being committed with the point.
@@ -32,7 +34,9 @@ const pending = -1
 
 // Settle tells a point the number of the last event that was committed with it. A Journal calls it before it keeps the point.
 func (p *Point) Settle(last int64) {
-	p.Prev = last
+	if p.Prev = last; p.keep != 0 {
+		p.Prev, p.keep = p.keep, 0
+	}
 	if p.Entered == pending {
 		p.Entered = last
 	}
@@ -44,7 +48,7 @@ func (p *Point) Settle(last int64) {
 // Redrive makes a point that was left by a failed or aborted execution ready to go on: its retries begin anew, and a task
 // is called again.
 func (p *Point) Redrive(stateType string) {
-	p.Failed, p.Attempts = nil, nil
+	p.Failed, p.Attempts, p.Noted = nil, nil, false
 	if stateType == "Task" {
 		p.Begun = 0
 	}

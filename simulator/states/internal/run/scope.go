@@ -31,6 +31,24 @@ type scope struct {
 	p     *Point
 	item  *Item // of the innermost Map around it
 	input any   // p.Input decoded
+
+	ahead []history.Event // that wait for the next commit, so that they are kept together with what follows from them
+	after int64           // the event that the exit, the failure or the retry of the state follows; 0 for the one before it
+}
+
+// commit keeps a point of the branch with the events that wait and these.
+func (s *scope) commit(p *Point, drop bool, events ...history.Event) error {
+	all := append(s.ahead, events...)
+	s.ahead = nil
+	return s.r.Journal.Commit(s.key, p, drop, all...)
+}
+
+// next makes an event follow the one that the state has chosen, if it has.
+func (s *scope) next(e history.Event) history.Event {
+	if s.after != 0 {
+		return e.After(s.after)
+	}
+	return e
 }
 
 // Run executes a machine from its input, or from where its journal says that it was. The error is a Fault, or the
@@ -92,6 +110,7 @@ func (s *scope) step(ctx context.Context) error {
 		}
 		s.p.Wake = time.Time{}
 	}
+	s.ahead, s.after = nil, 0
 	out, next, err := s.execute(ctx, st)
 	if err == nil {
 		err = s.exit(st, out, next)
@@ -107,7 +126,7 @@ func (s *scope) step(ctx context.Context) error {
 
 func (s *scope) enter(st *asl.State) error {
 	s.p.Entered = pending
-	return s.r.Journal.Commit(s.key, s.p, false, history.Entered(st.Type, st.Name, string(s.p.Input)))
+	return s.commit(s.p, false, history.Entered(st.Type, st.Name, string(s.p.Input)))
 }
 
 // sleep waits until a time; the error is the context's cause.
@@ -148,7 +167,7 @@ func (s *scope) exit(st *asl.State, out any, next string) error {
 		return tooLarge(st.Name)
 	}
 	p := s.advanced(raw, next)
-	if err := s.r.Journal.Commit(s.key, p, hasBranches(st), history.Exited(st.Type, st.Name, string(raw)).After(s.p.Prev)); err != nil {
+	if err := s.commit(p, hasBranches(st), s.next(history.Exited(st.Type, st.Name, string(raw)))); err != nil {
 		return err
 	}
 	s.p, s.input = p, out
@@ -184,12 +203,12 @@ func (s *scope) handle(st *asl.State, f *Fault) error {
 		s.p.Wake = time.Now().Add(s.r.pause(r, s.p.Attempts[i]))
 		s.p.Attempts[i]++
 		s.p.Visits++
-		s.p.Begun, s.p.MapRun = 0, ""
-		return s.failUnless(s.r.Journal.Commit(s.key, s.p, hasBranches(st)))
+		s.p.Begun, s.p.MapRun, s.p.keep = 0, "", s.after
+		return s.failUnless(s.commit(s.p, hasBranches(st)))
 	}
 	var ended []history.Event
 	if hasBranches(st) && s.p.Begun != 0 {
-		ended = append(ended, history.Plain(st.Type+"StateFailed"))
+		ended = append(ended, s.next(history.Plain(st.Type+"StateFailed")))
 	}
 	for _, c := range st.Catch {
 		if f.matches(c.Errors) {
@@ -197,7 +216,7 @@ func (s *scope) handle(st *asl.State, f *Fault) error {
 		}
 	}
 	s.p.Failed = f
-	if err := s.r.Journal.Commit(s.key, s.p, false, ended...); err != nil {
+	if err := s.commit(s.p, false, ended...); err != nil {
 		return s.fail(err)
 	}
 	return f
@@ -226,7 +245,7 @@ func (s *scope) catch(st *asl.State, c asl.Catcher, f *Fault, ended []history.Ev
 		return s.fail(tooLarge(st.Name))
 	}
 	p := s.advanced(raw, c.Next)
-	if err := s.r.Journal.Commit(s.key, p, hasBranches(st), append(ended, history.Exited(st.Type, st.Name, string(raw)))...); err != nil {
+	if err := s.commit(p, hasBranches(st), append(ended, history.Exited(st.Type, st.Name, string(raw)))...); err != nil {
 		return s.fail(err)
 	}
 	s.p, s.input = p, out
@@ -244,7 +263,7 @@ func (s *scope) failUnless(err error) error {
 func (s *scope) fail(err error) error {
 	if f := faultOf(err); f != nil {
 		s.p.Failed = f
-		if err := s.r.Journal.Commit(s.key, s.p, false); err != nil {
+		if err := s.commit(s.p, false); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -33,27 +32,22 @@ func (s *scope) task(ctx context.Context, st *asl.State, args any) (any, error) 
 			return nil, tooLarge(st.Name)
 		}
 		s.p.Begun = pending
-		if err := s.r.Journal.Commit(s.key, s.p, false, events.Scheduled(string(raw)), events.Started()); err != nil {
+		if err := s.commit(s.p, false, events.Scheduled(string(raw)), events.Started()); err != nil {
 			return nil, err
 		}
 	}
 	result, raw, err := s.call(ctx, call, time.Duration(timeout*float64(time.Second)), events)
-	f := faultOf(err)
-	switch {
-	case err != nil && f == nil:
-		return nil, err
+	switch f := faultOf(err); {
+	case err == nil:
+		s.ahead = []history.Event{events.Succeeded(string(raw))}
 	case f == nil:
-		return result, s.note(events.Succeeded(string(raw)))
 	case f.Name == ErrTimeout && f.Cause == "":
-		err = s.note(events.TimedOut(f.Name))
+		s.ahead = []history.Event{events.TimedOut(f.Name)}
 	default:
-		err = s.note(events.Failed(f.Name, f.Cause))
+		s.ahead = []history.Event{events.Failed(f.Name, f.Cause)}
 	}
-	return nil, errors.Join(err, f)
+	return result, err
 }
-
-// note keeps the end of a call.
-func (s *scope) note(e history.Event) error { return s.r.Journal.Commit(s.key, s.p, false, e) }
 
 // request makes the call of a Task from its arguments.
 func (s *scope) request(st *asl.State, args any) (*LambdaRequest, error) {
