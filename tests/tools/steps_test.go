@@ -170,6 +170,8 @@ func batched(t *testing.T, c *batch.Client, d *local.Deployment) []byte {
 	if err := c.Store.Put(t.Context(), bucket, job.Input.Key, table); err != nil {
 		t.Fatal(err)
 	}
+	// This interpreter looks up a writer's paths in the children's results, where AWS looks in the state's input.
+	machine.States["blocks"].ResultWriter.Parameters = map[string]string{"Bucket": bucket, "Prefix": prefix + "/results"}
 	arn, err := c.Machine(t.Context(), "diabetes", machine)
 	if err != nil {
 		t.Fatal(err)
