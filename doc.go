@@ -23,7 +23,7 @@
 //	internal/kernel    dense products                      internal/unshard    whole tensors put together from shards
 //	internal/dataset   CSV, JSON, npy, npz, safetensors    internal/local      a model directory as running processes
 //	internal/waterfall who did what when, drawn            internal/livepage  the simulator's page
-//	internal/price     what AWS asks for
+//	internal/price     what AWS asks for                   internal/planview   plans, drawn
 //	internal/cli       the commands                        internal/bootstrap  what a function's process does at its start
 //	tests/             house rules, end to end, parity with the reference libraries
 //

@@ -73,6 +73,9 @@ func TestSplitOfALargeEnsembleStreams(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 150 MB")
 	}
+	if raceDetector {
+		t.Skip("the race detector's shadow memory is counted too")
+	}
 	model := filepath.Join(t.TempDir(), "large.json")
 	size := writeLargeEnsemble(t, model, 1200, 10)
 	peak := peakOfSplit(t, model)

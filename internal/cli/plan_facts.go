@@ -105,12 +105,19 @@ func (f *planFacts) lines() []string {
 	}
 	var rows [][]string
 	for k, r := range e.Rounds {
+		if k == maxRounds {
+			rows = append(rows, []string{fmt.Sprintf("... and %d more rounds", len(e.Rounds)-maxRounds)})
+			break
+		}
 		rows = append(rows, []string{fmt.Sprintf("round %d", k), count(int64(r.Shards), "shard"), size(r.RequestBytes) + " to them", size(r.ReplyBytes) + " back",
 			"computing " + millis(r.ComputeMS), "in all " + millis(r.MS)})
 	}
 	rows = append(rows, []string{"coordinator", "", "", "", "computing " + millis(e.LocalMS)})
 	lines = append(lines, columns(rows, "  ")...)
 	for k, st := range c.Stages {
+		if k == maxRounds {
+			break
+		}
 		lines = append(lines, fmt.Sprintf("  round %d holds", k))
 		for i, part := range st.Parts {
 			if i == maxParts {
@@ -131,8 +138,11 @@ func (f *planFacts) lines() []string {
 	return append(append(lines, "", "the best of each kind, * where no other plan is both faster and cheaper"), columns(rows, "  ")...)
 }
 
-// maxParts is how many parts of a round are listed.
-const maxParts = 12
+// maxRounds is how many rounds are listed, and maxParts how many parts of one; --json has all.
+const (
+	maxRounds = 6
+	maxParts  = 12
+)
 
 func (c *candidateFacts) row() []string {
 	e := c.Estimate

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 const example = "../../examples/diabetes-xgboost/"
 
 // directory splits the diabetes example.
-func directory(t *testing.T, shards int) string {
+func directory(t testing.TB, shards int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "parts")
 	if _, err := splitter.Split(t.Context(), example+"model.ubj", dir, layout.Options{Shards: shards}, nil); err != nil {
@@ -42,7 +42,7 @@ func directory(t *testing.T, shards int) string {
 	return dir
 }
 
-func load(t *testing.T, dir string) *local.Model {
+func load(t testing.TB, dir string) *local.Model {
 	t.Helper()
 	m, err := local.Load(dir)
 	if err != nil {
@@ -52,7 +52,7 @@ func load(t *testing.T, dir string) *local.Model {
 }
 
 // start serves a directory until the test ends.
-func start(t *testing.T, m *local.Model) *local.Deployment {
+func start(t testing.TB, m *local.Model) *local.Deployment {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -71,7 +71,7 @@ func start(t *testing.T, m *local.Model) *local.Deployment {
 }
 
 // rows reads all rows of the example as one tensor.
-func rows(t *testing.T, m *local.Model) *tensor.Tensor {
+func rows(t testing.TB, m *local.Model) *tensor.Tensor {
 	t.Helper()
 	r, err := dataset.Open(example+"input.csv", dataset.Auto, m.Manifest.Signature, dataset.Options{})
 	if err != nil {

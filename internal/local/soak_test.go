@@ -136,9 +136,10 @@ func question(in *tensor.Tensor) []byte {
 		in.Dim(0), in.Dim(1), b.String())
 }
 
-// stream asks by InvokeWithResponseStream; a stream without its last event is no answer.
+// stream asks by InvokeWithResponseStream; a stream without its last event is no answer. Each stream has a client of its own:
+// smithy-go 1.28 shares one event decoder between all streams of a client, which is a data race.
 func (s *soak) stream(ctx context.Context, payload []byte) ([]float32, error) {
-	out, err := s.api.InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{FunctionName: &s.d.Model.Deployment.Coordinator.Name,
+	out, err := lambda.New(s.api.Options()).InvokeWithResponseStream(ctx, &lambda.InvokeWithResponseStreamInput{FunctionName: &s.d.Model.Deployment.Coordinator.Name,
 		Qualifier: new(manifest.LiveAlias), Payload: payload})
 	if err != nil {
 		return nil, err

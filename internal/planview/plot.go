@@ -45,7 +45,7 @@ func Plot(w io.Writer, name string, s *plan.Survey) error {
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticks{}, ticks{}
 	p.Add(plotter.NewGrid())
 	fast, cheap := point(s.Frontier[0]), point(s.Frontier[len(s.Frontier)-1])
-	right, top := max(2*fast.X, 1.3*cheap.X), max(2.5*cheap.Y, 1.5*fast.Y) // beyond, plans would only make the frontier small
+	right, top := max(1.6*fast.X, 1.3*cheap.X), max(2.5*cheap.Y, 1.5*fast.Y) // beyond, plans would only make the frontier small
 	var pale plotter.XYs
 	for _, c := range s.All {
 		if x := point(c); !slices.Contains(s.Frontier, c) && x.X <= right && x.Y <= top {

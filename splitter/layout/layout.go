@@ -56,7 +56,7 @@ type Options struct {
 	Rows     int           // of a request, for those estimates; default 1
 	Name     string        // model name; default from the file name
 	Version  string
-	Plan     string // kind of plan that is wanted, for graphs: "tensor", "pipeline" or "mixed"; "" takes the best of any
+	Plan     string // kind of plan that is wanted, for graphs, one of plan.Kinds; "" takes the best of any
 	// Engine is the engine of every program: EngineAuto or the name of one. Empty means EngineAuto.
 	Engine string
 	// Note hears a sentence about what was decided and may surprise; nil is legal.

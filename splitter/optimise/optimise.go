@@ -102,12 +102,20 @@ func (s Summary) Add(o Summary) Summary {
 const maxRounds = 12
 
 // Run optimises the graph in place. The graph is sound: names resolve and nodes stand in topological order. Its nodes
-// and attributes must not be shared with another graph. Values of the model's outputs keep their names. An error is one of reading a weight.
+// and attributes must not be shared with another graph. Values of the model's outputs keep their names. An error is one of
+// reading a weight.
+//
+// A graph that quantises activations keeps its arithmetic: no fold and no recognised pattern. Those move the last bits of
+// an activation, rounding to 8 bits makes a whole step of a moved bit, and every later layer follows.
 func Run(g *graph.Graph, weights Weights) (Summary, error) {
 	var done Summary
+	passes := []func(*work){tidy, merge, shapes, fold, recognise}
+	if quantises(g) {
+		passes = passes[:3]
+	}
 	for range maxRounds {
 		w := newWork(g, weights)
-		for _, pass := range []func(*work){tidy, merge, shapes, fold, recognise} {
+		for _, pass := range passes {
 			pass(w)
 			w.finish()
 			if w.err != nil {
@@ -121,6 +129,18 @@ func Run(g *graph.Graph, weights Weights) (Summary, error) {
 		}
 	}
 	return done, nil
+}
+
+// quantises reports whether a node of the graph or of its bodies rounds activations to integers.
+func quantises(g *graph.Graph) bool {
+	for b := range g.All() {
+		for _, n := range b.Nodes {
+			if n.Op == "QuantizeLinear" || n.Op == "DynamicQuantizeLinear" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Bags rewrites the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag, which the native engine alone

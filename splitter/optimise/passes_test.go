@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/optimise"
 )
 
@@ -176,5 +177,23 @@ func TestScalesAndBiasesAreFolded(t *testing.T) {
 		{"infinite numbers stay where they are", true, func(m *maker) {
 			m.output(m.op("Div", m.op("MatMul", rows(m), m.w(6, 9)), m.number(0)))
 		}, "MatMul Div"},
+	})
+}
+
+func TestAQuantisedGraphKeepsItsArithmetic(t *testing.T) {
+	product := func(m *maker) string {
+		return m.op("Mul", m.op("Add", m.op("MatMul", m.op("Identity", m.input("x", "batch", 4)), m.w(4, 6)), m.w(6)), m.w(6))
+	}
+	runCases(t, 17, []passCase{
+		{"without", false, func(m *maker) { m.output(m.op("Relu", product(m))) }, "Gemm Relu"},
+		{"activations", true, func(m *maker) {
+			scale, zero := m.number(0.05), m.weight(tensor.New(tensor.U8))
+			m.output(m.op("DequantizeLinear", m.op("QuantizeLinear", product(m), scale, zero), scale, zero))
+		}, "MatMul Add Mul QuantizeLinear DequantizeLinear"},
+		{"weights", false, func(m *maker) {
+			scale, zero := m.number(0.05), m.weight(tensor.New(tensor.U8))
+			quantised := tensor.New(tensor.U8, 6)
+			m.output(m.op("Add", product(m), m.op("DequantizeLinear", m.weight(quantised), scale, zero)))
+		}, "Gemm DequantizeLinear Add"},
 	})
 }

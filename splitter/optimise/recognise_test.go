@@ -189,3 +189,27 @@ func TestRaisedGraphsComputeTheSame(t *testing.T) {
 		})
 	}
 }
+
+// The nodes of bodies are raised with the others.
+func TestBodiesAreRaised(t *testing.T) {
+	branch := func(name string) *graph.Graph {
+		return &graph.Graph{Name: name, Weights: map[string]*graph.Weight{}, Outputs: []graph.Value{{Name: name}},
+			Nodes: []*graph.Node{{Name: name, Op: "ReduceSum", Inputs: []string{"x"}, Outputs: []string{name}, Attrs: attrs("axes", []int64{1})}}}
+	}
+	m := newMaker(t, 11)
+	m.output(geluCases()["torch"](m, m.input("g", "batch", 7)))
+	x := m.input("x", "batch", 4)
+	m.output(m.node("If", map[string]graph.Attr{"then_branch": {Kind: graph.AttrGraph, Graph: branch("yes")}, "else_branch": {Kind: graph.AttrGraph, Graph: branch("no")}},
+		m.op("Less", m.node("ReduceMax", attrs("keepdims", 0), x), m.number(100))))
+	m.optimised(t, false)
+	if m.g.Opsets[""] != 20 {
+		t.Errorf("version %d", m.g.Opsets[""])
+	}
+	for b := range m.g.All() {
+		for _, n := range b.Nodes {
+			if _, old := n.Attrs["axes"]; old {
+				t.Errorf("node %s has the form of version 11", n.Name)
+			}
+		}
+	}
+}

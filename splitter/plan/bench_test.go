@@ -100,3 +100,13 @@ func BenchmarkRegions(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkExplore is what shardwise plan does with a model of 6 GiB.
+func BenchmarkExplore(b *testing.B) {
+	m := transformer(20, 2560, 20, 64, 20000)
+	for b.Loop() {
+		if _, err := New(sharding.New(m.g, m.values), Options{}).Explore(b.Context(), Wish{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

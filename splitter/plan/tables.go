@@ -53,12 +53,16 @@ func (p *Planner) byTables(n int, limit int64, size Size, yield func(*choice) bo
 		}
 		seen[p.key(rest)] = true
 		held := p.held(rest)
-		even := total / int64(n)
-		for _, room := range []int64{limit, even + even/16 + held} { // with some room, so that not everything is in parts
+		rooms := []int64{limit}
+		// Even shards, with some room so that not everything is in parts, are for much memory: where most of it is needed they only add parts.
+		if even := total/int64(n)*17/16 + held; even < limit/2 {
+			rooms = append(rooms, even)
+		}
+		for _, room := range rooms {
 			for _, kind := range []string{TablesByRows, TablesByColumns} {
 				c := *rest
 				c.kind = kind
-				if room <= limit && p.place(&c, room-held, kind == TablesByColumns) && !yield(&c) {
+				if p.place(&c, room-held, kind == TablesByColumns) && !yield(&c) {
 					return false
 				}
 			}

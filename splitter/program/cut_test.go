@@ -171,56 +171,6 @@ func checkCut(t *testing.T, g *sharding.Graph, all tensor.Named, r *sharding.Reg
 	checkBounds(t, g, all, r, r.Bounds(n))
 }
 
-// checkBounds compares what the shards with these bounds yield together with the uncut model's values.
-func checkBounds(t *testing.T, g *sharding.Graph, all tensor.Named, r *sharding.Region, bounds []int) {
-	t.Helper()
-	n := len(bounds) - 1
-	shards := make([]int, n)
-	for i := range shards {
-		shards[i] = i
-	}
-	s := NewStage("stage", g, shards, []Piece{{Region: r, Bounds: bounds}})
-	merged := map[string][]*tensor.Tensor{}
-	for p := range n {
-		program := s.Program(p, inMemory(t))
-		if (program == nil) != (bounds[p] == bounds[p+1]) {
-			t.Fatalf("%s, shard %d of %v: it has a program: %v", describe(g, r), p, bounds, program != nil)
-		}
-		if program == nil {
-			continue
-		}
-		compiled, err := native.New().Compile(program, nil)
-		if err != nil {
-			t.Fatalf("%s, shard %d of %d: %v", describe(g, r), p, n, err)
-		}
-		in := tensor.Named{}
-		for _, i := range s.Inputs() {
-			v := all[i.Value]
-			if i.Placement.Kind == sharding.Shard {
-				v = cutTensor(v, i.Placement.Dim, i.Bounds[p], i.Bounds[p+1])
-			}
-			in[i.Name] = v
-		}
-		out, err := compiled.Run(t.Context(), in, nil)
-		if err != nil {
-			t.Fatalf("%s, shard %d of %d: %v", describe(g, r), p, n, err)
-		}
-		for name, v := range out {
-			merged[name] = append(merged[name], v)
-		}
-	}
-	for i := range s.outputs {
-		o := &s.outputs[i]
-		got := merge(o.Placement, merged[o.Name])
-		if o.Once >= 0 {
-			got = addOnce(t, g, o, got)
-		}
-		if err := close(all[o.Of], got); err != nil {
-			t.Errorf("%s at %d shards: %s: %v", describe(g, r), n, o.Of, err)
-		}
-	}
-}
-
 func addOnce(t *testing.T, g *sharding.Graph, o *Output, partial *tensor.Tensor) *tensor.Tensor {
 	nodes, consts := OnceNodes(g, o)
 	bias := g.Nodes[o.Once].Inputs[2]

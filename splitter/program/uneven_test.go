@@ -4,8 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
+	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
 // pooled is a look-up of several rows that become one, and a second table beside it.
@@ -48,5 +50,55 @@ func TestUnevenAndEmptyBoundsYieldTheSame(t *testing.T) {
 	}
 	if r := g.Cut(2, 0, 0, nil); r != nil && len(r.Nodes) == 0 {
 		t.Errorf("a cut without nodes: %+v", r)
+	}
+}
+
+// checkBounds compares what the shards with these bounds yield together with the uncut model's values.
+func checkBounds(t *testing.T, g *sharding.Graph, all tensor.Named, r *sharding.Region, bounds []int) {
+	t.Helper()
+	n := len(bounds) - 1
+	shards := make([]int, n)
+	for i := range shards {
+		shards[i] = i
+	}
+	s := NewStage("stage", g, shards, []Piece{{Region: r, Bounds: bounds}})
+	merged := map[string][]*tensor.Tensor{}
+	for p := range n {
+		program := s.Program(p, inMemory(t))
+		if (program == nil) != (bounds[p] == bounds[p+1]) {
+			t.Fatalf("%s, shard %d of %v: it has a program: %v", describe(g, r), p, bounds, program != nil)
+		}
+		if program == nil {
+			continue
+		}
+		compiled, err := native.New().Compile(program, nil)
+		if err != nil {
+			t.Fatalf("%s, shard %d of %d: %v", describe(g, r), p, n, err)
+		}
+		in := tensor.Named{}
+		for _, i := range s.Inputs() {
+			v := all[i.Value]
+			if i.Placement.Kind == sharding.Shard {
+				v = cutTensor(v, i.Placement.Dim, i.Bounds[p], i.Bounds[p+1])
+			}
+			in[i.Name] = v
+		}
+		out, err := compiled.Run(t.Context(), in, nil)
+		if err != nil {
+			t.Fatalf("%s, shard %d of %d: %v", describe(g, r), p, n, err)
+		}
+		for name, v := range out {
+			merged[name] = append(merged[name], v)
+		}
+	}
+	for i := range s.outputs {
+		o := &s.outputs[i]
+		got := merge(o.Placement, merged[o.Name])
+		if o.Once >= 0 {
+			got = addOnce(t, g, o, got)
+		}
+		if err := close(all[o.Of], got); err != nil {
+			t.Errorf("%s at %d shards: %s: %v", describe(g, r), n, o.Of, err)
+		}
 	}
 }

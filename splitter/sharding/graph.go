@@ -20,8 +20,9 @@ type Graph struct {
 	// Worth is the size from which a weight is worth placing; smaller ones, biases and scales, go where their nodes go.
 	Worth int64
 
-	rules map[string]ruler
-	nodes []*rule
+	rules     map[string]ruler
+	nodes     []*rule
+	ancestors []bits // by node; nil in a large graph, which walks instead
 }
 
 const (
@@ -54,7 +55,26 @@ func New(g *graph.Graph, values map[string]graph.Value) *Graph {
 	for _, n := range g.Nodes {
 		v.nodes = append(v.nodes, v.ruleOf(v.node(n)))
 	}
+	if len(g.Nodes) <= maxAncestors {
+		v.setAncestors()
+	}
 	return v
+}
+
+// maxAncestors is the size of graphs up to which every node has a set of all nodes before it: 32 MiB.
+const maxAncestors = 1 << 14
+
+func (g *Graph) setAncestors() {
+	g.ancestors = make([]bits, len(g.Nodes))
+	for i, n := range g.Nodes {
+		g.ancestors[i] = newBits(len(g.Nodes))
+		for _, in := range Reads(n) {
+			if p, ok := g.Producer[in]; ok {
+				g.ancestors[i].set(p)
+				g.ancestors[i].union(g.ancestors[p])
+			}
+		}
+	}
 }
 
 // Reads are the values that a node needs, each once: its present inputs and what its bodies capture.
@@ -78,14 +98,20 @@ func Reads(n *graph.Node) []string {
 
 // Before reports whether node b needs, through whatever lies between, a result of node a.
 func (g *Graph) Before(a, b int) bool {
-	return g.needs(b, a, func(n int) bool { return n == a })
+	one := newBits(len(g.Nodes))
+	one.set(a)
+	return g.needs(b, one)
 }
 
-// needs reports whether node i needs, through whatever lies between, one of the nodes in the set, none of which stands before node first:
-// nodes stand in topological order, so no walk goes further back.
-func (g *Graph) needs(i, first int, set func(n int) bool) bool {
+// needs reports whether node i needs, through whatever lies between, one of the nodes in the set. Nodes stand in topological order, so no walk goes
+// further back than the set's first.
+func (g *Graph) needs(i int, set bits) bool {
+	first := set.first()
 	if i <= first {
 		return false
+	}
+	if g.ancestors != nil {
+		return g.ancestors[i].meets(set, first/64, i/64)
 	}
 	seen, stack := map[int]bool{i: true}, []int{i}
 	for len(stack) > 0 {
@@ -96,7 +122,7 @@ func (g *Graph) needs(i, first int, set func(n int) bool) bool {
 			if !ok || p < first || seen[p] {
 				continue
 			}
-			if set(p) {
+			if set.has(p) {
 				return true
 			}
 			seen[p] = true
@@ -153,6 +179,22 @@ func newBits(n int) bits { return make(bits, (n+63)/64) }
 func (b bits) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bits) drop(i int)     { b[i/64] &^= 1 << (i % 64) }
 func (b bits) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+func (b bits) union(c bits) {
+	for i, w := range c {
+		b[i] |= w
+	}
+}
+
+// meets reports whether the sets share a member in the words from one to another.
+func (b bits) meets(c bits, from, to int) bool {
+	for i := from; i <= to; i++ {
+		if b[i]&c[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // first is the least number in the set, the set's capacity when it is empty.
 func (b bits) first() int {

@@ -102,7 +102,7 @@ func (s *grower) demand(name string, c cut) bool {
 		return true
 	}
 	// What depends on the region can not come from outside; trim would take this node out again.
-	if computed && s.g.needs(p, s.set.first(), s.set.has) {
+	if computed && s.g.needs(p, s.set) {
 		return false
 	}
 	return c.outer.isOne()
@@ -134,10 +134,9 @@ func (s *grower) dim(name string, d int) size {
 
 // tainted reports whether a node that is not in the region needs something that depends on the region but is outside it.
 func (s *grower) tainted(i int) bool {
-	first := s.set.first()
 	for _, in := range s.g.Nodes[i].Inputs {
 		p, ok := s.g.Producer[in]
-		if ok && !s.set.has(p) && s.g.needs(p, first, s.set.has) {
+		if ok && !s.set.has(p) && s.g.needs(p, s.set) {
 			return true
 		}
 	}

@@ -164,35 +164,61 @@ const width = 8
 func total[T float](y, table []T, r rows[T], count float64) {
 	column := 0
 	for ; column+width <= len(y); column += width {
-		var a, b, c, d, e, f, g, h float64
-		for k, at := range r.at {
-			x := (*[width]T)(table[int(at)+column:])
-			w := T(1)
-			if r.factors != nil {
-				w = r.factors[k]
-			}
-			a += float64(T(x[0] * w))
-			b += float64(T(x[1] * w))
-			c += float64(T(x[2] * w))
-			d += float64(T(x[3] * w))
-			e += float64(T(x[4] * w))
-			f += float64(T(x[5] * w))
-			g += float64(T(x[6] * w))
-			h += float64(T(x[7] * w))
+		var acc [width]float64
+		if r.factors == nil {
+			acc = block(table, r.at, column)
+		} else {
+			acc = weighted(table, r, column)
 		}
-		*(*[width]T)(y[column:]) = [width]T{T(a / count), T(b / count), T(c / count), T(d / count), T(e / count), T(f / count), T(g / count), T(h / count)}
+		for i, v := range acc {
+			y[column+i] = T(v / count)
+		}
 	}
 	for ; column < len(y); column++ {
 		acc := 0.0
 		for k, at := range r.at {
-			w := T(1)
+			v := table[int(at)+column]
 			if r.factors != nil {
-				w = r.factors[k]
+				v = T(v * r.factors[k])
 			}
-			acc += float64(T(table[int(at)+column] * w))
+			acc += float64(v)
 		}
 		y[column] = T(acc / count)
 	}
+}
+
+// block adds up one block of columns.
+func block[T float](table []T, at []int64, column int) [width]float64 {
+	var a, b, c, d, e, f, g, h float64
+	for _, at := range at {
+		x := (*[width]T)(table[int(at)+column:])
+		a += float64(x[0])
+		b += float64(x[1])
+		c += float64(x[2])
+		d += float64(x[3])
+		e += float64(x[4])
+		f += float64(x[5])
+		g += float64(x[6])
+		h += float64(x[7])
+	}
+	return [width]float64{a, b, c, d, e, f, g, h}
+}
+
+// weighted is block with the rows' factors.
+func weighted[T float](table []T, r rows[T], column int) [width]float64 {
+	var a, b, c, d, e, f, g, h float64
+	for k, at := range r.at {
+		x, w := (*[width]T)(table[int(at)+column:]), r.factors[k]
+		a += float64(T(x[0] * w))
+		b += float64(T(x[1] * w))
+		c += float64(T(x[2] * w))
+		d += float64(T(x[3] * w))
+		e += float64(T(x[4] * w))
+		f += float64(T(x[5] * w))
+		g += float64(T(x[6] * w))
+		h += float64(T(x[7] * w))
+	}
+	return [width]float64{a, b, c, d, e, f, g, h}
 }
 
 // greatest is the maximum of each column, row after row; NaN wins.
