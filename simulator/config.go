@@ -79,7 +79,7 @@ type Config struct {
 // StepFunctions asks for AWS Step Functions beside Lambda: docs/simulator.md says what of it is served.
 type StepFunctions struct {
 	Dir     string             // where machines and executions are kept, an existing directory; if empty they end with the simulator
-	Objects states.ObjectStore // what ItemReader and ResultWriter reach as S3; nil for nothing
+	Objects states.ObjectStore // what ItemReader and ResultWriter reach as S3; the simulator's own S3 if nil
 }
 
 // Function is a function at $LATEST, with its published versions and aliases.

@@ -145,8 +145,12 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 		s.functions[f.Name] = fn
 	}
 	if cfg.StepFunctions != nil {
+		store := cfg.StepFunctions.Objects
+		if store == nil {
+			store = states.EndpointObjects(s.endpoint)
+		}
 		s.states, err = states.New(states.Config{Region: cfg.Region, Account: cfg.Account, Dir: cfg.StepFunctions.Dir, Seed: cfg.Seed,
-			Lambda: states.Endpoint(s.endpoint), Objects: cfg.StepFunctions.Objects})
+			Lambda: states.Endpoint(s.endpoint), Objects: store})
 	}
 	return listener, err
 }

@@ -32,7 +32,7 @@ const echoMachine = `{"StartAt":"Call","States":{"Call":{"Type":"Task","Resource
 // startStates starts a simulator of Lambda and Step Functions with one function.
 func startStates(t *testing.T) *simulator.Simulator {
 	t.Helper()
-	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "echo", "echo")}, StepFunctions: &simulator.StepFunctions{Dir: t.TempDir()}})
+	sim, _ := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "echo", "echo")}, Buckets: []string{"bkt"}, StepFunctions: &simulator.StepFunctions{Dir: t.TempDir()}})
 	return sim
 }
 
@@ -132,11 +132,32 @@ r = c.list_map_runs(executionArn=e)["mapRuns"][0]["mapRunArn"]
 assert c.describe_map_run(mapRunArn=r)["itemCounts"]["succeeded"] == 3
 q = c.create_state_machine(name="q", type="EXPRESS", roleArn=role, definition='{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}')["stateMachineArn"]
 assert c.start_sync_execution(stateMachineArn=q, input="[7]")["output"] == "[7]"
+s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+for i in range(3):
+    s3.put_object(Bucket="bkt", Key="in/é %d+.json" % i, Body=json.dumps([i, i + 10]))
+listing = json.loads(definition)
+listing["States"]["Many"].update(ItemReader={"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "bkt", "Prefix": "in/"}},
+    ResultWriter={"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "bkt", "Prefix": "out"}})
+l = c.create_state_machine(name="l", definition=json.dumps(listing), roleArn=role)["stateMachineArn"]
+e = c.start_execution(stateMachineArn=l)["executionArn"]
+while (d := c.describe_execution(executionArn=e))["status"] == "RUNNING":
+    time.sleep(0.01)
+assert d["status"] == "SUCCEEDED", d
+manifest = json.loads(s3.get_object(Bucket="bkt", Key=json.loads(d["output"])["ResultWriterDetails"]["Key"])["Body"].read())
+results = json.loads(s3.get_object(Bucket="bkt", Key=manifest["ResultFiles"]["SUCCEEDED"][0]["Key"])["Body"].read())
+assert [json.loads(r["Output"])["Key"] for r in results] == ["in/é 0+.json", "in/é 1+.json", "in/é 2+.json"], results
+reading = json.loads(definition)
+reading["States"]["Many"]["ItemReader"] = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}, "Parameters": {"Bucket": "bkt", "Key": "in/é 1+.json"}}
+g = c.create_state_machine(name="g", definition=json.dumps(reading), roleArn=role)["stateMachineArn"]
+e = c.start_execution(stateMachineArn=g)["executionArn"]
+while (d := c.describe_execution(executionArn=e))["status"] == "RUNNING":
+    time.sleep(0.01)
+assert d.get("output") == "[1,11]", d
 try:
     c.create_state_machine(name="bad", definition='{"StartAt":"P"}', roleArn=role)
 except c.exceptions.InvalidDefinition as x:
     assert x.response["Error"]["Message"] == "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'", x
-assert [x["name"] for x in c.list_state_machines()["stateMachines"]] == ["m", "q"]
+assert [x["name"] for x in c.list_state_machines()["stateMachines"]] == ["m", "q", "l", "g"]
 print("fine")
 `
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shardwise/shardwise/simulator/states"
 )
@@ -95,6 +96,9 @@ func TestStartExecutionIsIdempotentWhileItRuns(t *testing.T) {
 	first := call(t, s, "StartExecution", in)
 	if again := call(t, s, "StartExecution", in); asText(again) != asText(first) {
 		t.Errorf("%v, then %v", first, again)
+	}
+	for begun := time.Now(); len(events(t, s, first["executionArn"].(string))) < 2 && time.Since(begun) < time.Minute; {
+		time.Sleep(time.Millisecond)
 	}
 	call(t, s, "StopExecution", map[string]any{"executionArn": first["executionArn"]})
 	if got := order(events(t, s, first["executionArn"].(string))); got != "1:0 ExecutionStarted\n2:0 WaitStateEntered\n3:0 ExecutionAborted\n" {

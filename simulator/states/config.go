@@ -130,8 +130,10 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		s.halt(run.ErrHalt)
 		s.running.Wait()
-		if e, ok := s.cfg.Lambda.(*endpoint); ok {
-			e.client.CloseIdleConnections()
+		for _, service := range []any{s.cfg.Lambda, s.cfg.Objects} {
+			if e, ok := service.(interface{ closeIdle() }); ok {
+				e.closeIdle()
+			}
 		}
 		if err := s.db.Close(); err != nil {
 			s.err = fmt.Errorf("close Step Functions: %w", err)

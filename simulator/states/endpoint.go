@@ -46,8 +46,13 @@ func (e *endpoint) Invoke(ctx context.Context, r *LambdaRequest) (*LambdaRespons
 }
 
 // Endpoint is a LambdaInvoker that calls Lambda's API at a base URL, without signatures: the simulator's own.
-func Endpoint(url string) LambdaInvoker {
+func Endpoint(url string) LambdaInvoker { return newEndpoint(url) }
+
+func newEndpoint(url string) *endpoint {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.Proxy, t.MaxIdleConnsPerHost, t.MaxIdleConns = nil, 256, 256
 	return &endpoint{url, &http.Client{Transport: t}}
 }
+
+// closeIdle ends connections that wait for another request.
+func (e *endpoint) closeIdle() { e.client.CloseIdleConnections() }

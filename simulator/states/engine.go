@@ -228,10 +228,13 @@ func (s *Server) restore() error {
 		return err
 	}
 	sortExecutions(s.order)
+	var left []*execution // found before any of them runs and changes the lists
 	for _, ex := range s.order {
-		if ex.Status != running || ex.MapRun != "" {
-			continue
+		if ex.Status == running && ex.MapRun == "" {
+			left = append(left, ex)
 		}
+	}
+	for _, ex := range left {
 		input, err := s.db.Get(inData, below(ex.ARN, "input"))
 		if err != nil {
 			return err

@@ -68,42 +68,42 @@ func fault(name, cause string) map[string]any {
 	return d
 }
 
-// Started is ExecutionStarted.
+// Started is ExecutionStarted, the first event of every execution.
 func Started(input, role string) Event {
 	return with("ExecutionStarted", "executionStarted", map[string]any{"input": input, "inputDetails": untruncated(), "roleArn": role}).After(0)
 }
 
-// Succeeded is ExecutionSucceeded.
+// Succeeded is ExecutionSucceeded with the execution's output.
 func Succeeded(output string) Event {
 	return with("ExecutionSucceeded", "executionSucceeded", map[string]any{"output": output, "outputDetails": untruncated()})
 }
 
-// Failed is ExecutionFailed.
+// Failed is ExecutionFailed with error and cause, either of which may be empty.
 func Failed(name, cause string) Event {
 	return with("ExecutionFailed", "executionFailed", fault(name, cause))
 }
 
-// TimedOut is ExecutionTimedOut.
+// TimedOut is ExecutionTimedOut, which follows no other event.
 func TimedOut(name, cause string) Event {
 	return with("ExecutionTimedOut", "executionTimedOut", fault(name, cause)).After(0)
 }
 
-// Aborted is ExecutionAborted.
+// Aborted is ExecutionAborted, which follows no other event.
 func Aborted(name, cause string) Event {
 	return with("ExecutionAborted", "executionAborted", fault(name, cause)).After(0)
 }
 
-// Redriven is ExecutionRedriven.
+// Redriven is ExecutionRedriven, with how many redrives there have been.
 func Redriven(count int) Event {
 	return with("ExecutionRedriven", "executionRedriven", map[string]any{"redriveCount": count})
 }
 
-// Entered is <Type>StateEntered.
+// Entered is <Type>StateEntered with the state's input.
 func Entered(stateType, name, input string) Event {
 	return with(stateType+"StateEntered", "stateEntered", map[string]any{"name": name, "input": input, "inputDetails": untruncated()})
 }
 
-// Exited is <Type>StateExited.
+// Exited is <Type>StateExited with the state's output.
 func Exited(stateType, name, output string) Event {
 	return with(stateType+"StateExited", "stateExited", map[string]any{"name": name, "output": output, "outputDetails": untruncated()})
 }
@@ -113,7 +113,7 @@ func Iteration(word, state string, index int) Event {
 	return with("MapIteration"+word, "mapIteration"+word, map[string]any{"name": state, "index": index})
 }
 
-// MapStarted is MapStateStarted.
+// MapStarted is MapStateStarted with the number of items.
 func MapStarted(length int) Event {
 	return with("MapStateStarted", "mapStateStarted", map[string]any{"length": length})
 }
