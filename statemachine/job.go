@@ -50,9 +50,11 @@ type Block struct {
 	To   int64 `json:"to"`
 	Head int64 `json:"head"`
 	Line int64 `json:"line"`
-	// FirstGroup and Groups are the row groups of a Parquet file.
-	FirstGroup int `json:"first_group"`
-	Groups     int `json:"groups"`
+	// FirstGroup and Groups are the row groups of a Parquet file, and Skip how many rows of the first one stand before the
+	// block's.
+	FirstGroup int   `json:"first_group"`
+	Groups     int   `json:"groups"`
+	Skip       int64 `json:"skip"`
 }
 
 // Prepared is the answer of the task prepare.

@@ -26,6 +26,7 @@ type batchFlags struct {
 	role          string
 	concurrency   int
 	detach, json  bool
+	conditions    conditionFlags
 
 	count int
 	share float64
@@ -70,6 +71,7 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
 	fl.IntVar(&f.concurrency, "concurrency", 0, "`BLOCKS` under way at once (default: what functions and account allow; with --local the processors)")
 	fl.StringVar(&f.role, "role", "", "`ARN` of the role that the state machine runs as")
+	f.conditions.register(cmd, false)
 	fl.BoolVar(&f.detach, "detach", false, "start the batch and do not wait for it")
 	fl.BoolVar(&f.json, "json", false, "print one JSON document on standard output")
 	for _, sub := range []*cobra.Command{a.batchStatus(), a.batchStop(), a.batchRedrive()} {

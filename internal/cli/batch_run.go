@@ -30,6 +30,7 @@ type batchRun struct {
 	f        *batchFlags
 	model    *local.Model
 	client   *batch.Client
+	local    *local.Deployment // nil on AWS
 	store    manifest.Store
 	estimate *statemachine.Estimate
 	facts    batchFacts

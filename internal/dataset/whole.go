@@ -109,8 +109,9 @@ func HeadFor(format Format, head []byte, rows int64) ([]byte, error) {
 	return appendNPYHeader(nil, h.dtype, shape, len(head))
 }
 
-// RowBytes tells from the head of an npy file how many rows it has and how many bytes each takes.
-func RowBytes(head []byte) (rows, size int64, err error) {
+// RowBytes tells how many rows an npy file of inputs has and how many bytes each takes, by its head and size. The error says
+// what keeps the file from being the signature's one input, row behind row.
+func RowBytes(head []byte, size int64, sig manifest.Signature) (rows, each int64, err error) {
 	h, _, err := readNPYHeader(bytes.NewReader(head))
 	if err != nil {
 		return 0, 0, err
@@ -120,6 +121,13 @@ func RowBytes(head []byte) (rows, size int64, err error) {
 	}
 	if h.fortran {
 		return 0, 0, errors.New("it is in Fortran order, in which rows do not lie together: save it with numpy.ascontiguousarray")
+	}
+	s, err := inputSchema(sig)
+	if err == nil {
+		_, err = newNPY(held{bytes.NewReader(head)}, size, s)
+	}
+	if err != nil {
+		return 0, 0, err
 	}
 	n, err := h.shape[1:].Elements()
 	return int64(h.shape[0]), int64(n) * int64(h.dtype.Size()), err

@@ -55,12 +55,17 @@ type Config struct {
 	Observer simulator.Observer
 	// Page is served below simulator.PagePath; nil for none.
 	Page http.Handler
+
+	// StepFunctions are served beside Lambda; nil for none.
+	StepFunctions *simulator.StepFunctions
+	// ObjectsDir is where S3's objects lie, and stay; "" for a temporary folder.
+	ObjectsDir string
 }
 
 // Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
 type Deployment struct {
 	*Model
-	Functions []simulator.Function // coordinator first, then the shards
+	Functions []simulator.Function // coordinator first, then the shards, then a batch's own
 
 	sim    *simulator.Simulator
 	client *awslambda.Client
@@ -105,7 +110,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
 		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit, Observer: c.Observer, Page: c.Page,
-		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias, Buckets: []string{store.Bucket}})
+		StepFunctions: c.StepFunctions, ObjectsDir: c.ObjectsDir, FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias, Buckets: []string{store.Bucket}})
 	if err != nil {
 		return nil, err
 	}

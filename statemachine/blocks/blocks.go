@@ -36,8 +36,13 @@ func Formats() []dataset.Format {
 	return []dataset.Format{dataset.CSV, dataset.JSONLines, dataset.NPY, Parquet}
 }
 
-// Index cuts the table into blocks of at most rows rows; a Parquet file's blocks are whole row groups, at least one. The
-// error is an *shard.Error of kind BadInput when the table is at fault.
+// maxBlocks bounds the index, which is held in memory: at 16,384 rows a block, 1.6 billion rows.
+const maxBlocks = 100_000
+
+var errTooMany = fmt.Errorf("that is more than the %d blocks of a batch; take larger blocks, or cut the table", maxBlocks)
+
+// Index cuts the table into blocks of at most rows rows, all of them but the last of the full size, or of Parquet's whole row groups
+// where several fit. The error is an *shard.Error of kind BadInput when the table is at fault.
 func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, error) {
 	if rows < 1 {
 		return nil, t.fault("a block of %d rows is none", rows)
@@ -107,7 +112,7 @@ func (t *Table) Read(ctx context.Context, b statemachine.Block) (tensor.Named, e
 
 // inBlock names the block that a table's error lies in.
 func (t *Table) inBlock(b statemachine.Block, err error) error {
-	return &shard.Error{Op: fmt.Sprintf("block %d", b.Block), Kind: shard.BadInput, Message: fmt.Sprintf("rows %d to %d", b.FirstRow, b.FirstRow+int64(b.Rows)-1), Cause: err}
+	return &shard.Error{Op: fmt.Sprintf("block %d", b.Block), Kind: shard.BadInput, Message: fmt.Sprintf("rows %d to %d", b.FirstRow+1, b.FirstRow+int64(b.Rows)), Cause: err}
 }
 
 // piece is the block's bytes behind the head that makes them a file.
@@ -163,14 +168,17 @@ func (t *Table) indexNPY(ctx context.Context, rows int) ([]statemachine.Block, e
 	if err != nil {
 		return nil, t.fault("%w", err)
 	}
-	n, size, err := dataset.RowBytes(begin[:head])
+	n, size, err := dataset.RowBytes(begin[:head], t.Source.Size(), t.Signature)
 	if err != nil {
 		return nil, t.fault("%w", err)
 	}
-	if want := int64(head) + n*size; want != t.Source.Size() {
-		return nil, t.fault("it has %d bytes where %d rows need %d: truncated, or not one array", t.Source.Size(), n, want)
+	if data := t.Source.Size() - int64(head); n < 0 || size < 0 || size > 0 && n > data/size || n*size != data {
+		return nil, t.fault("it has %d bytes behind its header where %d rows of %d bytes should be: truncated, or not one array", data, n, size)
 	}
 	var list []statemachine.Block
+	if n > maxBlocks*int64(rows) {
+		return nil, t.bad(fmt.Errorf("read %s: %w", t.Name, errTooMany))
+	}
 	for row := int64(0); row < n; row += int64(rows) {
 		count := min(int64(rows), n-row)
 		list = append(list, statemachine.Block{Block: len(list), FirstRow: row, Rows: int(count), Head: int64(head),

@@ -5,12 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
-
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -152,100 +149,4 @@ func TestErrorsCountRowsAndLinesFromTheFilesBeginning(t *testing.T) {
 			}
 		})
 	}
-}
-
-type row struct {
-	A    float64 `parquet:"a"`
-	Word string  `parquet:"word"`
-	B    *int32  `parquet:"b,optional"`
-}
-
-func parquetOf(t *testing.T, rows []row, perGroup int) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w := parquet.NewGenericWriter[row](&buf)
-	for at := 0; at < len(rows); at += perGroup {
-		if _, err := w.Write(rows[at:min(at+perGroup, len(rows))]); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Flush(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-func TestParquetsBlocksAreRowGroups(t *testing.T) {
-	var rows []row
-	for i := range int32(1000) {
-		rows = append(rows, row{A: float64(i) / 3, Word: fmt.Sprint("w", i), B: &i})
-	}
-	rows[500].B = nil
-	var read int64
-	data := parquetOf(t, rows, 100)
-	table := &blocks.Table{Name: "table", Format: blocks.Parquet, Signature: signature(true), Source: file{data, &read}}
-	list, err := table.Index(t.Context(), 250)
-	if err != nil || len(list) != 5 {
-		t.Fatalf("found %v, %v", list, err)
-	}
-	if read >= int64(len(data)) {
-		t.Errorf("the index has read %d of %d bytes", read, len(data))
-	}
-	at := 0
-	for _, b := range list {
-		in, err := table.Read(t.Context(), b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range tensor.Of[float32](in["x"]) {
-			r := rows[at+i/2]
-			want := float32(r.A)
-			if i%2 == 1 && r.B == nil {
-				want = float32(math.NaN())
-			} else if i%2 == 1 {
-				want = float32(*r.B)
-			}
-			if v != want && !(v != v && want != want) || in["word"].StringAt(i/2) != r.Word {
-				t.Fatalf("row %d: found %v and %q", at+i/2, v, in["word"].StringAt(i/2))
-			}
-		}
-		at += b.Rows
-	}
-	if at != len(rows) {
-		t.Errorf("found %d rows", at)
-	}
-	table.Signature = signature(false)
-	if _, err := table.Read(t.Context(), list[2]); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), `row 501, column "b"`) {
-		t.Errorf("a missing value where none may be: found %v", err)
-	}
-}
-
-func FuzzIndex(f *testing.F) {
-	f.Add([]byte("a,b,word\n1,2,x\n"), uint8(1), false)
-	f.Add([]byte("a,b,word\n1,2,\"x\n\"\"\"\n\n3,4,\n"), uint8(1), false)
-	f.Add([]byte(`{"a":1,"b":2,"word":"x"}`), uint8(1), true)
-	f.Fuzz(func(t *testing.T, data []byte, size uint8, lines bool) {
-		table := &blocks.Table{Name: "table", Format: dataset.CSV, Signature: signature(true), Source: file{data: data}}
-		if lines {
-			table.Format = dataset.JSONLines
-		}
-		list, err := table.Index(t.Context(), int(size)+1)
-		if err != nil {
-			return
-		}
-		rows := 0
-		for _, b := range list {
-			in, err := table.Read(t.Context(), b)
-			if err != nil {
-				return
-			}
-			rows += in["x"].Dim(0)
-		}
-		if all, err := whole(t, string(data), table.Format, dataset.Options{}); err == nil && all["x"].Dim(0) != rows {
-			t.Errorf("blocks have %d rows, the file %d", rows, all["x"].Dim(0))
-		}
-	})
 }

@@ -37,8 +37,7 @@ const pageBuffer = 1 << 20
 
 // openParquet reads the footer, and holds the columns against the model's.
 func (t *Table) openParquet(ctx context.Context) (*parquet.File, []dataset.Column, error) {
-	f, err := parquet.OpenFile(rangeReader{ctx, t}, t.Source.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true),
-		parquet.ReadBufferSize(pageBuffer))
+	f, err := parquet.OpenFile(rangeReader{ctx, t}, t.Source.Size(), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(pageBuffer))
 	if err != nil {
 		return nil, nil, t.fault("its parquet footer: %w", err)
 	}
@@ -51,44 +50,59 @@ func (t *Table) openParquet(ctx context.Context) (*parquet.File, []dataset.Colum
 	}
 	columns, err := dataset.MatchColumns(names, t.Signature, t.ByPosition)
 	if err != nil {
-		return nil, nil, t.bad(err)
+		return nil, nil, t.bad(fmt.Errorf("read %s: %w", t.Name, err))
 	}
 	return f, columns, nil
 }
 
-func (t *Table) indexParquet(ctx context.Context, rows int) ([]statemachine.Block, error) {
+// broken makes an error of a panic of Parquet's reader, which damaged files may lead to.
+func (t *Table) broken(err *error) {
+	if p := recover(); p != nil {
+		*err = t.fault("its parquet structure is damaged: %v", p)
+	}
+}
+
+// indexParquet puts whole row groups together as long as they fit, and cuts those that are larger than a block.
+func (t *Table) indexParquet(ctx context.Context, rows int) (list []statemachine.Block, err error) {
+	defer t.broken(&err)
 	f, _, err := t.openParquet(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var list []statemachine.Block
 	var row int64
 	for i, g := range f.RowGroups() {
-		n := int(g.NumRows())
-		if n == 0 {
+		n := g.NumRows()
+		if n < 0 || n > maxBlocks*int64(rows) {
+			return nil, t.fault("its row group %d has %d rows by its footer; %w", i, n, errTooMany)
+		}
+		if last := len(list) - 1; last >= 0 && int64(list[last].Rows)+n <= int64(rows) {
+			list[last].Rows += int(n)
+			list[last].Groups = i + 1 - list[last].FirstGroup
+			row += n
 			continue
 		}
-		last := len(list) - 1
-		if last < 0 || list[last].Rows+n > rows {
-			list = append(list, statemachine.Block{Block: len(list), FirstRow: row, FirstGroup: i})
-			last++
+		for skip := int64(0); skip < n; skip += int64(rows) {
+			if len(list) == maxBlocks {
+				return nil, t.bad(fmt.Errorf("read %s: %w", t.Name, errTooMany))
+			}
+			piece := min(n-skip, int64(rows))
+			list = append(list, statemachine.Block{Block: len(list), FirstRow: row, Rows: int(piece), FirstGroup: i, Groups: 1, Skip: skip})
+			row += piece
 		}
-		list[last].Rows += n
-		list[last].Groups = i + 1 - list[last].FirstGroup
-		row += int64(n)
 	}
 	return list, nil
 }
 
-// readParquet reads a block's row groups column by column.
-func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (tensor.Named, error) {
+// readParquet reads a block's rows column by column.
+func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (in tensor.Named, err error) {
+	defer t.broken(&err)
 	f, columns, err := t.openParquet(ctx)
 	if err != nil {
 		return nil, err
 	}
 	groups := f.RowGroups()
-	if b.FirstGroup+b.Groups > len(groups) {
-		return nil, t.inBlock(b, fmt.Errorf("wanted row groups %d to %d, found %d; the file has changed since it was indexed", b.FirstGroup, b.FirstGroup+b.Groups-1, len(groups)))
+	if b.FirstGroup < 0 || b.Groups < 0 || b.FirstGroup+b.Groups > len(groups) {
+		return nil, t.inBlock(b, t.changed("%d row groups from %d on, found %d", b.Groups, b.FirstGroup, len(groups)))
 	}
 	arrays := map[string]*array{}
 	for _, c := range columns {
@@ -96,25 +110,39 @@ func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (tensor.N
 			arrays[c.Input] = newArray(c, b.Rows)
 		}
 	}
-	row := 0
+	p := place{skip: b.Skip, first: b.FirstRow}
 	for _, g := range groups[b.FirstGroup : b.FirstGroup+b.Groups] {
-		if row+int(g.NumRows()) > b.Rows {
-			return nil, t.inBlock(b, errors.New("its row groups have more rows than the index says; the file has changed since"))
-		}
+		p.rows = int(min(g.NumRows()-p.skip, int64(b.Rows-p.row)))
 		for i, chunk := range g.ColumnChunks() {
-			if err := arrays[columns[i].Input].read(chunk, columns[i], row, b.FirstRow); err != nil {
+			if err := arrays[columns[i].Input].read(chunk, columns[i], p); err != nil {
 				return nil, t.inBlock(b, fmt.Errorf("read %s: %w", t.Name, err))
 			}
 		}
-		row += int(g.NumRows())
+		p.row, p.skip = p.row+p.rows, 0
 	}
-	in := tensor.Named{}
+	if p.row != b.Rows {
+		return nil, t.inBlock(b, t.changed("%d rows, found %d", b.Rows, p.row))
+	}
+	in = tensor.Named{}
 	for name, a := range arrays {
 		if in[name], err = a.tensor(); err != nil {
 			return nil, t.inBlock(b, fmt.Errorf("read %s: input %q: %w", t.Name, name, err))
 		}
 	}
 	return in, nil
+}
+
+// changed says that the file is not the one that was indexed.
+func (t *Table) changed(format string, args ...any) error {
+	return fmt.Errorf("read %s: wanted %s; the file has changed since it was indexed", t.Name, fmt.Sprintf(format, args...))
+}
+
+// place is where the rows of one row group go in a block.
+type place struct {
+	skip  int64 // rows of the group before the block's
+	rows  int   // of the group in the block
+	row   int   // of the block, of the first of them
+	first int64 // row of the file, of the block's first
 }
 
 // array collects the columns of one input: as float64, as int64 or as strings, by the input's dtype.
@@ -140,39 +168,54 @@ func newArray(c dataset.Column, rows int) *array {
 	return a
 }
 
-// read enters a column's values from a row on.
-func (a *array) read(chunk parquet.ColumnChunk, c dataset.Column, row int, first int64) (err error) {
+// read enters a column's values of one row group.
+func (a *array) read(chunk parquet.ColumnChunk, c dataset.Column, p place) (err error) {
 	pages := chunk.Pages()
 	defer func() { err = errors.Join(err, pages.Close()) }()
-	var buffer [1024]parquet.Value
-	for {
+	if p.skip > 0 {
+		if err := pages.SeekToRow(p.skip); err != nil {
+			return fmt.Errorf("column %q: %w", c.Name, err)
+		}
+	}
+	for done := 0; done < p.rows; {
 		page, err := pages.ReadPage()
 		if err == io.EOF {
-			return nil
+			return fmt.Errorf("column %q ends after %d of the row group's rows, wanted %d", c.Name, p.skip+int64(done), p.skip+int64(p.rows))
 		}
 		if err != nil {
 			return fmt.Errorf("column %q: %w", c.Name, err)
 		}
-		values := page.Values()
-		for {
-			n, err := values.ReadValues(buffer[:])
-			for _, v := range buffer[:n] {
-				if row*a.width >= a.shape[0]*a.width {
-					return fmt.Errorf("column %q has more values than the row group has rows", c.Name)
-				}
-				if fault := a.set(row*a.width+c.At, v, c); fault != "" {
-					return c.Explain(first+int64(row)+1, "%s", fault)
-				}
-				row++
-			}
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return fmt.Errorf("column %q: %w", c.Name, err)
-			}
-		}
+		n, err := a.page(page, c, p, done)
 		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+		done += n
+	}
+	return nil
+}
+
+// page enters a page's values behind done others of the place, as many as there is room for, and returns their number.
+func (a *array) page(page parquet.Page, c dataset.Column, p place, done int) (int, error) {
+	values := page.Values()
+	var buffer [1024]parquet.Value
+	for entered := 0; ; {
+		n, err := values.ReadValues(buffer[:min(len(buffer), p.rows-done-entered)])
+		for _, v := range buffer[:n] {
+			row := p.row + done + entered
+			if fault := a.set(row*a.width+c.At, v, c); fault != "" {
+				return 0, c.Explain(p.first+int64(row)+1, "%s", fault)
+			}
+			entered++
+		}
+		switch {
+		case err == io.EOF, done+entered == p.rows:
+			return entered, nil
+		case err != nil:
+			return 0, fmt.Errorf("column %q: %w", c.Name, err)
+		case n == 0:
+			return 0, fmt.Errorf("column %q: %w", c.Name, io.ErrNoProgress)
+		}
 	}
 }
 

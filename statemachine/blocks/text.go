@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/shardwise/shardwise/internal/dataset"
@@ -62,6 +63,9 @@ func (t *Table) scan(ctx context.Context, head, lines int64, rows int, quotes bo
 	if closed := r.Close(); err == nil {
 		err = closed
 	}
+	if errors.Is(err, errTooMany) {
+		return nil, t.bad(fmt.Errorf("read %s: %w", t.Name, err))
+	}
 	if err != nil {
 		return nil, &shard.Error{Op: "read " + t.Name, Kind: shard.Unavailable, Cause: err}
 	}
@@ -105,7 +109,9 @@ func (s *scanner) all(quotes bool) error {
 		}
 		last := errors.Is(err, io.EOF)
 		if (ends && !s.quoted || last) && s.begun {
-			s.add(from, line)
+			if err := s.add(from, line); err != nil {
+				return err
+			}
 			from, line = s.at, s.lines
 		}
 		if last {
@@ -137,9 +143,12 @@ func (s *scanner) quotes(piece []byte, fieldStart bool) bool {
 }
 
 // add enters a row whose bytes, with the blank lines before it, begin at from.
-func (s *scanner) add(from, line int64) {
+func (s *scanner) add(from, line int64) error {
 	n := len(s.blocks)
 	if n == 0 || s.blocks[n-1].Rows == s.rows {
+		if n == maxBlocks {
+			return errTooMany
+		}
 		s.blocks = append(s.blocks, statemachine.Block{Block: n, FirstRow: s.row, From: from, Head: s.head, Line: line + 1})
 		n++
 	}
@@ -147,4 +156,5 @@ func (s *scanner) add(from, line int64) {
 	b.Rows++
 	b.To = s.at
 	s.row++
+	return nil
 }
