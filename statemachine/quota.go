@@ -1,6 +1,7 @@
 package statemachine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -51,6 +52,18 @@ const (
 	jobBytes  = 16 << 10
 	maxKey    = 320 // bytes of an object's key in the store: prefix, batch, block, step
 )
+
+// Needs computes the estimate of a definition that Definition made, by its text.
+func Needs(definition []byte) (*Estimate, error) {
+	m := new(Machine)
+	if err := json.Unmarshal(definition, m); err != nil {
+		return nil, fmt.Errorf("read a batch's definition: %w", err)
+	}
+	if s := m.States[stateBlocks]; s == nil || s.ItemProcessor == nil || s.ItemProcessor.ProcessorConfig == nil {
+		return nil, fmt.Errorf("read a batch's definition: wanted a Map %q with its processor", stateBlocks)
+	}
+	return estimate(m)
+}
 
 func estimate(m *Machine) (*Estimate, error) {
 	data, err := m.Encode()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,8 +25,7 @@ const localRole = "arn:aws:iam::000000000000:role/shardwise"
 const localPoll = 100 * time.Millisecond
 
 // here runs the batch on this computer: Lambda, S3 and Step Functions in this process, the functions in theirs.
-func (b *batchRun) here(machine *statemachine.Machine, in, out dataset.Format) (err error) {
-	ctx := b.cmd.Context()
+func (b *batchRun) here(ctx context.Context, machine *statemachine.Machine, in, out dataset.Format) (err error) {
 	config := b.a.batches(local.Config{Model: b.model, Bootstrap: b.a.Bootstrap, TempDir: b.a.TempDir, Env: b.a.Env})
 	if err := b.f.conditions.apply(&config); err != nil {
 		return err

@@ -17,23 +17,25 @@ import (
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/price"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/batch"
 	"github.com/shardwise/shardwise/statemachine/blocks"
 	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
-// batchRun is one batch from its command line to its output.
+// batchRun is one batch from its command line to its output, or the part of it that a later command sees.
 type batchRun struct {
-	a        *App
-	cmd      *cobra.Command
-	f        *batchFlags
-	model    *local.Model
-	client   *batch.Client
-	local    *local.Deployment // nil on AWS
-	store    manifest.Store
-	estimate *statemachine.Estimate
-	facts    batchFacts
+	a             *App
+	f             *batchFlags // nil where no batch is started
+	model         *local.Model
+	input, output string // as the user calls them
+	asJSON        bool
+	client        *batch.Client
+	local         *local.Deployment // nil on AWS
+	store         manifest.Store
+	estimate      *statemachine.Estimate
+	facts         batchFacts
 }
 
 // batchFacts are what batch tells of a run, and what its summary file holds.
@@ -46,9 +48,12 @@ type batchFacts struct {
 	Output    string                 `json:"output"`
 	Seconds   float64                `json:"seconds"`
 	PerSecond float64                `json:"rows_per_second"`
+	BlockRows int                    `json:"block_rows"`
 	Needs     *statemachine.Estimate `json:"needs,omitempty"`
 	Cost      *batchCost             `json:"cost,omitempty"`
 	Summary   *tasks.Summary         `json:"summary,omitempty"`
+	Functions []functionFacts        `json:"functions,omitempty"` // with --local
+	Faults    []ruleFacts            `json:"faults,omitempty"`    // what the rules of --faults did
 }
 
 // runBatch does one batch.
@@ -57,7 +62,7 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 	if err != nil {
 		return asInput(err)
 	}
-	b := &batchRun{a: a, cmd: cmd, f: f, model: m, facts: batchFacts{Command: "batch", Output: f.output}}
+	b := &batchRun{a: a, f: f, model: m, input: f.input, output: f.output, asJSON: f.json, facts: batchFacts{Command: "batch", Output: f.output}}
 	in, err := tableFormat(f.input, blocks.Formats())
 	if err != nil {
 		return asInput(err)
@@ -84,14 +89,15 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 		return asInput(err)
 	}
 	b.estimate, b.facts.Needs = needs, needs
+	ctx := cmd.Context()
 	if f.local {
-		return b.here(machine, in, out)
+		return b.here(ctx, machine, in, out)
 	}
-	if err := b.cloud(); err != nil {
+	if err := b.cloud(ctx); err != nil {
 		return err
 	}
 	defer b.client.Close()
-	return b.do(cmd.Context(), machine, in, out)
+	return b.do(ctx, machine, in, out)
 }
 
 // do uploads, runs, waits and downloads.
@@ -100,6 +106,7 @@ func (b *batchRun) do(ctx context.Context, machine *statemachine.Machine, in, ou
 	if err != nil {
 		return err
 	}
+	b.facts.BlockRows = job.BlockRows
 	arn, err := b.client.Machine(ctx, b.model.Manifest.Name, machine)
 	if err != nil {
 		return err
@@ -113,8 +120,16 @@ func (b *batchRun) do(ctx context.Context, machine *statemachine.Machine, in, ou
 		b.facts.Status = "RUNNING"
 		return b.tell()
 	}
+	return b.follow(ctx, execution)
+}
+
+// follow waits for the end of an execution and does what is left to do then.
+func (b *batchRun) follow(ctx context.Context, execution string) error {
 	status, err := b.watch(ctx, execution)
 	if err != nil {
+		if ctx.Err() != nil && b.local == nil {
+			b.a.say("the execution goes on without this command: shardwise batch status %s --wait", execution)
+		}
 		return err
 	}
 	return b.finish(ctx, status)
@@ -155,13 +170,28 @@ func (b *batchRun) job(ctx context.Context, in, out dataset.Format) (statemachin
 	return j, b.client.Store.Upload(ctx, j.Input.Bucket, j.Input.Key, file)
 }
 
-// watch follows an execution with a bar.
+// lineEvery is how often a batch says how far it is where there is no terminal to draw on.
+const lineEvery = 30 * time.Second
+
+// watch follows an execution with a bar, or a line now and then.
 func (b *batchRun) watch(ctx context.Context, execution string) (*batch.Status, error) {
-	p := b.a.begin("predicting "+filepath.Base(b.f.input)+" in blocks", -1, false)
+	what := "predicting " + filepath.Base(b.input) + " in blocks"
+	p := b.a.begin(what, -1, false)
 	defer p.end()
+	last := time.Now()
 	return b.client.Watch(ctx, execution, func(s *batch.Status) {
-		if s.Blocks.Total > 0 {
-			p.set((s.Blocks.Succeeded+s.Blocks.Failed)*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
+		if s.Blocks.Total == 0 || s.Ended() {
+			return
+		}
+		failures := ""
+		if s.Blocks.Failed > 0 {
+			failures = fmt.Sprintf(", %d failed", s.Blocks.Failed)
+		}
+		p.describe(what + failures + costSoFar(b.estimate, s))
+		p.set((s.Blocks.Succeeded+s.Blocks.Failed)*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
+		if now := time.Now(); !b.a.StderrTerminal && now.Sub(last) >= lineEvery {
+			b.a.say("%s", progressLine(s, b.estimate, now))
+			last = now
 		}
 	})
 }
@@ -175,12 +205,13 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 	if f.Summary, err = b.client.Summary(ctx, s.Job); err == nil {
 		f.PerSecond = float64(f.Summary.Predicted) / max(f.Seconds, 1e-3)
 		f.Cost = costOf(b.estimate, f.Summary.Blocks)
-	} else if s.Status == "SUCCEEDED" {
+	} else if s.Status == succeeded {
 		return err
 	}
+	b.account()
 	b.rename(s)
 	failed := failureOf(s, f.Summary)
-	if failed == nil && !remote(b.f.output) {
+	if failed == nil && !remote(b.output) {
 		if err := b.download(ctx, s.Job); err != nil {
 			return err
 		}
@@ -194,9 +225,30 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 	return b.tell()
 }
 
+// succeeded is Step Functions' word for it.
+const succeeded = "SUCCEEDED"
+
+// account enters what the functions of this computer did, and what that would have cost.
+func (b *batchRun) account() {
+	if b.local == nil {
+		return
+	}
+	b.facts.Faults = rulesOf(b.local)
+	processes, bills := b.local.Processes(), b.local.Bills()
+	var used price.Usage
+	for _, fn := range b.local.Functions {
+		bill := bills[fn.Name]
+		b.facts.Functions = append(b.facts.Functions, functionFacts{fn.Name, processes[fn.Name], bill})
+		used = used.Plus(price.Usage{Requests: int64(bill.Invocations), BilledMilli: bill.BilledMS, GBSeconds: float64(bill.BilledMS) / 1000 * float64(fn.MemoryMB) / 1024})
+	}
+	if b.facts.Cost != nil {
+		b.facts.Cost.LambdaUSD = used.USD(price.X86)
+	}
+}
+
 // rename says in errors and summary what the user called the tables that the batch knows as objects.
 func (b *batchRun) rename(s *batch.Status) {
-	known := strings.NewReplacer("s3://"+s.Job.Input.Bucket+"/"+s.Job.Input.Key, b.f.input, "s3://"+s.Job.Output.Bucket+"/"+s.Job.Output.Key, b.f.output)
+	known := strings.NewReplacer("s3://"+s.Job.Input.Bucket+"/"+s.Job.Input.Key, b.input, "s3://"+s.Job.Output.Bucket+"/"+s.Job.Output.Key, b.output)
 	s.Cause, b.facts.Cause = known.Replace(s.Cause), known.Replace(b.facts.Cause)
 	if sum := b.facts.Summary; sum != nil {
 		sum.Input, sum.Output = known.Replace(sum.Input), known.Replace(sum.Output)
@@ -208,16 +260,16 @@ func (b *batchRun) rename(s *batch.Status) {
 
 // download brings a local output home; it appears when it is whole.
 func (b *batchRun) download(ctx context.Context, j statemachine.Job) error {
-	if !strings.HasSuffix(b.f.output, "/") {
-		return b.fetch(ctx, j.Output.Bucket, j.Output.Key, b.f.output)
+	if !strings.HasSuffix(b.output, "/") {
+		return b.fetch(ctx, j.Output.Bucket, j.Output.Key, b.output)
 	}
-	if err := os.MkdirAll(b.f.output, 0o777); err != nil {
+	if err := os.MkdirAll(b.output, 0o777); err != nil {
 		return asInput(err)
 	}
 	list, err := b.client.Store.List(ctx, j.Output.Bucket, j.Output.Key)
 	for _, o := range list {
 		if err == nil {
-			err = b.fetch(ctx, j.Output.Bucket, o.Key, filepath.Join(b.f.output, filepath.Base(o.Key)))
+			err = b.fetch(ctx, j.Output.Bucket, o.Key, filepath.Join(b.output, filepath.Base(o.Key)))
 		}
 	}
 	return err
@@ -256,8 +308,8 @@ func (b *batchRun) leave(ctx context.Context, j statemachine.Job) error {
 		return err
 	}
 	data = append(data, '\n')
-	if remote(b.f.output) {
+	if remote(b.output) {
 		return b.client.Store.Put(ctx, j.Output.Bucket, strings.TrimSuffix(j.Output.Key, "/")+summarySuffix, data)
 	}
-	return os.WriteFile(strings.TrimSuffix(b.f.output, "/")+summarySuffix, data, 0o644)
+	return os.WriteFile(strings.TrimSuffix(b.output, "/")+summarySuffix, data, 0o644)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/shardwise/shardwise/internal/price"
 	"github.com/shardwise/shardwise/shard"
@@ -12,13 +13,16 @@ import (
 	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
-// batchCost is what Step Functions asks for a batch without repeated attempts; Lambda and S3 bill their own.
+// batchCost is what Step Functions asks for a batch without repeated attempts, and with --local what Lambda would have asked for
+// the billed time on this computer. S3 bills its own.
 type batchCost struct {
 	Transitions int     `json:"transitions"`
 	Express     int     `json:"express_executions"`
-	USD         float64 `json:"usd"`
+	StepsUSD    float64 `json:"step_functions_usd"`
+	LambdaUSD   float64 `json:"lambda_usd,omitempty"`
 }
 
+// costOf is the cost of so many blocks.
 func costOf(e *statemachine.Estimate, blocks int) *batchCost {
 	if e == nil {
 		return nil
@@ -29,14 +33,33 @@ func costOf(e *statemachine.Estimate, blocks int) *batchCost {
 	} else {
 		c.Transitions += blocks * e.Transitions
 	}
-	c.USD = float64(c.Transitions)*price.Transition().USD + float64(c.Express)*price.ExpressExecution().USD
+	c.StepsUSD = float64(c.Transitions)*price.Transition().USD + float64(c.Express)*price.ExpressExecution().USD
 	return c
+}
+
+// costSoFar words what the blocks that are done cost, and what all will.
+func costSoFar(e *statemachine.Estimate, s *batch.Status) string {
+	if e == nil {
+		return ""
+	}
+	done, all := costOf(e, int(s.Blocks.Succeeded+s.Blocks.Failed)), costOf(e, int(s.Blocks.Total))
+	return fmt.Sprintf(", step functions $%.4f of $%.4f", done.StepsUSD, all.StepsUSD)
+}
+
+// progressLine tells how far an execution is.
+func progressLine(s *batch.Status, e *statemachine.Estimate, now time.Time) string {
+	text := fmt.Sprintf("%s after %s: %d of %d blocks done, %d failed, %d under way, %s rows a second", s.Status, s.Elapsed(now).Round(time.Second),
+		s.Blocks.Succeeded, s.Blocks.Total, s.Blocks.Failed, s.Blocks.Running, grouped(int64(s.RowsPerSecond(now))))
+	if left, ok := s.Left(now); ok && !s.Ended() {
+		text += fmt.Sprintf(", about %s left", left.Round(time.Second))
+	}
+	return text + costSoFar(e, s)
 }
 
 // failureOf is the error of an execution that did not succeed, nil of one that did. The kind is that of the blocks' own errors
 // where they all have one.
 func failureOf(s *batch.Status, sum *tasks.Summary) error {
-	if s.Status == "SUCCEEDED" {
+	if s.Status == succeeded {
 		return nil
 	}
 	cause := functionMessage(s.Cause)
@@ -55,7 +78,7 @@ func failureOf(s *batch.Status, sum *tasks.Summary) error {
 		}
 		kinds[f.Error] = true
 		if i < maxTold {
-			lines = append(lines, fmt.Sprintf("block %d, rows %d to %d: %s", f.Block, f.FirstRow, f.FirstRow+int64(f.Rows)-1, functionMessage(f.Cause)))
+			lines = append(lines, fmt.Sprintf("block %d, rows %d to %d: %s", f.Block, f.FirstRow+1, f.FirstRow+int64(f.Rows), functionMessage(f.Cause)))
 		}
 	}
 	e.Message = strings.TrimSpace(s.Error+" "+cause) + fmt.Sprintf("; %d of %d blocks have no predictions, %s", len(sum.Failures), sum.Blocks, strings.Join(lines, "; "))
@@ -91,7 +114,7 @@ func quoteJSON(s string) string {
 
 // tell prints what came of the batch.
 func (b *batchRun) tell() error {
-	if b.f.json {
+	if b.asJSON {
 		return b.a.printJSON(&b.facts)
 	}
 	f := &b.facts
@@ -99,23 +122,22 @@ func (b *batchRun) tell() error {
 		return b.a.print([]byte(f.Execution + "\n"))
 	}
 	s := f.Summary
-	b.a.say("%s of %s rows in %d blocks of up to %d, %s executions, %d at once, in %.1f s: %s rows a second",
-		grouped(s.Predicted), grouped(s.Rows), s.Blocks, b.blockRows(), strings.ToLower(f.Needs.Children), f.Needs.Concurrency, f.Seconds, grouped(int64(f.PerSecond)))
+	b.a.say("%s of %s rows in %d blocks of up to %s, %s executions, %d at once, in %.1f s: %s rows a second",
+		grouped(s.Predicted), grouped(s.Rows), s.Blocks, grouped(int64(f.BlockRows)), strings.ToLower(f.Needs.Children), f.Needs.Concurrency, f.Seconds, grouped(int64(f.PerSecond)))
 	for i, x := range s.Failures {
 		if i == maxTold {
 			b.a.say("and %d more; see the summary", len(s.Failures)-maxTold)
 			break
 		}
-		b.a.say("block %d, rows %d to %d, has no predictions: %s %s", x.Block, x.FirstRow, x.FirstRow+int64(x.Rows)-1, x.Error, functionMessage(x.Cause))
+		b.a.sayWrapped(fmt.Sprintf("block %d, rows %d to %d, has no predictions: %s %s", x.Block, x.FirstRow+1, x.FirstRow+int64(x.Rows), x.Error, functionMessage(x.Cause)))
 	}
-	b.a.say("step functions: %s transitions, %s express executions, $%.6f; summary in %s", grouped(int64(f.Cost.Transitions)), grouped(int64(f.Cost.Express)), f.Cost.USD,
-		strings.TrimSuffix(b.f.output, "/")+summarySuffix)
+	for _, r := range f.Faults {
+		b.a.sayWrapped(r.line())
+	}
+	text := fmt.Sprintf("step functions: %s transitions, %s express executions, $%.6f", grouped(int64(f.Cost.Transitions)), grouped(int64(f.Cost.Express)), f.Cost.StepsUSD)
+	if f.Cost.LambdaUSD > 0 {
+		text += fmt.Sprintf("; lambda at this computer's speed $%.6f", f.Cost.LambdaUSD)
+	}
+	b.a.say("%s; summary in %s", text, strings.TrimSuffix(b.output, "/")+summarySuffix)
 	return nil
-}
-
-func (b *batchRun) blockRows() int {
-	if b.f.rows > 0 {
-		return b.f.rows
-	}
-	return statemachine.BlockRows(b.model.Manifest, b.model.Deployment)
 }

@@ -97,6 +97,15 @@ func (c *Client) Look(ctx context.Context, execution string) (*Status, error) {
 	return s, nil
 }
 
+// Needs is the estimate of an execution's definition.
+func (c *Client) Needs(ctx context.Context, execution string) (*statemachine.Estimate, error) {
+	out, err := c.steps.DescribeStateMachineForExecution(ctx, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: &execution})
+	if err != nil {
+		return nil, failed("describe the execution's state machine", err)
+	}
+	return statemachine.Needs([]byte(aws.ToString(out.Definition)))
+}
+
 // Watch looks at an execution again and again until it has ended, and tells each time how far it is. What a service refuses
 // for a moment is asked again.
 func (c *Client) Watch(ctx context.Context, execution string, tell func(*Status)) (*Status, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/shard/byref"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/storage"
 )
@@ -74,6 +75,7 @@ func FromEnvironment(getenv func(string) string, dir string, engines []engine.En
 // slog's default.
 func Open(dir string, store Store, o coordinator.Options, log *slog.Logger) (*Handler, error) {
 	o.Invoker = coordinator.Unassigned()
+	o.Connect = func(manifest.Store) (byref.Where, error) { return byref.Where{}, nil } // a job names its own keys
 	c, err := coordinator.Open(dir, o)
 	if err != nil {
 		return nil, err
