@@ -62,32 +62,40 @@ func failureOf(s *batch.Status, sum *tasks.Summary) error {
 	if s.Status == succeeded {
 		return nil
 	}
-	cause := functionMessage(s.Cause)
-	e := shard.ParseFunctionError([]byte(`{"errorType":` + quoteJSON(s.Error) + `,"errorMessage":` + quoteJSON("batch: "+cause) + `}`))
-	if s.Error == "" {
-		e = &shard.Error{Op: "batch", Kind: shard.Canceled, Message: "the execution ended as " + s.Status}
+	e := &shard.Error{Op: "batch", Kind: shard.Canceled}
+	name := s.Status
+	if s.Error != "" {
+		name, e.Kind = s.Error, kindOf(s.Error)
 	}
+	e.Message = strings.TrimSuffix(name+": "+functionMessage(s.Cause), ": ")
 	if sum == nil || len(sum.Failures) == 0 {
 		return e
 	}
-	var lines []string
+	e.Message += fmt.Sprintf("; %d of %d blocks have no predictions", len(sum.Failures), sum.Blocks)
 	kinds := map[string]bool{}
-	for i, f := range sum.Failures {
+	for _, f := range sum.Failures {
 		if f.Error == "" {
 			continue // not tried, or cut short by the others
 		}
-		kinds[f.Error] = true
-		if i < maxTold {
-			lines = append(lines, fmt.Sprintf("block %d, rows %d to %d: %s", f.Block, f.FirstRow+1, f.FirstRow+int64(f.Rows), functionMessage(f.Cause)))
+		if kinds[f.Error] = true; len(kinds) == 1 {
+			e.Kind = kindOf(f.Error)
+		} else {
+			e.Kind = kindOf(s.Error)
 		}
 	}
-	e.Message = strings.TrimSpace(s.Error+" "+cause) + fmt.Sprintf("; %d of %d blocks have no predictions, %s", len(sum.Failures), sum.Blocks, strings.Join(lines, "; "))
-	if len(kinds) == 1 {
-		for name := range kinds {
-			e.Kind = shard.ParseFunctionError([]byte(`{"errorType":` + quoteJSON(name) + `,"errorMessage":"x"}`)).Kind
+	told := 0
+	for _, f := range sum.Failures {
+		if f.Error != "" && told < maxTold {
+			told++
+			e.Message += fmt.Sprintf("; block %d, rows %d to %d: %s", f.Block, f.FirstRow+1, f.FirstRow+int64(f.Rows), functionMessage(f.Cause))
 		}
 	}
 	return e
+}
+
+// kindOf is the kind of an error by its name in an execution.
+func kindOf(name string) shard.Kind {
+	return shard.ParseFunctionError([]byte(`{"errorType":` + quoteJSON(name) + `,"errorMessage":"x"}`)).Kind
 }
 
 // maxTold bounds the failed blocks that an error or a report lists; the summary file has all.
