@@ -29,9 +29,9 @@ type Options struct {
 	// Tasks is the function of package statemachine/tasks; zero for TasksFunction's.
 	Tasks manifest.Function
 	// TolerateCount and TolerateShare are the failed blocks that do not fail the execution: their number, and their share
-	// in percent. Exceeding either fails it; 0 is not set, and with neither set no block may fail.
+	// in whole percent, since not every checker of definitions takes a fraction. Exceeding either fails it; 0 is not set, and with neither set no block may fail.
 	TolerateCount int
-	TolerateShare float64
+	TolerateShare int
 	// Account is the account's concurrent executions of functions, 0 for Lambda's default of 1,000. Concurrency bounds the
 	// blocks under way further; 0 does not.
 	Account, Concurrency int

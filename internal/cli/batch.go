@@ -29,7 +29,7 @@ type batchFlags struct {
 	conditions    conditionFlags
 
 	count int
-	share float64
+	share int
 }
 
 // batch is the command that predicts a large table by Step Functions.
@@ -63,7 +63,7 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 	fl.StringVarP(&f.output, "output", "o", "", "`TABLE` for the answers: a file, s3://bucket/key, or s3://bucket/prefix/ for parts")
 	fl.BoolVar(&f.local, "local", false, "run everything on this computer")
 	fl.IntVar(&f.rows, "block-rows", 0, "`ROWS` of a block (default: as many as the functions have memory for, at most 16,384)")
-	fl.StringVar(&f.tolerate, "tolerate", "", "failed blocks that do not fail the batch: a `COUNT`, or a share such as 1%")
+	fl.StringVar(&f.tolerate, "tolerate", "", "failed blocks that do not fail the batch: a `COUNT`, or a whole share such as 1%")
 	fl.StringVar(&f.children, "children", statemachine.ChildrenAuto, "`KIND` of a block's execution: standard, express or auto")
 	fl.StringVar(&f.via, "via", statemachine.ViaStages, "how a block is predicted: by stages, or by the `coordinator`")
 	fl.StringSliceVar(&f.outputs, "outputs", nil, "`NAMES` of outputs wanted, with commas (default: the model's default ones)")
@@ -103,12 +103,12 @@ func (f *batchFlags) check(cmd *cobra.Command) error {
 	}
 	var err error
 	if share, ok := strings.CutSuffix(f.tolerate, "%"); ok {
-		f.share, err = strconv.ParseFloat(share, 64)
+		f.share, err = strconv.Atoi(share)
 	} else {
 		f.count, err = strconv.Atoi(f.tolerate)
 	}
 	if err != nil || f.count < 0 || f.share < 0 || f.share > 100 {
-		return usage(cmd, "--tolerate: wanted a count such as 3 or a share such as 1%%, found %q", f.tolerate)
+		return usage(cmd, "--tolerate: wanted a count such as 3 or a share in whole percent such as 1%%, found %q", f.tolerate)
 	}
 	return nil
 }

@@ -81,6 +81,9 @@ func (t *Table) fault(format string, args ...any) error {
 
 // Read reads one block's rows as the model's inputs. Their dtypes are those of the file where it has any.
 func (t *Table) Read(ctx context.Context, b statemachine.Block) (tensor.Named, error) {
+	if size := t.Source.Size(); b.Rows < 1 || b.FirstRow < 0 || b.Skip < 0 || b.From < 0 || b.To < b.From || b.Head < 0 || b.To > size || b.Head > size {
+		return nil, t.inBlock(b, t.changed("%d rows in the bytes from %d to %d, found %d bytes", b.Rows, b.From, b.To, size))
+	}
 	if t.Format == Parquet {
 		return t.readParquet(ctx, b)
 	}

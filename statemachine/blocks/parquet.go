@@ -101,8 +101,15 @@ func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (in tenso
 		return nil, err
 	}
 	groups := f.RowGroups()
-	if b.FirstGroup < 0 || b.Groups < 0 || b.FirstGroup+b.Groups > len(groups) {
+	if b.FirstGroup < 0 || b.FirstGroup > len(groups) || b.Groups < 0 || b.Groups > len(groups)-b.FirstGroup {
 		return nil, t.inBlock(b, t.changed("%d row groups from %d on, found %d", b.Groups, b.FirstGroup, len(groups)))
+	}
+	there := -b.Skip
+	for _, g := range groups[b.FirstGroup : b.FirstGroup+b.Groups] {
+		there += g.NumRows()
+	}
+	if there < int64(b.Rows) {
+		return nil, t.inBlock(b, t.changed("%d rows, found %d", b.Rows, max(there, 0)))
 	}
 	arrays := map[string]*array{}
 	for _, c := range columns {
@@ -112,16 +119,13 @@ func (t *Table) readParquet(ctx context.Context, b statemachine.Block) (in tenso
 	}
 	p := place{skip: b.Skip, first: b.FirstRow}
 	for _, g := range groups[b.FirstGroup : b.FirstGroup+b.Groups] {
-		p.rows = int(min(g.NumRows()-p.skip, int64(b.Rows-p.row)))
+		p.rows = int(max(min(g.NumRows()-p.skip, int64(b.Rows-p.row)), 0))
 		for i, chunk := range g.ColumnChunks() {
 			if err := arrays[columns[i].Input].read(chunk, columns[i], p); err != nil {
 				return nil, t.inBlock(b, fmt.Errorf("read %s: %w", t.Name, err))
 			}
 		}
-		p.row, p.skip = p.row+p.rows, 0
-	}
-	if p.row != b.Rows {
-		return nil, t.inBlock(b, t.changed("%d rows, found %d", b.Rows, p.row))
+		p.row, p.skip = p.row+p.rows, max(p.skip-g.NumRows(), 0)
 	}
 	in = tensor.Named{}
 	for name, a := range arrays {

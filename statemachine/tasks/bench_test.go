@@ -30,7 +30,7 @@ const bucket = "batches"
 
 // bench is a model directory whose functions are called in this process, with objects in memory.
 type bench struct {
-	t           *testing.T
+	t           testing.TB
 	dir         string
 	manifest    *manifest.Manifest
 	fingerprint string
@@ -42,7 +42,7 @@ type bench struct {
 	twice       bool
 }
 
-func newBench(t *testing.T, model string, shards int) *bench {
+func newBench(t testing.TB, model string, shards int) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "parts"), store: &memory{objects: map[string][]byte{}}}
 	if _, err := splitter.Split(t.Context(), filepath.Join("..", "..", "examples", model), b.dir, layout.Options{Shards: shards}, nil); err != nil {
@@ -197,7 +197,7 @@ func (b *bench) synchronous(table []byte, format, to dataset.Format, outputs []s
 	return file.Bytes()
 }
 
-func example(t *testing.T, model string) []byte {
+func example(t testing.TB, model string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "examples", model, "input.csv"))
 	if err != nil {

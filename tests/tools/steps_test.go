@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -26,12 +27,37 @@ import (
 	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
-// definitions are the golden definitions of package statemachine.
+// definitions writes the definitions of every example's batches, in every form, into a folder and returns their paths.
 func definitions(t *testing.T) []string {
 	t.Helper()
-	list, err := filepath.Glob("../../statemachine/testdata/*.asl.json")
-	if err != nil || len(list) < 4 {
-		t.Fatalf("found %v, %v", list, err)
+	var list []string
+	for model, shards := range map[string]int{"diabetes-xgboost/model.ubj": 3, "digits-xgboost/model.json": 45, "digits-mlp/model.onnx": 2, "vote-xgboost/model.json": 1} {
+		dir := filepath.Join(t.TempDir(), "parts")
+		if _, err := splitter.Split(t.Context(), filepath.Join("../../examples", model), dir, layout.Options{Shards: shards}, nil); err != nil {
+			t.Fatal(err)
+		}
+		m, err := local.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range []statemachine.Options{
+			{}, {Children: statemachine.ChildrenStandard, TolerateShare: 2}, {Children: statemachine.ChildrenExpress, TolerateCount: 3, Concurrency: 7},
+			{Via: statemachine.ViaCoordinator}, {Via: statemachine.ViaCoordinator, Children: statemachine.ChildrenStandard},
+		} {
+			machine, _, err := statemachine.Definition(m.Manifest, m.Fingerprint, m.Deployment, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := machine.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), fmt.Sprintf("%s-%d.asl.json", filepath.Dir(model), i))
+			if err := os.WriteFile(path, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, path)
+		}
 	}
 	return list
 }
@@ -41,46 +67,68 @@ const validator = "asl-validator@4.0.0"
 
 func TestEveryDefinitionPassesASLValidator(t *testing.T) {
 	tool(t, "npx", "-y", validator, "--version")
+	arguments := []string{"-y", validator}
 	for _, path := range definitions(t) {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), "npx", "-y", validator, "--json-path", path)
+		arguments = append(arguments, "--json-path", path)
+	}
+	validate := func(arguments ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "npx", arguments...)
 		cmd.Dir = t.TempDir()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", path, err, out)
-		}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := validate(arguments...); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	wrong := filepath.Join(t.TempDir(), "wrong.asl.json")
+	if err := os.WriteFile(wrong, []byte(`{"StartAt":"a","States":{"a":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Next":"b"}}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := validate("-y", validator, "--json-path", arguments[3], "--json-path", wrong); err == nil {
+		t.Errorf("a state that is not there passes:\n%s", out)
 	}
 }
 
 func TestEveryDefinitionPassesCFNLint(t *testing.T) {
 	tool(t, "cfn-lint", "--version")
-	for _, path := range definitions(t) {
+	resources := map[string]any{}
+	for i, path := range definitions(t) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		template, err := json.Marshal(map[string]any{"Resources": map[string]any{"Batch": map[string]any{
-			"Type": "AWS::StepFunctions::StateMachine", "Properties": map[string]any{
-				"RoleArn": "arn:aws:iam::123456789012:role/batch", "StateMachineType": "STANDARD", "Definition": json.RawMessage(text)},
-		}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "template.json")
-		if err := os.WriteFile(file, template, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.CommandContext(t.Context(), "cfn-lint", file).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", path, err, out)
-		}
+		resources[fmt.Sprintf("Batch%d", i)] = map[string]any{"Type": "AWS::StepFunctions::StateMachine", "Properties": map[string]any{
+			"RoleArn": "arn:aws:iam::123456789012:role/batch", "StateMachineType": "STANDARD", "Definition": json.RawMessage(text)}}
+	}
+	template, err := json.Marshal(map[string]any{"Resources": resources})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "template.json")
+	if err := os.WriteFile(file, template, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "cfn-lint", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 // A second interpreter of the states language, which knows STANDARD children only, comes to the same file.
 func TestMotosInterpreterRunsABatchToTheSameFile(t *testing.T) {
 	tool(t, "python3", "-c", "import moto.server, boto3")
+	d := withTasks(t)
+	c := batch.New(batch.Options{Region: simulator.DefaultRegion, Endpoint: d.Endpoint(), StepsEndpoint: moto(t, d.Endpoint()),
+		Role: "arn:aws:iam::123456789012:role/batch", Poll: 200 * time.Millisecond, Credentials: credentials.NewStaticCredentialsProvider("ak", "sk", "")})
+	defer c.Close()
+	got := batched(t, c, d)
+	if want := synchronous(t, d); !bytes.Equal(got, want) {
+		t.Errorf("the output differs: wanted %d bytes, found %d", len(want), len(got))
+	}
+}
+
+// withTasks serves the diabetes example with a batch's own function, S3 and Step Functions.
+func withTasks(t *testing.T) *local.Deployment {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "parts")
 	if _, err := splitter.Split(t.Context(), "../../examples/diabetes-xgboost/model.ubj", dir, layout.Options{Shards: 2, Name: "diabetes"}, nil); err != nil {
 		t.Fatal(err)
@@ -93,23 +141,17 @@ func TestMotosInterpreterRunsABatchToTheSameFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := local.Start(context.Background(), local.Config{Model: m, Bootstrap: self, TempDir: t.TempDir(),
+	d, err := local.Start(context.Background(), local.Config{Model: m, Bootstrap: self, TempDir: t.TempDir(), StepFunctions: &simulator.StepFunctions{},
 		Tasks: statemachine.TasksFunction(m.Manifest), TasksHandler: tasks.HandlerName})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	c := batch.New(batch.Options{Region: simulator.DefaultRegion, Endpoint: d.Endpoint(), StepsEndpoint: moto(t, d.Endpoint()),
-		Role: "arn:aws:iam::123456789012:role/batch", Poll: 200 * time.Millisecond, Credentials: credentials.NewStaticCredentialsProvider("ak", "sk", "")})
-	defer c.Close()
-	got := batched(t, c, d)
-	if want := synchronous(t, d); !bytes.Equal(got, want) {
-		t.Errorf("the output differs: wanted %d bytes, found %d", len(want), len(got))
-	}
+	})
+	return d
 }
 
 // moto starts the interpreter and returns its address; it ends with the test.
@@ -152,8 +194,8 @@ func moto(t *testing.T, endpoint string) string {
 	}
 }
 
-// batched runs a batch over the example's rows and returns its output.
-func batched(t *testing.T, c *batch.Client, d *local.Deployment) []byte {
+// job describes a batch over the example's rows, which it puts into the store, and its state machine with STANDARD children.
+func job(t *testing.T, c *batch.Client, d *local.Deployment, id string) (statemachine.Job, *statemachine.Machine) {
 	t.Helper()
 	machine, _, err := statemachine.Definition(d.Manifest, d.Fingerprint, d.Deployment, statemachine.Options{Children: statemachine.ChildrenStandard, Concurrency: 2})
 	if err != nil {
@@ -163,15 +205,22 @@ func batched(t *testing.T, c *batch.Client, d *local.Deployment) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bucket, prefix := d.Store().Bucket, d.Store().Prefix+"/"+d.Fingerprint[:12]+"/moto"
-	job := statemachine.Job{ID: "moto", Store: statemachine.Place{Bucket: bucket, Prefix: prefix}, BlockRows: 100,
+	bucket, prefix := d.Store().Bucket, d.Store().Prefix+"/"+d.Fingerprint[:12]+"/"+id
+	j := statemachine.Job{ID: id, Store: statemachine.Place{Bucket: bucket, Prefix: prefix}, BlockRows: 100,
 		Input:  statemachine.Table{Bucket: bucket, Key: prefix + "/input.csv", Format: "csv"},
 		Output: statemachine.Table{Bucket: bucket, Key: prefix + "/output.csv", Format: "csv"}}
-	if err := c.Store.Put(t.Context(), bucket, job.Input.Key, table); err != nil {
+	if err := c.Store.Put(t.Context(), bucket, j.Input.Key, table); err != nil {
 		t.Fatal(err)
 	}
+	return j, machine
+}
+
+// batched runs a batch over the example's rows and returns its output.
+func batched(t *testing.T, c *batch.Client, d *local.Deployment) []byte {
+	t.Helper()
+	job, machine := job(t, c, d, "moto")
 	// This interpreter looks up a writer's paths in the children's results, where AWS looks in the state's input.
-	machine.States["blocks"].ResultWriter.Parameters = map[string]string{"Bucket": bucket, "Prefix": prefix + "/results"}
+	machine.States["blocks"].ResultWriter.Parameters = map[string]string{"Bucket": job.Store.Bucket, "Prefix": job.Store.Prefix + "/results"}
 	arn, err := c.Machine(t.Context(), "diabetes", machine)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +233,7 @@ func batched(t *testing.T, c *batch.Client, d *local.Deployment) []byte {
 	if err != nil || s.Status != "SUCCEEDED" {
 		t.Fatalf("found %+v, %v", s, err)
 	}
-	out, err := c.Store.Read(t.Context(), bucket, job.Output.Key)
+	out, err := c.Store.Read(t.Context(), job.Output.Bucket, job.Output.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
