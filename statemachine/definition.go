@@ -107,6 +107,13 @@ func (b *builder) task(next string, payload map[string]any) *State {
 	return b.call(b.o.Tasks, manifest.Alias(b.fingerprint), next, payload)
 }
 
+// blockTask is a task over one block, which must not keep an EXPRESS child waiting.
+func (b *builder) blockTask(payload map[string]any) *State {
+	s := b.task("", payload)
+	s.TimeoutSeconds = min(b.o.Tasks.TimeoutSeconds, blockTimeout) + startSeconds
+	return s
+}
+
 // call is an invocation of a function. The state's time is the function's own and the time that it has to start.
 func (b *builder) call(f manifest.Function, qualifier, next string, payload map[string]any) *State {
 	return &State{
@@ -121,7 +128,7 @@ const startSeconds = 10
 // child is the processor of one block.
 func (b *builder) child() (*Machine, error) {
 	c := &Machine{ProcessorConfig: &ProcessorConfig{Mode: "DISTRIBUTED"}, StartAt: stateRows, States: map[string]*State{}}
-	rows := b.task("", map[string]any{"task": TaskRows, "via": b.o.Via, "job.$": "$.job", "block.$": "$.block"})
+	rows := b.blockTask(map[string]any{"task": TaskRows, "via": b.o.Via, "job.$": "$.job", "block.$": "$.block"})
 	rows.OutputPath = "$.Payload"
 	c.States[stateRows] = rows
 	if b.o.Via == ViaCoordinator {
@@ -160,7 +167,7 @@ func (b *builder) byStages(c *Machine, before *State) error {
 			parallel.Branches = append(parallel.Branches, &Machine{StartAt: name, States: map[string]*State{name: call}})
 		}
 		fold := label + " aggregate"
-		aggregate := b.task("", map[string]any{"task": TaskAggregate, "step": b.steps[i].Name, "job.$": "$.job", "block.$": "$.block",
+		aggregate := b.blockTask(map[string]any{"task": TaskAggregate, "step": b.steps[i].Name, "job.$": "$.job", "block.$": "$.block",
 			"keys.$": "$.keys", "carry.$": "$.carry"})
 		aggregate.OutputPath = "$.Payload"
 		chain(before, label)
@@ -181,7 +188,7 @@ func (b *builder) byCoordinator(c *Machine, before *State) {
 		"ref.$": callPath(0) + "ref", "ref_bytes.$": callPath(0) + "ref_bytes", "ref_sha256.$": callPath(0) + "ref_sha256", "reply_key.$": callPath(0) + "reply_key",
 	})
 	predict.ResultPath = json.RawMessage("null")
-	write := b.task("", map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": callPath(0) + "reply_key"})
+	write := b.blockTask(map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": callPath(0) + "reply_key"})
 	write.OutputPath = "$.Payload"
 	chain(before, statePredict)
 	c.States[statePredict], c.States[stateWrite] = predict, write

@@ -40,10 +40,12 @@ type Options struct {
 // defaultAccount is Lambda's default quota of concurrent executions.
 const defaultAccount = 1000
 
-// Memory and time of the tasks' function: a block of some 16 MB in a few copies, and 1,769 MB are a whole processor.
+// Memory and time of the tasks' function: a block of some 16 MB in a few copies, and 1,769 MB are a whole processor. Reading a table
+// once, and joining an output, may take all the time that Lambda gives.
 const (
 	tasksMemoryMB = 1769
-	tasksTimeout  = 60
+	tasksTimeout  = 900
+	blockTimeout  = 60 // of a task over one block
 	tasksSuffix   = "-batch"
 )
 
