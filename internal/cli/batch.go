@@ -55,6 +55,11 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 			if err := f.check(cmd); err != nil {
 				return err
 			}
+			if !remote(f.output) && !strings.HasSuffix(f.output, "/") {
+				if err := (&predictFlags{input: f.input}).guardFile(cmd, "--output", f.output, args[0]); err != nil {
+					return err
+				}
+			}
 			return a.runBatch(cmd, args[0], f)
 		},
 	}
@@ -91,6 +96,10 @@ func (f *batchFlags) check(cmd *cobra.Command) error {
 		return usage(cmd, "--local ends with the command and cannot be left alone: leave out --detach")
 	case f.local && (remote(f.input) || remote(f.output)):
 		return usage(cmd, "--local reads and writes local files")
+	case !f.local && (f.conditions.network != "" || f.conditions.faults != "" || f.conditions.memoryLimit):
+		return usage(cmd, "--network, --faults and --memory-limit are for functions on this computer: add --local, or leave them out")
+	case f.local && f.role != "":
+		return usage(cmd, "--local runs without a role: leave out --role")
 	case !f.local && f.role == "":
 		return usage(cmd, "name the role that the state machine runs as: --role ARN; or run on this computer: --local")
 	case f.detach && !remote(f.output):

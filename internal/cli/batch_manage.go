@@ -65,7 +65,7 @@ func (a *App) open(ctx context.Context, execution string, asJSON bool) (*managed
 func (a *App) manage(use, short string, waits bool, do func(ctx context.Context, m *managed, wait bool) error) *cobra.Command {
 	asJSON, wait := false, false
 	cmd := &cobra.Command{
-		Use: use + " EXECUTION [flags]", Short: short, Args: oneArgument("an execution's ARN"),
+		Use: use + " EXECUTION [flags]", Short: short, Example: "  shardwise batch " + use + " arn:aws:states:...", Args: oneArgument("an execution's ARN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := a.open(cmd.Context(), args[0], asJSON)
 			if err != nil {

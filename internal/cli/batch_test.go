@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/shardwise/shardwise/statemachine"
+	"github.com/shardwise/shardwise/statemachine/batch"
 )
 
 func TestABatchWritesPredictsOwnFile(t *testing.T) {
@@ -106,8 +111,26 @@ func TestABatchOfATableThatIsNotRightEndsAtOnce(t *testing.T) {
 		{"batch", dir, "--local", "--detach", "--input", "x.csv", "--output", "y.csv"},
 		{"batch", dir, "--local", "--input", "x.csv", "--output", "y.csv", "--tolerate", "many"},
 		{"batch", dir, "--local", "--input", "missing.csv", "--output", "y.csv"},
+		{"batch", dir, "--local", "--input", "x.csv", "--output", "y.csv", "--tolerate", "1.5%"},
+		{"batch", dir, "--local", "--input", "x.csv", "--output", "y.csv", "--role", "arn"},
+		{"batch", dir, "--input", "x.csv", "--output", "s3://b/y.csv", "--role", "arn", "--memory-limit"},
+		{"batch", dir, "--local", "--input", examplePath("diabetes-xgboost", "input.csv"), "--output", examplePath("diabetes-xgboost", "input.csv")},
+		{"batch", dir, "--local", "--input", examplePath("diabetes-xgboost", "input.csv"), "--output", dir + "/manifest.json"},
 		{"batch", dir, "--local", "--input", "x.csv", "--output", "y.npz"},
 	} {
 		runCommand(t, args...).want(t, StatusInput)
+	}
+}
+
+func TestProgressTellsBlocksSpeedTimeAndCost(t *testing.T) {
+	began := time.Unix(1000, 0)
+	s := &batch.Status{Status: "RUNNING", Started: began, Job: statemachine.Job{BlockRows: 1000}, Blocks: batch.Counts{Total: 40, Succeeded: 9, Failed: 1, Running: 2}}
+	e := &statemachine.Estimate{Children: "STANDARD", Transitions: 7, Parent: 3}
+	want := "RUNNING after 10s: 9 of 40 blocks done, 1 failed, 2 under way, 900 rows a second, about 30s left, step functions $0.0018 of $0.0071"
+	if got := progressLine(s, e, began.Add(10*time.Second)); got != want {
+		t.Errorf("wanted %s\nfound  %s", want, got)
+	}
+	if c := costOf(&statemachine.Estimate{Children: "EXPRESS", Transitions: 7, Parent: 3}, 40); c.Transitions != 3 || c.Express != 40 || math.Abs(c.StepsUSD-115e-6) > 1e-12 {
+		t.Errorf("found %+v", c)
 	}
 }
