@@ -1,5 +1,5 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-batch bench-onnx batch soak
+.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-batch bench-onnx batch soak large
 
 check:
 	.ci/run
@@ -25,3 +25,7 @@ bench-batch:
 # Ten minutes of mixed load with faults on one deployment.
 soak:
 	SHARDWISE_SOAK=10m go test -count=1 -timeout 20m -v -run '^TestSoak$$' ./internal/local
+
+# A model of 6 GiB: planned and split in at most 256 MB of memory, at no less than 0.6 of a copy's speed. Takes 12 GiB of disk.
+large:
+	SHARDWISE_LARGE=1 go test -count=1 -timeout 30m -v -run '^TestALargeModel' ./tests/e2e

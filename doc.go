@@ -7,7 +7,7 @@
 // The tree:
 //
 //	cmd/shardwise      the command line            cmd/bootstrap      the Lambda binary, cmd/bootstrap-batch a batch's
-//	splitter/          model file -> shard files and manifest.json (offline): onnx and xgboost read, infer finds types, sharding
+//	splitter/          model file -> shard files and manifest.json (offline): onnx, xgboost and ensemble read, infer finds types, sharding
 //	                   and plan choose the cut, program, partition and trees lay it out
 //	coordinator/       scatter, fan-out and gather of one request
 //	shard/             one shard's run time, and the wire contract between coordinator and shards

@@ -63,7 +63,13 @@ func (s *scatterer) inputs(p int) (tensor.Named, error) {
 		if !ok {
 			return nil, &shard.Error{Op: "scatter", Kind: shard.Internal, Message: fmt.Sprintf("value %q has not been computed", si.Value)}
 		}
-		t, err := scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si, p), place)
+		var t *tensor.Tensor
+		var err error
+		if si.Scatter.Kind == manifest.ScatterRows {
+			t, err = shareOfRows(v, place, len(s.stage.Shards))
+		} else {
+			t, err = scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si, p), place)
+		}
 		if err != nil {
 			return nil, &shard.Error{Op: "scatter", Shard: s.stage.Shards[p], Of: len(s.manifest.Shards), Kind: shard.KindOf(err), Message: fmt.Sprintf("value %q", si.Value), Cause: err}
 		}

@@ -41,7 +41,7 @@ const (
 	ScatterReplicate = "replicate" // every shard gets the whole value
 	ScatterSlice     = "slice"     // shard i gets [Bounds[i], Bounds[i+1]) along Dim
 	ScatterSelect    = "select"    // shard i gets the columns (last dimension) Columns[i], or its Trees.Features when Columns is empty
-	ScatterRows      = "rows"      // data parallel: shard i gets a share of the rows
+	ScatterRows      = "rows"      // data parallel: shard i gets its RowShare of the rows
 	ScatterRoute     = "route"     // shard i gets only the ids or rows that it owns
 )
 

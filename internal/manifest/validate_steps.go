@@ -86,6 +86,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 		m.checkOutput(c, q, st, out)
 		c.components(q.key("components"), out.Components, components)
 	}
+	m.checkRows(c, p, st)
 }
 
 // components checks the tensors of one partial. Two outputs of a stage may share one, declared alike.

@@ -48,12 +48,18 @@ func Describe(c *plan.Candidate) []Stage {
 					continue
 				}
 				h := Hold{Label: label, Bytes: bytes}
+				if p.Rows {
+					h.Share = "a share of the rows"
+				}
 				if p.Region != nil {
 					lo, hi := p.Bounds[at], p.Bounds[at+1]
 					h.Share, h.Bytes = share(hi-lo, c.Plan.Graph, p), bytes/int64(p.Region.Units)*int64(hi-lo)
 				}
 				s.Boxes[at].Holds = append(s.Boxes[at].Holds, h)
 				s.Boxes[at].Bytes += h.Bytes
+			}
+			if p.Rows {
+				s.parts = append(s.parts, fmt.Sprintf("whole on all %d shards, each with a share of the rows: %s, %s", len(st.Shards), label, Size(bytes)))
 			}
 			if p.Region != nil {
 				s.parts = append(s.parts, sentence(c.Plan.Graph, p, st.Shards, label))

@@ -10,6 +10,7 @@ func ownRules() map[string]rule {
 	return map[string]rule{
 		key(graph.ShardwiseDomain, "TreeEnsemble"):     inferForest,
 		key(graph.ShardwiseDomain, "TreeLeaf"):         same,
+		key(graph.ShardwiseDomain, "TreeMargin"):       inferMargin,
 		key(graph.ShardwiseDomain, "XGBoostObjective"): inferObjective,
 		key(graph.ShardwiseDomain, "EmbeddingBag"):     inferBag,
 	}
@@ -27,6 +28,20 @@ func inferForest(c *call) error {
 	c.set(0, tensor.F32, c.rows(), columns)
 	c.set(1, tensor.F64, c.rows(), Const(max(c.node.Int("outputs", 0), 0)))
 	c.set(2, tensor.I32, c.rows(), trees)
+	return nil
+}
+
+// inferMargin: one margin of each row for each output, of which there are as many as first margins; a single one has no dimension.
+func inferMargin(c *call) error {
+	v := c.input(2)
+	switch {
+	case v.Rank() != 1:
+		c.dtype(0, tensor.F32)
+	case v.Dims[0].Is(1):
+		c.set(0, tensor.F32, c.rows())
+	default:
+		c.set(0, tensor.F32, c.rows(), v.Dims[0])
+	}
 	return nil
 }
 

@@ -52,7 +52,7 @@ func rowRules() map[string]rowRule {
 	}
 	out[key("ai.onnx.ml", "FeatureVectorizer")] = rowsTables
 	out[key("ai.onnx.ml", "ArrayFeatureExtractor")] = rowsExtract
-	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "XGBoostObjective"} {
+	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "TreeMargin", "XGBoostObjective"} {
 		out[key("shardwise", op)] = rowsFirst
 	}
 	return out

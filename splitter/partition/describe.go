@@ -18,6 +18,9 @@ func (b *builder) describe(s *program.Stage) *manifest.Stage {
 		if in.Placement.Kind == sharding.Shard {
 			si.Scatter = manifest.Scatter{Kind: manifest.ScatterSlice, Dim: in.Placement.Dim, Bounds: slices.Compact(slices.Clone(in.Bounds))}
 		}
+		if s.ByRows() && b.model.Signature.Batched(b.model.Dims(b.model.Values[in.Value].Dims)) {
+			si.Scatter.Kind = manifest.ScatterRows
+		}
 		st.Inputs = append(st.Inputs, si)
 	}
 	outputs := s.Outputs()
@@ -41,6 +44,7 @@ func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
 	if o.Placement.Kind == sharding.Partial {
 		out.Placement = manifest.Placement{Kind: manifest.PlacePartial, Op: o.Placement.Op}
 		out.Merge = reduction(o.Placement.Op, o.Type.DType)
+		out.Merge.Result = o.Result
 	} else {
 		dim := o.Placement.Dim
 		out.Placement = manifest.Placement{Kind: manifest.PlaceShard, Dim: dim}
@@ -78,6 +82,8 @@ func reduction(op string, d tensor.DType) manifest.Merge {
 	switch op {
 	case "logsumexp":
 		return manifest.Merge{Kind: manifest.MergeLogSumExp, DType: d}
+	case "moments":
+		return manifest.Merge{Kind: manifest.MergeMoments, DType: d}
 	case "max":
 		return manifest.Merge{Kind: manifest.MergeMax, DType: d}
 	case "min":

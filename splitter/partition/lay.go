@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,7 @@ type builder struct {
 func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
 	b := &builder{model: m, plan: p, consts: map[string]*graph.Weight{}, layout: &layout.Layout{Concurrent: true, Manifest: &manifest.Manifest{
 		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
-		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{Mode}, Local: &manifest.Local{}}}}
+		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{cmp.Or(m.Mode, Mode)}, Local: &manifest.Local{}}}}
 	for i, s := range p.Stages {
 		b.stages = append(b.stages, program.NewStage(stageName(i), p.Graph, s.Shards, s.Pieces))
 	}
@@ -45,8 +46,10 @@ func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
 	if err := b.coordinator(); err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
-	if err := b.reference(); err != nil {
-		return nil, err
+	if !p.mixed() {
+		if err := b.reference(); err != nil {
+			return nil, err
+		}
 	}
 	if needs := b.layout.Manifest.Needs(); len(needs) > 0 {
 		b.layout.Manifest.Requires = needs

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 )
@@ -26,9 +27,13 @@ func PerRow(in, out, inner int64) int64 {
 	return ((4*(in+out)+2*inner)*rows + MemoryRows - 1) / MemoryRows
 }
 
-// Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width.
+// Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width, nor are the nodes
+// of trees.
 func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	shape := w.Shape
+	if n.Domain == graph.ShardwiseDomain && (n.Op == trees.OpEnsemble && in != trees.InColumns || n.Op == trees.OpLeaf) {
+		return 0
+	}
 	if in == 0 && (n.Op == "Gather" || n.Op == embedding.OpBag) && len(shape) > 0 {
 		shape = shape[1:]
 	}

@@ -48,7 +48,10 @@ func (p *profile) at(m *CostModel, memoryMB, coordinatorMB int) *Estimate {
 		rp := &p.rounds[k]
 		r := Round{Shards: len(rp.shards), Requests: rp.request, Replies: rp.reply}
 		coldest := 0.0
-		for at, s := range rp.shards {
+		if rp.asked > 0 {
+			r.Shards = rp.asked
+		}
+		for at, s := range rp.shards[:r.Shards] {
 			ms := m.compute(rp.work[at], vcpu)
 			in, reply := rp.request[at], rp.reply[at]
 			r.RequestBytes, r.ReplyBytes = r.RequestBytes+in, r.ReplyBytes+reply

@@ -23,6 +23,7 @@ type profile struct {
 // roundProfile is one stage: parallel lists by position.
 type roundProfile struct {
 	shards         []int
+	asked          int // how many of the shards, the first ones, are asked at all; 0 for all
 	work           []work
 	request, reply []int64
 	wakes          []bool  // the shard's first stage
@@ -170,7 +171,7 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 	for _, end := range p.Ends {
 		scaled = scaled.plus(e.work[end.Node])
 	}
-	return scaled, fixed
+	return scaled.plus(e.normWork(p)), fixed
 }
 
 // holdings are the weights of a piece, each once for each way to cut it.
@@ -194,7 +195,7 @@ func (e *profiler) holdings(p *program.Piece) []holding {
 			}
 		}
 	}
-	return out
+	return append(out, e.normHoldings(p)...)
 }
 
 // key tells parts of one weight apart.
@@ -209,8 +210,7 @@ func (h *holding) key(lo, hi int64) string {
 func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 	row := &sizes{other: 1}
 	for _, in := range st.Inputs() {
-		v := e.g.Values[in.Value]
-		whole, one := e.sizes.bytes(v), row.bytes(v)
+		whole, one := e.sizes.bytes(in.Type), row.bytes(in.Type)
 		for _, p := range in.Positions {
 			r.request[p] += part(whole, in.Placement, in.Bounds, p)
 			r.in[p] += part(one, in.Placement, in.Bounds, p)

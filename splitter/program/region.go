@@ -24,6 +24,12 @@ type regionWriter struct {
 
 func (w *regionWriter) write() {
 	inside := map[string]bool{}
+	for _, in := range w.p.Region.Inputs {
+		if n, ok := w.p.Norms[in.Value]; ok {
+			w.normalise(&n, in.Placement)
+			inside[in.Value] = true
+		}
+	}
 	for _, i := range w.p.Region.Nodes {
 		n := *w.s.Graph.Nodes[i]
 		n.Inputs, n.Outputs = slices.Clone(n.Inputs), slices.Clone(n.Outputs)
@@ -40,6 +46,11 @@ func (w *regionWriter) write() {
 	}
 	for _, value := range slices.Sorted(maps.Keys(w.p.Ends)) {
 		w.end(value, w.p.Ends[value])
+	}
+	for _, out := range w.p.Region.Outputs {
+		if n, ok := w.p.Moments[out.Value]; ok {
+			w.moments(&n, out.Placement)
+		}
 	}
 }
 

@@ -89,6 +89,9 @@ quietly "$python" "$here/torch_export.py" "$out" "$seed"
 quietly "$python" "$here/torch_more.py" "$out" "$seed"
 [[ ${SHARDWISE_LONG:-} != 1 ]] || quietly "$python" "$here/torchvision_export.py" "$out" "$seed"
 
+# Ensembles of models, as scikit-learn makes them.
+quietly "$venvs/sklearn/bin/python" "$here/ensemble_models.py" "$out" "$seed"
+
 # A published model of the npm registry whose licence allows it.
 package=$(mktemp -d)
 trap 'rm -rf "$package"' EXIT
