@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -75,40 +76,19 @@ func TestTheGoSDKRunsStateMachines(t *testing.T) {
 		time.Since(*h.Events[6].Timestamp) > time.Hour {
 		t.Errorf("%+v, history of %d events, %v", d, len(h.Events), err)
 	}
+	// Left alone, the SDK asks the host sync-127.0.0.1: the simulator serves that name too, where it resolves.
+	dial := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(addr, "sync-"))
+	}}
+	t.Cleanup(dial.CloseIdleConnections)
+	prefixed := sfn.New(sfn.Options{Region: simulator.DefaultRegion, BaseEndpoint: aws.String(sim.Endpoint()), Credentials: credentials.NewStaticCredentialsProvider("ak", "sk", ""),
+		HTTPClient: &http.Client{Transport: dial}})
+	if out, err := prefixed.StartSyncExecution(ctx, &sfn.StartSyncExecutionInput{StateMachineArn: create("quick", types.StateMachineTypeExpress), Input: aws.String(`{"a":3}`)}); err != nil || *out.Output != `{"a":3}` {
+		t.Errorf("StartSyncExecution at a host with prefix: %+v, %v", out, err)
+	}
 	var none *types.StateMachineDoesNotExist
 	if _, err := c.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String("arn:aws:states:us-east-1:000000000000:stateMachine:none")}); !errors.As(err, &none) {
 		t.Errorf("a missing machine: %v", err)
-	}
-}
-
-func TestTheAWSCommandLineRunsStateMachines(t *testing.T) {
-	t.Parallel()
-	command, _ := tool(t, "aws", "--version")
-	sim := startStates(t)
-	run := func(arg ...string) map[string]any {
-		t.Helper()
-		cmd := exec.Command(command, append([]string{"--output", "json", "stepfunctions"}, arg...)...)
-		cmd.Env = toolEnv(sim.Endpoint())
-		text, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("aws %v: %v: %s", arg, err, text)
-		}
-		var answer map[string]any
-		if err := json.Unmarshal(text, &answer); err != nil {
-			t.Fatalf("aws %v printed %q: %v", arg, text, err)
-		}
-		return answer
-	}
-	machine := run("create-state-machine", "--name", "m", "--role-arn", "arn:aws:iam::000000000000:role/r", "--definition", echoMachine)["stateMachineArn"].(string)
-	execution := run("start-execution", "--state-machine-arn", machine, "--name", "one", "--input", `{"a": "é"}`)["executionArn"].(string)
-	deadline := time.Now().Add(time.Minute)
-	status := map[string]any{"status": "RUNNING"}
-	for status["status"] == "RUNNING" && time.Now().Before(deadline) {
-		status = run("describe-execution", "--execution-arn", execution)
-	}
-	events := run("get-execution-history", "--execution-arn", execution)["events"].([]any)
-	if status["status"] != "SUCCEEDED" || status["output"] != `{"a":"é"}` || len(events) != 7 {
-		t.Errorf("%v, %d events", status, len(events))
 	}
 }
 
@@ -158,6 +138,56 @@ try:
 except c.exceptions.InvalidDefinition as x:
     assert x.response["Error"]["Message"] == "Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'", x
 assert [x["name"] for x in c.list_state_machines()["stateMachines"]] == ["m", "q", "l", "g"]
+def ended(e):
+    while (d := c.describe_execution(executionArn=e))["status"] == "RUNNING":
+        time.sleep(0.01)
+    return d
+# Two of three items name a function that is missing at first; the redrive after it is there runs these only.
+calling = json.loads(definition)
+calling["States"]["Many"]["ToleratedFailureCount"] = 1
+calling["States"]["Many"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
+calling["States"]["Many"]["ItemProcessor"]["States"]["Call"]["Parameters"] = {"FunctionName.$": "$", "Payload.$": "$"}
+f = c.create_state_machine(name="f", definition=json.dumps(calling), roleArn=role)["stateMachineArn"]
+e = c.start_execution(stateMachineArn=f, name="once", input='["echo", "late", "late"]')["executionArn"]
+d = ended(e)
+assert d["status"] == "FAILED" and d["error"] == "States.ExceedToleratedFailureThreshold" and d["redriveStatus"] == "REDRIVABLE", d
+r = c.list_map_runs(executionArn=e)["mapRuns"][0]["mapRunArn"]
+counts = c.describe_map_run(mapRunArn=r)["itemCounts"]
+assert counts["total"] == 3 and counts["succeeded"] + counts["failed"] + counts["aborted"] + counts["pending"] == 3 and counts["failed"] >= 2, counts
+failed = [x["executionArn"] for p in c.get_paginator("list_executions").paginate(mapRunArn=r, statusFilter="FAILED", PaginationConfig={"PageSize": 1}) for x in p["executions"]]
+assert len(failed) == 2 and c.describe_execution(executionArn=failed[0])["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN", failed
+try:
+    c.redrive_execution(executionArn=failed[0])
+    raise AssertionError("a child was redriven by itself")
+except c.exceptions.ExecutionNotRedrivable:
+    pass
+c.update_map_run(mapRunArn=r, toleratedFailureCount=2)
+c.redrive_execution(executionArn=e)
+d = ended(e)
+assert d["status"] == "SUCCEEDED" and d["redriveCount"] == 1 and d["redriveDate"] > d["startDate"], d
+out = json.loads(d["output"])
+assert out[0] == "echo" and out[1]["Error"] == out[2]["Error"] == "Lambda.ResourceNotFoundException", out
+types = [v["type"] for p in c.get_paginator("get_execution_history").paginate(executionArn=e, PaginationConfig={"PageSize": 3}) for v in p["events"]]
+assert types.index("MapRunRedriven") == types.index("ExecutionRedriven") + 1 and types[-1] == "ExecutionSucceeded", types
+waiting = '{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1000,"End":true}}}'
+u = c.update_state_machine(stateMachineArn=f, definition=waiting)
+assert c.describe_state_machine(stateMachineArn=f)["revisionId"] == u["revisionId"]
+e = c.start_execution(stateMachineArn=f)["executionArn"]
+assert c.describe_state_machine_for_execution(executionArn=e)["definition"] == waiting
+c.stop_execution(executionArn=e, error="E", cause="C")
+d = ended(e)
+assert d["status"] == "ABORTED" and d["error"] == "E" and d["cause"] == "C" and d["stopDate"] >= d["startDate"], d
+bad = c.validate_state_machine_definition(definition=waiting.replace("Wait", "Nap"))
+assert bad["result"] == "FAIL" and bad["diagnostics"][0]["location"] == "/States/W/Type", bad
+for call, kind in ((lambda: c.start_execution(stateMachineArn=f, name="once", input="[]"), c.exceptions.ExecutionAlreadyExists), (lambda: c.describe_execution(executionArn=e + "x"), c.exceptions.ExecutionDoesNotExist),
+        (lambda: c.describe_map_run(mapRunArn=r + "x"), c.exceptions.ResourceNotFound), (lambda: c.start_sync_execution(stateMachineArn=f), c.exceptions.StateMachineTypeNotSupported),
+        (lambda: c.start_execution(stateMachineArn=f, input="{"), c.exceptions.InvalidExecutionInput)):
+    try:
+        call()
+        raise AssertionError("no " + kind.__name__)
+    except kind:
+        pass
+c.delete_state_machine(stateMachineArn=f)
 print("fine")
 `
 

@@ -45,6 +45,15 @@ func TestRefusalsHaveAWSsCodesAndTexts(t *testing.T) {
 		{"CreateStateMachine", map[string]any{"name": "x", "roleArn": role, "definition": definition, "loggingConfiguration": map[string]any{"level": "ALL"}}, "ValidationException", "the simulator does not serve the field 'loggingConfiguration'"},
 		{"CreateStateMachine", map[string]any{"name": "x", "roleArn": role}, "ValidationException", "1 validation error detected: Value null at 'definition'"},
 		{"UpdateStateMachine", map[string]any{"stateMachineArn": machine}, "MissingRequiredParameter", "Either the definition"},
+		{"ListExecutions", map[string]any{"stateMachineArn": machine, "statusFilter": "DONE"}, "ValidationException", "1 validation error detected: Value 'DONE' at 'statusFilter' failed to satisfy constraint"},
+		{"ListExecutions", map[string]any{"stateMachineArn": machine, "redriveFilter": "YES"}, "ValidationException", "1 validation error detected: Value 'YES' at 'redriveFilter' failed to satisfy constraint"},
+		{"ListExecutions", map[string]any{}, "ValidationException", "Exactly one of stateMachineArn and mapRunArn must be given"},
+		{"DescribeExecution", map[string]any{"executionArn": exec, "includedData": "METADATA_ONLY"}, "ValidationException", "the simulator does not serve the field 'includedData'"},
+		{"DescribeStateMachine", map[string]any{"stateMachineArn": machine, "includedData": "METADATA_ONLY"}, "ValidationException", "the simulator does not serve the field 'includedData'"},
+		{"ValidateStateMachineDefinition", map[string]any{"definition": definition, "type": "FAST"}, "ValidationException", "1 validation error detected: Value 'FAST' at 'type' failed to satisfy constraint"},
+		{"DescribeExecution", map[string]any{"executionArn": "arn:aws:states:us-east-1:000000000000:express:q:a:b"}, "InvalidArn", "Invalid Arn: 'Resource type not valid in this context: express'"},
+		{"StopExecution", map[string]any{"executionArn": exec + "x"}, "ExecutionDoesNotExist", "Execution Does Not Exist: '" + exec + "x'"},
+		{"UpdateStateMachine", map[string]any{"stateMachineArn": machARN + "none", "definition": definition}, "StateMachineDoesNotExist", "State Machine Does Not Exist: '" + machARN + "none'"},
 		{"SendTaskSuccess", map[string]any{}, "UnknownOperationException", "the simulator does not serve"},
 	} {
 		if _, kind, text := try(s, c.op, c.in); kind != c.kind || !strings.HasPrefix(text, c.text) {

@@ -22,14 +22,15 @@ func (s *Server) runChildren(ctx context.Context, parent *execution, m *mapRun) 
 	if err != nil {
 		return err
 	}
-	inner, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	inner, cancel, release := childContext(ctx)
+	defer release()
 	defer context.AfterFunc(inner, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		m.changed.Broadcast()
 	})()
 	var active sync.WaitGroup
+	threshold := &stopped{} // the cause by which the others end when too many items have failed
 	err = s.eachUnit(m, func(i int64, u unit) (bool, error) {
 		if done[i] {
 			return true, nil
@@ -43,7 +44,7 @@ func (s *Server) runChildren(ctx context.Context, parent *execution, m *mapRun) 
 				cancel(err)
 			}
 			if s.ended(m, u.Items, status) {
-				cancel(&stopped{})
+				cancel(threshold)
 			}
 		})
 		return true, nil
@@ -57,12 +58,29 @@ func (s *Server) runChildren(ctx context.Context, parent *execution, m *mapRun) 
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case m.exceeded():
+	case m.exceeded() || context.Cause(inner) == threshold:
 		return &run.Fault{Name: run.ErrThreshold, Cause: run.ThresholdCause}
 	case inner.Err() != nil:
 		return context.Cause(inner)
 	}
 	return err
+}
+
+// childContext makes the context of a Map Run's children. Whatever ends the Map Run's own, but a server that closes, aborts
+// them: the parent's time is not theirs, nor its errors.
+func childContext(ctx context.Context) (inner context.Context, cancel context.CancelCauseFunc, release func()) {
+	inner, cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	unlink := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), run.ErrHalt) {
+			cancel(run.ErrHalt)
+			return
+		}
+		cancel(&stopped{})
+	})
+	return inner, cancel, func() {
+		unlink()
+		cancel(nil)
+	}
 }
 
 // eachUnit calls f with the input of each child, in their order, until f returns false or an error.
@@ -127,13 +145,10 @@ func (s *Server) runChild(ctx context.Context, parent *execution, m *mapRun, i i
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	s.mu.Lock()
-	ex.cancel, ex.done = cancel, make(chan struct{})
-	done := ex.done
+	ctx, end := s.arm(ctx, ex)
 	s.mu.Unlock()
-	defer close(done)
+	defer end()
 	r, ok := s.execute(ctx, ex, u.Input)
 	if !ok {
 		return "", nil
@@ -151,7 +166,7 @@ func (s *Server) childOf(parent *execution, m *mapRun, i int64) (*execution, err
 		arn = s.arn("express", m.Machine+":"+name+":"+uuid.NewSHA1(id, []byte(m.ARN)).String())
 	}
 	s.mu.Lock()
-	ex, round := s.executions[arn], m.Redrives
+	ex, round := s.executions[arn], m.Round
 	if ex == nil {
 		ex = &execution{ARN: arn, Name: name, MachineARN: m.MachineARN, Machine: m.Machine, Type: m.Type, Role: parent.Role, Digest: parent.Digest, Revision: parent.Revision,
 			Processor: m.Processor, MapRun: m.ARN, Index: i, Round: round, Status: running, Start: time.Now()}
@@ -166,7 +181,7 @@ func (s *Server) childOf(parent *execution, m *mapRun, i int64) (*execution, err
 	ex.Round = round
 	s.mu.Unlock()
 	if over {
-		return ex, s.prepareRedrive(ex)
+		return ex, s.prepareRedrive(ex, "")
 	}
 	return ex, nil
 }

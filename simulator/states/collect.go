@@ -53,7 +53,15 @@ func (s *Server) collect(ctx context.Context, m *mapRun) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.written(m)
 	return list, nil
+}
+
+// written counts the results of all children that ended, as AWS does with and without a ResultWriter.
+func (s *Server) written(m *mapRun) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.Items.ResultsWritten, m.Children.ResultsWritten = m.Items.Total-m.Items.Pending, m.Children.Total-m.Children.Pending
 }
 
 // slot stands in the result for a child that failed within the tolerance.
@@ -157,9 +165,7 @@ func (s *Server) export(ctx context.Context, m *mapRun, w *asl.Writer) (any, err
 	if err != nil {
 		return nil, &run.Fault{Name: run.ErrWriter, Cause: err.Error()}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m.Items.ResultsWritten, m.Children.ResultsWritten = m.Items.Total-m.Items.Pending, m.Children.Total-m.Children.Pending
+	s.written(m)
 	return map[string]any{"MapRunArn": m.ARN, "ResultWriterDetails": map[string]any{"Bucket": e.bucket, "Key": e.at + "manifest.json"}}, nil
 }
 

@@ -12,6 +12,10 @@ import (
 // maxAnswer is how much of Lambda's answer is read: its own limit of 6 MiB and 100 bytes, and room for errors.
 const maxAnswer = 7 << 20
 
+// maxConnections is how many calls are under way at once, as in AWS's SDKs: 10,000 children must not use up the process's
+// file descriptors. Others wait.
+const maxConnections = 2048
+
 type endpoint struct {
 	url    string
 	client *http.Client
@@ -50,7 +54,7 @@ func Endpoint(url string) LambdaInvoker { return newEndpoint(url) }
 
 func newEndpoint(url string) *endpoint {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.Proxy, t.MaxIdleConnsPerHost, t.MaxIdleConns = nil, 256, 256
+	t.Proxy, t.MaxIdleConnsPerHost, t.MaxIdleConns, t.MaxConnsPerHost = nil, 256, 256, maxConnections
 	return &endpoint{url, &http.Client{Transport: t}}
 }
 

@@ -18,39 +18,56 @@ import (
 var errTimedOut = errors.New("the execution timed out")
 
 // stopped is the cause by which StopExecution, or the end of its Map Run, cancels an execution.
-type stopped struct{ name, cause string }
+type stopped struct {
+	Name  string `json:"name,omitempty"`
+	Cause string `json:"cause,omitempty"`
+}
 
 func (*stopped) Error() string { return "the execution was stopped" }
 
-// launch runs an execution in the background. Its record and its input are kept before it returns.
+// launch keeps a new execution and runs it in the background. The caller holds the lock.
 func (s *Server) launch(ex *execution, input []byte) error {
+	if s.closed {
+		return run.ErrHalt
+	}
 	if !ex.sync {
 		if err := s.db.Write(put(inExecutions, ex.ARN, ex), store.Op{Bucket: inData, Key: below(ex.ARN, "input"), Value: input}); err != nil {
 			return err
 		}
-		if err := s.db.Flush(); err != nil {
-			return err
+		s.executions[ex.ARN] = ex
+		if ex.Type == standard {
+			s.order = append(s.order, ex)
 		}
 	}
-	return s.resume(s.ctx, ex, input)
+	return s.resume(ex, input)
 }
 
-// resume runs an execution that is in the store, from where it was.
-func (s *Server) resume(parent context.Context, ex *execution, input []byte) error {
-	ctx, cancel := context.WithCancelCause(parent)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// resume runs an execution in the background, from where it was. The caller holds the lock.
+func (s *Server) resume(ex *execution, input []byte) error {
 	if s.closed {
-		cancel(run.ErrHalt)
 		return run.ErrHalt
 	}
-	ex.cancel, ex.done = cancel, make(chan struct{})
+	ctx, end := s.arm(s.ctx, ex)
 	s.running.Go(func() {
-		defer close(ex.done)
-		defer cancel(nil)
+		defer end()
 		s.execute(ctx, ex, input)
 	})
 	return nil
+}
+
+// arm makes an execution one that can be stopped until end is called; it is stopped at once when that was asked before.
+// The caller holds the lock.
+func (s *Server) arm(parent context.Context, ex *execution) (ctx context.Context, end func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	done := make(chan struct{})
+	ex.cancel, ex.done = cancel, done
+	if ex.Stopping != nil {
+		cancel(ex.Stopping)
+	}
+	return ctx, func() {
+		cancel(nil)
+		close(done)
+	}
 }
 
 // result is how an execution ended.
@@ -137,7 +154,7 @@ func outcome(ctx context.Context, out any, err error) (r result, ok bool) {
 	case errors.Is(context.Cause(ctx), run.ErrHalt):
 		return result{}, false
 	case errors.As(err, &stop):
-		return result{status: aborted, name: stop.name, cause: stop.cause}, true
+		return result{status: aborted, name: stop.Name, cause: stop.Cause}, true
 	case errors.Is(err, errTimedOut):
 		return result{status: timedOut}, true
 	case errors.As(err, &f):
@@ -147,20 +164,27 @@ func outcome(ctx context.Context, out any, err error) (r result, ok bool) {
 	return result{status: failed, name: run.ErrRuntime, cause: err.Error()}, true
 }
 
-// finish keeps the end of an execution: its last event, its record and its output, and of a child the result, at once.
-func (s *Server) finish(ex *execution, j *journal, r result) error {
-	var last history.Event
+// lastEvent is the event of an end.
+func (r result) lastEvent() history.Event {
 	switch r.status {
 	case succeeded:
-		last = history.Succeeded(string(r.output))
+		return history.Succeeded(string(r.output))
 	case failed:
-		last = history.Failed(r.name, r.cause)
+		return history.Failed(r.name, r.cause)
 	case timedOut:
-		last = history.TimedOut(r.name, r.cause)
-	default:
-		last = history.Aborted(r.name, r.cause)
+		return history.TimedOut(r.name, r.cause)
 	}
-	ops := j.end(last)
+	return history.Aborted(r.name, r.cause)
+}
+
+// finish keeps the end of an execution: its last event, its record and its output, and of a child the result, at once.
+func (s *Server) finish(ex *execution, j *journal, r result) error {
+	if r.status != succeeded {
+		if err := s.abandon(ex); err != nil {
+			return err
+		}
+	}
+	ops := j.end(r.lastEvent())
 	if r.status == succeeded {
 		ops = append(ops, store.Op{Bucket: inPoints, Key: below(ex.ARN, ""), Prefix: true})
 		if !ex.sync && ex.Type == standard {
@@ -169,7 +193,7 @@ func (s *Server) finish(ex *execution, j *journal, r result) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ex.Status, ex.Stop, ex.Error, ex.Cause, ex.output = r.status, time.Now(), r.name, r.cause, nil
+	ex.Status, ex.Stop, ex.Error, ex.Cause, ex.output, ex.Stopping = r.status, time.Now(), r.name, r.cause, nil, nil
 	ex.LastEvent = max(j.last, 1)
 	if ex.Type == express {
 		ex.output = r.output
@@ -239,7 +263,10 @@ func (s *Server) restore() error {
 		if err != nil {
 			return err
 		}
-		if err := s.resume(s.ctx, ex, input); err != nil {
+		s.mu.Lock()
+		err = s.resume(ex, input)
+		s.mu.Unlock()
+		if err != nil {
 			return err
 		}
 	}

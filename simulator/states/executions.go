@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"time"
@@ -15,6 +16,7 @@ import (
 )
 
 type startRequest struct {
+	included
 	MachineARN string  `json:"stateMachineArn"`
 	Name       string  `json:"name"`
 	Input      *string `json:"input"`
@@ -58,27 +60,24 @@ func (s *Server) startExecution(in *startRequest) (any, *apiError) {
 		return nil, refused
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if had := s.executions[ex.ARN]; had != nil {
-		defer s.mu.Unlock()
 		if had.Status != running || had.InputSum != ex.InputSum {
 			return nil, refuse("ExecutionAlreadyExists", "Execution Already Exists: '%s'", ex.ARN)
 		}
 		return map[string]any{"executionArn": had.ARN, "startDate": history.Seconds(had.Start)}, nil
 	}
-	s.executions[ex.ARN] = ex
-	if ex.Type == standard {
-		s.order = append(s.order, ex)
-	}
-	start := ex.Start
-	s.mu.Unlock()
 	if err := s.launch(ex, input); err != nil {
 		return nil, internal(err)
 	}
-	return map[string]any{"executionArn": ex.ARN, "startDate": history.Seconds(start)}, nil
+	return map[string]any{"executionArn": ex.ARN, "startDate": history.Seconds(ex.Start)}, nil
 }
 
 // startSync runs an Express execution while the request waits.
 func (s *Server) startSync(r *http.Request, in *startRequest) (any, *apiError) {
+	if refused := in.check(); refused != nil {
+		return nil, refused
+	}
 	ex, input, refused := s.prepare(in)
 	if refused != nil {
 		return nil, refused
@@ -87,7 +86,10 @@ func (s *Server) startSync(r *http.Request, in *startRequest) (any, *apiError) {
 		return nil, wrongType()
 	}
 	ex.sync = true
-	if err := s.launch(ex, input); err != nil {
+	s.mu.Lock()
+	err := s.launch(ex, input)
+	s.mu.Unlock()
+	if err != nil {
 		return nil, internal(err)
 	}
 	select {
@@ -122,6 +124,7 @@ func addFault(out map[string]any, ex *execution) {
 }
 
 type executionRequest struct {
+	included
 	ARN string `json:"executionArn"`
 }
 
@@ -153,6 +156,9 @@ func (s *Server) input(ex *execution) ([]byte, error) {
 }
 
 func (s *Server) describeExecution(in *executionRequest) (any, *apiError) {
+	if refused := in.check(); refused != nil {
+		return nil, refused
+	}
 	ex, refused := s.findExecution(in.ARN)
 	if refused != nil {
 		return nil, refused
@@ -218,11 +224,11 @@ func (s *Server) stopExecution(in *stopRequest) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
-	s.mu.Lock()
-	cancel, done := ex.cancel, ex.done
-	s.mu.Unlock()
-	if cancel != nil {
-		cancel(&stopped{in.Error, in.Cause})
+	done, err := s.stop(ex, &stopped{in.Error, in.Cause})
+	if err != nil {
+		return nil, internal(err)
+	}
+	if done != nil {
 		<-done
 	}
 	s.mu.Lock()
@@ -234,6 +240,26 @@ func (s *Server) stopExecution(in *stopRequest) (any, *apiError) {
 	return map[string]any{"stopDate": history.Seconds(stop)}, nil
 }
 
+// stop keeps that an execution is to stop, so that it does even when the process dies now, and cancels it. done is closed
+// when it has stopped; it is nil when the execution has not begun, or is over.
+func (s *Server) stop(ex *execution, cause *stopped) (done <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ex.Status != running {
+		return nil, nil
+	}
+	if ex.Stopping == nil {
+		ex.Stopping = cause
+		if err := s.db.Write(s.keep(ex)...); err != nil {
+			return nil, err
+		}
+	}
+	if ex.cancel != nil {
+		ex.cancel(ex.Stopping)
+	}
+	return ex.done, nil
+}
+
 type listRequest struct {
 	paging
 	MachineARN string `json:"stateMachineArn"`
@@ -243,6 +269,12 @@ type listRequest struct {
 }
 
 func (s *Server) listExecutions(in *listRequest) (any, *apiError) {
+	if !slices.Contains([]string{"", running, succeeded, failed, timedOut, aborted, "PENDING_REDRIVE"}, in.Status) {
+		return nil, invalid("Value '%s' at 'statusFilter' failed to satisfy constraint: Member must satisfy enum value set: [TIMED_OUT, ABORTED, SUCCEEDED, FAILED, RUNNING, PENDING_REDRIVE]", in.Status)
+	}
+	if !slices.Contains([]string{"", "REDRIVEN", "NOT_REDRIVEN"}, in.Redrive) {
+		return nil, invalid("Value '%s' at 'redriveFilter' failed to satisfy constraint: Member must satisfy enum value set: [REDRIVEN, NOT_REDRIVEN]", in.Redrive)
+	}
 	if (in.MachineARN == "") == (in.MapRun == "") {
 		return nil, refuse("ValidationException", "Exactly one of stateMachineArn and mapRunArn must be given")
 	}
@@ -343,44 +375,4 @@ func (s *Server) getHistory(in *historyRequest) (any, *apiError) {
 		out["nextToken"] = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(id-step, 10)))
 	}
 	return out, nil
-}
-
-type redriveRequest struct {
-	ARN   string `json:"executionArn"`
-	Token string `json:"clientToken"`
-}
-
-func (s *Server) redriveExecution(in *redriveRequest) (any, *apiError) {
-	ex, refused := s.findExecution(in.ARN)
-	if refused != nil {
-		return nil, refused
-	}
-	s.redriving.Lock()
-	defer s.redriving.Unlock()
-	s.mu.Lock()
-	status, reason := ex.redriveStatus()
-	done := ex.done
-	s.mu.Unlock()
-	if status == redrivableByMap {
-		reason = "Execution is a child of a Map Run: redrive the execution of the Map Run"
-	}
-	if status != redrivable {
-		return nil, refuse("ExecutionNotRedrivable", "%s", reason)
-	}
-	if done != nil {
-		<-done
-	}
-	if err := s.prepareRedrive(ex); err != nil {
-		return nil, internal(err)
-	}
-	input, err := s.input(ex)
-	if err == nil {
-		err = s.resume(s.ctx, ex, input)
-	}
-	if err != nil {
-		return nil, internal(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return map[string]any{"redriveDate": history.Seconds(ex.Redriven)}, nil
 }

@@ -3,12 +3,14 @@ package states_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +36,11 @@ func slowFunctions(dir string) functions {
 		}
 		time.Sleep(3 * time.Millisecond)
 		return map[string]any{"did": payload}, nil
+	}, "flaky": func(payload any) (any, error) {
+		if time.Sleep(2 * time.Millisecond); rand.IntN(25) == 0 {
+			return nil, &typed{"Flaky", "again"}
+		}
+		return payload, nil
 	}}
 }
 
@@ -79,28 +86,12 @@ func TestAKilledServerLosesAndDoublesNothing(t *testing.T) {
 			const n = 40
 			arn := ""
 			for life := 0; life < 6; life++ {
-				cmd := exec.Command(os.Args[0])
-				cmd.Env = append(os.Environ(), killedDir+"="+dir)
-				cmd.Stderr = os.Stderr
-				out, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				var addr string
-				if _, err := fmt.Fscanln(out, &addr); err != nil {
-					t.Fatal(err)
-				}
+				url, kill := spawn(t, dir)
 				if arn == "" {
-					arn = startOver(t, "http://"+addr, machine, numbers(n))
+					arn = startOver(t, url, machine, numbers(n))
 				}
 				time.Sleep(time.Duration(15+20*life) * time.Millisecond)
-				if err := cmd.Process.Kill(); err != nil {
-					t.Fatal(err)
-				}
-				_ = cmd.Wait() // it was killed
+				kill()
 			}
 			last := start(t, states.Config{Dir: dir, Lambda: slowFunctions(dir)})
 			got := wait(t, last, arn)
@@ -146,26 +137,57 @@ func numbers(n int) string {
 	return string(p)
 }
 
-// startOver starts an execution over HTTP.
-func startOver(t *testing.T, url, machine, items string) string {
+// spawn starts a server in a process of its own, and returns its URL and what kills it.
+func spawn(t *testing.T, dir string) (url string, kill func()) {
 	t.Helper()
-	body, _ := json.Marshal(map[string]any{"stateMachineArn": machine, "input": `{"n":` + items + `}`})
-	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(string(body)))
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), killedDir+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("X-Amz-Target", "AWSStepFunctions.StartExecution")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // it was killed
+	})
+	t.Cleanup(kill)
+	var addr string
+	if _, err := fmt.Fscanln(out, &addr); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + addr, kill
+}
+
+// post calls an operation over HTTP. The error is that no whole answer came.
+func post(url, op string, in map[string]any) (out map[string]any, err error) {
+	body, _ := json.Marshal(in)
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(string(body)))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("X-Amz-Target", "AWSStepFunctions."+op)
 	r.Close = true
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer answer.Body.Close()
-	var out struct {
-		ARN string `json:"executionArn"`
+	err = json.NewDecoder(answer.Body).Decode(&out)
+	return out, err
+}
+
+// startOver starts an execution over HTTP.
+func startOver(t *testing.T, url, machine, items string) string {
+	t.Helper()
+	out, err := post(url, "StartExecution", map[string]any{"stateMachineArn": machine, "input": `{"n":` + items + `}`})
+	if err != nil || out["executionArn"] == nil {
+		t.Fatalf("StartExecution: %v, %v", out, err)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&out); err != nil || out.ARN == "" {
-		t.Fatalf("StartExecution: %v, status %d", err, answer.StatusCode)
-	}
-	return out.ARN
+	return out["executionArn"].(string)
 }

@@ -1,9 +1,11 @@
 package states
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,11 +29,6 @@ func checkName(name string) *apiError {
 	return nil
 }
 
-type tagging struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
 // extras are fields of CreateStateMachine and UpdateStateMachine that are taken only when they ask for nothing.
 type extras struct {
 	Publish       bool            `json:"publish"`
@@ -39,6 +36,10 @@ type extras struct {
 	Tracing       json.RawMessage `json:"tracingConfiguration"`
 	Encryption    json.RawMessage `json:"encryptionConfiguration"`
 	VersionNaming string          `json:"versionDescription"`
+}
+
+func badType(kind string) *apiError {
+	return invalid("Value '%s' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]", kind)
 }
 
 func (e extras) check() *apiError {
@@ -86,7 +87,7 @@ func (s *Server) createMachine(in *createRequest) (any, *apiError) {
 	case in.Role == "":
 		return nil, missing("roleArn")
 	case in.Type != standard && in.Type != express:
-		return nil, invalid("Value '%s' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]", in.Type)
+		return nil, badType(in.Type)
 	}
 	if refused := checkName(in.Name); refused != nil {
 		return nil, refused
@@ -98,9 +99,8 @@ func (s *Server) createMachine(in *createRequest) (any, *apiError) {
 		return nil, invalidARN("Invalid ARN prefix: %s", in.Role)
 	}
 	text := []byte(*in.Definition)
-	compiled, faults := asl.Parse(text, in.Type == express)
-	if compiled == nil {
-		return nil, invalidDefinition(faults)
+	if refused := checkDefinition(text, in.Type); refused != nil {
+		return nil, refused
 	}
 	m := &machine{ARN: s.arn("stateMachine", in.Name), Name: in.Name, Type: in.Type, Role: in.Role, Digest: digest(text), Created: time.Now(), Tags: map[string]string{}}
 	for _, t := range in.Tags {
@@ -145,6 +145,24 @@ func (s *Server) find(arn string) (*machine, *apiError) {
 	return nil, noMachine(arn)
 }
 
+// checkDefinition refuses what cannot be run.
+func checkDefinition(text []byte, kind string) *apiError {
+	if refused := checkSize(text); refused != nil {
+		return refused
+	}
+	if compiled, faults := asl.Parse(text, kind == express); compiled == nil {
+		return invalidDefinition(faults)
+	}
+	return nil
+}
+
+func checkSize(definition []byte) *apiError {
+	if len(definition) > asl.MaxDefinition {
+		return invalid("Value at 'definition' failed to satisfy constraint: Member must have length less than or equal to %d", asl.MaxDefinition)
+	}
+	return nil
+}
+
 type updateRequest struct {
 	extras
 	ARN        string  `json:"stateMachineArn"`
@@ -166,8 +184,8 @@ func (s *Server) updateMachine(in *updateRequest) (any, *apiError) {
 	var text []byte
 	if in.Definition != nil {
 		text = []byte(*in.Definition)
-		if compiled, faults := asl.Parse(text, had.Type == express); compiled == nil {
-			return nil, invalidDefinition(faults)
+		if refused := checkDefinition(text, had.Type); refused != nil {
+			return nil, refused
 		}
 	}
 	s.mu.Lock()
@@ -187,7 +205,20 @@ func (s *Server) updateMachine(in *updateRequest) (any, *apiError) {
 }
 
 type machineRequest struct {
+	included
 	ARN string `json:"stateMachineArn"`
+}
+
+// included is how requests ask for less than everything, which matters for encrypted data only.
+type included struct {
+	Data string `json:"includedData"`
+}
+
+func (i included) check() *apiError {
+	if i.Data != "" && i.Data != "ALL_DATA" {
+		return unsupported("includedData")
+	}
+	return nil
 }
 
 // deleteMachine forgets a machine; executions that run go on with their definition. It is no error when there is none.
@@ -205,6 +236,9 @@ func (s *Server) deleteMachine(in *machineRequest) (any, *apiError) {
 }
 
 func (s *Server) describeMachine(in *machineRequest) (any, *apiError) {
+	if refused := in.check(); refused != nil {
+		return nil, refused
+	}
 	m, refused := s.find(in.ARN)
 	if refused != nil {
 		return nil, refused
@@ -228,6 +262,9 @@ func described(arn, name, role, definition string) map[string]any {
 }
 
 func (s *Server) describeMachineForExecution(in *executionRequest) (any, *apiError) {
+	if refused := in.check(); refused != nil {
+		return nil, refused
+	}
 	ex, refused := s.findExecution(in.ARN)
 	if refused != nil {
 		return nil, refused
@@ -279,11 +316,8 @@ func subDefinition(text []byte, pointer string) ([]byte, error) {
 func (s *Server) listMachines(in *paging) (any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []*machine
-	for _, m := range s.machines {
-		list = append(list, m)
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Created.Before(list[j].Created) })
+	list := slices.Collect(maps.Values(s.machines))
+	slices.SortFunc(list, func(a, b *machine) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ARN, b.ARN)) })
 	return page(*in, "stateMachines", list, func(m *machine) string { return m.ARN }, func(m *machine) any {
 		return map[string]any{"stateMachineArn": m.ARN, "name": m.Name, "type": m.Type, "creationDate": history.Seconds(m.Created)}
 	})
@@ -299,6 +333,15 @@ type validateRequest struct {
 func (s *Server) validateDefinition(in *validateRequest) (any, *apiError) {
 	if in.Definition == nil {
 		return nil, missing("definition")
+	}
+	if in.Type != "" && in.Type != standard && in.Type != express {
+		return nil, badType(in.Type)
+	}
+	if !slices.Contains([]string{"", "ERROR", "WARNING"}, in.Severity) {
+		return nil, invalid("Value '%s' at 'severity' failed to satisfy constraint: Member must satisfy enum value set: [ERROR, WARNING]", in.Severity)
+	}
+	if refused := checkSize([]byte(*in.Definition)); refused != nil {
+		return nil, refused
 	}
 	_, faults := asl.Parse([]byte(*in.Definition), in.Type == express)
 	most := in.MaxResults
@@ -318,50 +361,4 @@ func (s *Server) validateDefinition(in *validateRequest) (any, *apiError) {
 		out["result"] = "FAIL"
 	}
 	return out, nil
-}
-
-type tagRequest struct {
-	ARN  string    `json:"resourceArn"`
-	Tags []tagging `json:"tags"`
-	Keys []string  `json:"tagKeys"`
-}
-
-func (s *Server) tag(in *tagRequest) (any, *apiError)   { return s.retag(in) }
-func (s *Server) untag(in *tagRequest) (any, *apiError) { return s.retag(in) }
-
-func (s *Server) retag(in *tagRequest) (any, *apiError) {
-	had, refused := s.find(in.ARN)
-	if refused != nil {
-		return nil, refuse("ResourceNotFound", "Resource not found: '%s'", in.ARN)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := *had
-	m.Tags = map[string]string{}
-	for k, v := range had.Tags {
-		m.Tags[k] = v
-	}
-	for _, t := range in.Tags {
-		m.Tags[t.Key] = t.Value
-	}
-	for _, k := range in.Keys {
-		delete(m.Tags, k)
-	}
-	if refused := s.keepMachine(&m, nil); refused != nil {
-		return nil, refused
-	}
-	return map[string]any{}, nil
-}
-
-func (s *Server) listTags(in *tagRequest) (any, *apiError) {
-	m, refused := s.find(in.ARN)
-	if refused != nil {
-		return nil, refuse("ResourceNotFound", "Resource not found: '%s'", in.ARN)
-	}
-	list := []tagging{}
-	for k, v := range m.Tags {
-		list = append(list, tagging{k, v})
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Key < list[j].Key })
-	return map[string]any{"tags": list}, nil
 }

@@ -1,7 +1,8 @@
 package states
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"github.com/shardwise/shardwise/simulator/states/internal/history"
 )
@@ -36,7 +37,7 @@ func (s *Server) listMapRuns(in *listMapRunsRequest) (any, *apiError) {
 			list = append(list, m)
 		}
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Start.After(list[j].Start) })
+	slices.SortFunc(list, func(a, b *mapRun) int { return cmp.Or(b.Start.Compare(a.Start), cmp.Compare(a.ARN, b.ARN)) })
 	return page(in.paging, "mapRuns", list, func(m *mapRun) string { return m.ARN }, func(m *mapRun) any {
 		out := map[string]any{"executionArn": m.Execution, "mapRunArn": m.ARN, "stateMachineArn": m.MachineARN, "startDate": history.Seconds(m.Start)}
 		if !m.Stop.IsZero() {

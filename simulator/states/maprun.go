@@ -61,7 +61,8 @@ type mapRun struct {
 	Percentage     float64    `json:"toleratedPercentage"`
 	Redrives       int        `json:"redrives,omitempty"`
 	Redriven       time.Time  `json:"redriven,omitzero"`
-	Round          int        `json:"round,omitempty"`   // of the execution's redrives
+	Seen           int        `json:"seen,omitempty"`    // redrives of the execution that the Map Run has taken part in
+	Round          int        `json:"round,omitempty"`   // how often it was begun again: children that failed before are run again
 	Spooled        bool       `json:"spooled,omitempty"` // all children's inputs are kept
 	Items          counts     `json:"items"`
 	Children       counts     `json:"children"`
@@ -93,7 +94,7 @@ func (r *mapRuns) Open(call *run.MapCall) (string, int, error) {
 	arn := s.arn("mapRun", name+":"+id.String())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, redriven := s.mapRuns[arn], 0
+	m := s.mapRuns[arn]
 	switch {
 	case m == nil:
 		m = &mapRun{ARN: arn, Execution: ex.ARN, Machine: name, MachineARN: s.arn("stateMachine", name), Processor: call.State.ProcessorAddress,
@@ -102,14 +103,24 @@ func (r *mapRuns) Open(call *run.MapCall) (string, int, error) {
 			m.Type = express
 		}
 		s.mapRuns[arn] = m
-	case m.Status == aborted || m.Status == failed && ex.Redrives > m.Round:
-		m.Status, m.Stop, m.Fault = running, time.Time{}, nil
+	case (m.Status == aborted || m.Status == failed) && ex.Redrives > m.Seen:
+		if m.Redrives >= maxRedrives {
+			return "", 0, &run.Fault{Name: run.ErrRuntime, Cause: fmt.Sprintf("The Map Run has exceeded the maximum number of redrives, %d.", maxRedrives)}
+		}
 		m.Redrives++
 		m.Redriven = time.Now()
-		redriven = m.Redrives
+		m.reopen()
+	case m.Status == aborted: // and the process died before the execution knew
+		m.reopen()
 	}
-	m.call, m.changed.L, m.Round = call, &s.mu, ex.Redrives
-	return arn, redriven, s.db.Write(put(inMapRuns, arn, m))
+	m.call, m.changed.L, m.Seen = call, &s.mu, ex.Redrives
+	return arn, m.Redrives, s.db.Write(put(inMapRuns, arn, m))
+}
+
+// reopen lets a Map Run go on. The caller holds the lock.
+func (m *mapRun) reopen() {
+	m.Status, m.Stop, m.Fault = running, time.Time{}, nil
+	m.Round++
 }
 
 // Run reads the items unless that was done, runs the children that have no successful result, and makes the Map's result.
@@ -166,7 +177,7 @@ type child struct {
 	Start    time.Time       `json:"start"`
 	Stop     time.Time       `json:"stop"`
 	Redrives int             `json:"redrives,omitempty"`
-	Round    int             `json:"round,omitempty"` // of the Map Run's redrives in which it ended
+	Round    int             `json:"round,omitempty"` // of the Map Run in which it ended
 }
 
 func childResult(ex *execution, r result) *child {
@@ -179,8 +190,8 @@ type unit struct {
 	Items int64           `json:"items"`
 }
 
-// recount sets a Map Run's counters from what is kept, and returns the children that need not run: those
-// that ended well, or ended in this round of redrives.
+// recount sets a Map Run's counters from what is kept, and returns the children that need not run: those that ended well,
+// ended in this round, or are STANDARD and can no longer be redriven.
 func (s *Server) recount(m *mapRun) (map[int64]bool, error) {
 	ended := map[int64]child{}
 	var bad error
@@ -190,14 +201,20 @@ func (s *Server) recount(m *mapRun) (map[int64]bool, error) {
 		var i int64
 		_, bad = fmt.Sscanf(strings.TrimPrefix(key, prefix), "%d", &i)
 		bad = errors.Join(bad, json.Unmarshal(v, &c))
-		if c.Output = nil; c.Status == succeeded || c.Round == m.Redrives {
-			ended[i] = c
-		}
+		c.Output = nil
+		ended[i] = c
 		return bad == nil
 	})
 	if err = errors.Join(err, bad); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	for i, c := range ended {
+		if c.Status != succeeded && c.Round != m.Round && s.canRunAgain(c) {
+			delete(ended, i)
+		}
+	}
+	s.mu.Unlock()
 	items, children := counts{}, counts{}
 	done := make(map[int64]bool, len(ended))
 	i := int64(0)
@@ -217,6 +234,17 @@ func (s *Server) recount(m *mapRun) (map[int64]bool, error) {
 	defer s.mu.Unlock()
 	m.Items, m.Children = items, children
 	return done, errors.Join(err, bad)
+}
+
+// canRunAgain says whether a child that ended without success may run again: an EXPRESS one always, a STANDARD one when it
+// can be redriven. The caller holds the lock.
+func (s *Server) canRunAgain(c child) bool {
+	ex := s.executions[c.ARN]
+	if ex == nil || ex.Status == running { // or it runs again already
+		return true
+	}
+	status, _ := ex.redriveStatus()
+	return status == redrivableByMap
 }
 
 // exceeded says whether more items failed than a Map Run tolerates. The caller holds the lock.

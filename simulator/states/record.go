@@ -86,9 +86,11 @@ type execution struct {
 	Stop       time.Time `json:"stop,omitzero"`
 	Redrives   int       `json:"redrives,omitempty"`
 	Redriven   time.Time `json:"redriven,omitzero"`
+	Token      string    `json:"token,omitempty"` // of the client that asked for the last redrive
 	LastEvent  int64     `json:"lastEvent,omitempty"`
+	Stopping   *stopped  `json:"stopping,omitempty"` // StopExecution was called
 
-	cancel func(cause error) // while it runs
+	cancel func(cause error) // while it runs; nil before
 	done   chan struct{}     // closed when it has ended or the server closes
 	output []byte            // of a synchronous execution
 	sync   bool              // not kept at all

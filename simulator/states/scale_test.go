@@ -6,10 +6,36 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/shardwise/shardwise/simulator/states"
 )
+
+// TestNoMoreThanTenThousandChildrenRunAtOnce has one child more, which waits for another.
+func TestNoMoreThanTenThousandChildrenRunAtOnce(t *testing.T) {
+	if raceDetector {
+		t.Skip("the detector allows 8,128 goroutines")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, err := states.New(states.Config{Objects: newBucket(map[string]string{"items": strings.Repeat("1\n", 10001)})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		rest := `,"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket":"bkt","Key":"items"},"ReaderConfig":{"InputType":"JSONL"}}`
+		begun := time.Now()
+		arn := begin(t, s, create(t, s, "m", "STANDARD", one(distributed("EXPRESS", `{"Type":"Wait","Seconds":100,"End":true}`, rest))), "{}")
+		time.Sleep(50 * time.Second)
+		run := call(t, s, "ListMapRuns", map[string]any{"executionArn": arn})["mapRuns"].([]any)[0].(map[string]any)["mapRunArn"]
+		if c := call(t, s, "DescribeMapRun", map[string]any{"mapRunArn": run})["executionCounts"].(map[string]any); c["running"] != 10000.0 || c["pending"] != 1.0 {
+			t.Errorf("%v", c)
+		}
+		if out := wait(t, s, arn); out["status"] != "SUCCEEDED" || time.Since(begun) < 200*time.Second {
+			t.Errorf("%v after %s", out["status"], time.Since(begun))
+		}
+	})
+}
 
 // TestTenThousandChildren runs Map Runs of AWS's largest width.
 func TestTenThousandChildren(t *testing.T) {

@@ -222,7 +222,11 @@ func (b *batches) add(item any) error {
 	if b.plain {
 		return b.keep(item, 1)
 	}
-	size := int64(len(value.Encode(item))) + 1
+	raw, err := value.Bounded(item)
+	if err != nil {
+		return b.refuse(err)
+	}
+	size := int64(len(raw)) + 1
 	// Every item but the last is followed by a comma.
 	if len(b.items) > 0 && b.overhead+b.size+size-1 > b.bytes {
 		if err := b.flush(); err != nil {
@@ -246,10 +250,14 @@ func (b *batches) flush() error {
 	return b.keep(b.whole(items), int64(len(items)))
 }
 
+func (b *batches) refuse(err error) error {
+	return &run.Fault{Name: run.ErrReader, Cause: fmt.Sprintf("The input of child execution %d cannot be used: %v", b.next, err)}
+}
+
 func (b *batches) keep(input any, items int64) error {
-	raw := value.Encode(input)
-	if len(raw) > value.MaxBytes {
-		return &run.Fault{Name: run.ErrReader, Cause: fmt.Sprintf("The input of child execution %d has %d bytes, more than %d", b.next, len(raw), value.MaxBytes)}
+	raw, err := value.Bounded(input)
+	if err != nil {
+		return b.refuse(err)
 	}
 	op := put(inItems, below(b.m.ARN, number(b.next)), unit{raw, items})
 	b.next++

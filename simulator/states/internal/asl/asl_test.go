@@ -63,6 +63,13 @@ func TestFaultsAreFoundWhenAMachineIsCreated(t *testing.T) {
 	if _, faults := Parse([]byte(dist("")), true); len(faults) != 1 || !strings.Contains(faults[0].Message, "Express state machine does not support") {
 		t.Errorf("a Map Run in an Express machine: %v", faults)
 	}
+	inside := strings.Replace(dist(""), `{"I":{"Type":"Succeed"}}`, `{"I":`+strings.TrimSuffix(strings.TrimPrefix(strings.ReplaceAll(dist(""), `"I"`, `"J"`), `{"StartAt":"S","States":{"S":`), "}}")+`}`, 1)
+	if _, faults := Parse([]byte(inside), false); len(faults) != 1 || !strings.Contains(faults[0].Message, "Express state machine does not support") || !strings.HasPrefix(faults[0].Location, "/States/S/ItemProcessor/States/I/") {
+		t.Errorf("a Map Run in an EXPRESS child: %v", faults)
+	}
+	if m, faults := Parse([]byte(strings.Replace(inside, "EXPRESS", "STANDARD", 1)), false); m == nil {
+		t.Errorf("a Map Run in a STANDARD child: %v", faults)
+	}
 	if m, faults := Parse([]byte(dist(`,"Label":"blocks","ToleratedFailurePercentage":2.5`)), false); m == nil || m.States["S"].Distributed.Tolerated.Percentage.Value != 2.5 {
 		t.Errorf("a Map Run is refused: %v", faults)
 	}

@@ -56,7 +56,10 @@ func (p *parser) mapState(s *State, n node) {
 			}
 		}
 	}
+	outside := p.express
+	p.express = outside || express
 	s.Processor = p.machine(processor, false)
+	p.express = outside
 }
 
 // mode reads ProcessorConfig.

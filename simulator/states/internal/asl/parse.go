@@ -72,7 +72,7 @@ func jsonFault(text []byte, err error) Diagnostic {
 }
 
 type parser struct {
-	express bool
+	express bool // what is being read runs in an Express execution
 	found   []Diagnostic
 	names   map[string]bool // of all states, which must be unique in a definition
 }

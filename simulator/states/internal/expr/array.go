@@ -67,6 +67,9 @@ func arrayRange(args []any) (any, error) {
 			return nil, fmt.Errorf("the range has more than %d elements", maxRange)
 		}
 		out = append(out, n)
+		if next := n + step; (next > n) != (step > 0) { // beyond 64 bits
+			break
+		}
 	}
 	return out, nil
 }
@@ -74,7 +77,7 @@ func arrayRange(args []any) (any, error) {
 func arrayGetItem(list, rest []any) (any, error) {
 	i, ok := value.Integer(rest[0])
 	if !ok || i < 0 || i >= int64(len(list)) {
-		return nil, fmt.Errorf("there is no index %s in an array of %d", value.Encode(rest[0]), len(list))
+		return nil, fmt.Errorf("there is no such index in an array of %d", len(list))
 	}
 	return list[i], nil
 }
@@ -83,8 +86,11 @@ func arrayUnique(list, _ []any) (any, error) {
 	seen := make(map[string]bool, len(list))
 	out := []any{}
 	for _, v := range list {
-		key := string(value.Encode(v))
-		if !seen[key] {
+		raw, err := value.Bounded(v)
+		if err != nil {
+			return nil, err
+		}
+		if key := string(raw); !seen[key] {
 			seen[key] = true
 			out = append(out, v)
 		}

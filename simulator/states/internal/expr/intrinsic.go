@@ -51,7 +51,7 @@ func intrinsics(name string) (intrinsic, bool) {
 	case "StringToJson":
 		return intrinsic{1, 1, stringToJSON}, true
 	case "JsonToString":
-		return intrinsic{1, 1, func(a []any) (any, error) { return string(value.Encode(a[0])), nil }}, true
+		return intrinsic{1, 1, jsonToString}, true
 	case "JsonMerge":
 		return intrinsic{3, 3, jsonMerge}, true
 	case "Base64Encode":
@@ -94,10 +94,16 @@ func format(args []any) (any, error) {
 			if next == len(args) {
 				return nil, fmt.Errorf("the text has more {} than there are arguments, %d", len(args)-1)
 			}
-			if s, ok := args[next].(string); ok {
-				b.WriteString(s)
-			} else {
-				b.Write(value.Encode(args[next]))
+			s, ok := args[next].(string)
+			if !ok {
+				raw, err := value.Bounded(args[next])
+				if err != nil {
+					return nil, err
+				}
+				s = string(raw)
+			}
+			if b.WriteString(s); b.Len() > value.MaxBytes {
+				return nil, value.ErrLarge
 			}
 			next++
 			i++
@@ -119,6 +125,11 @@ func stringToJSON(args []any) (any, error) {
 		return nil, errors.New("the argument is no text")
 	}
 	return value.Decode([]byte(s))
+}
+
+func jsonToString(args []any) (any, error) {
+	raw, err := value.Bounded(args[0])
+	return string(raw), err
 }
 
 // jsonMerge is shallow: the second object's fields win. Deep merging does not exist on AWS either.
@@ -185,7 +196,11 @@ func digest(args []any) (any, error) {
 	}
 	data, ok := args[0].(string)
 	if !ok {
-		data = string(value.Encode(args[0]))
+		raw, err := value.Bounded(args[0])
+		if err != nil {
+			return nil, err
+		}
+		data = string(raw)
 	}
 	if utf8.RuneCountInString(data) > maxText {
 		return nil, fmt.Errorf("the text is longer than %d characters", maxText)
@@ -221,7 +236,11 @@ func mathAdd(args []any) (any, error) {
 	if !ok1 || !ok2 {
 		return nil, errors.New("both arguments must be whole numbers")
 	}
-	return a + b, nil
+	sum := a + b
+	if (sum > a) != (b > 0) && b != 0 {
+		return nil, errors.New("the sum has more than 64 bits")
+	}
+	return sum, nil
 }
 
 // stringSplit cuts at every character of the second argument; empty parts are left out, as AWS does.

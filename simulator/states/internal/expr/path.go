@@ -43,6 +43,12 @@ func clip(s string) string {
 	return s
 }
 
+// Limits of a path, since the number of its matches may grow with their powers.
+const (
+	maxDescents = 2    // ".." in a path, its filters included
+	maxUnion    = 1000 // ways through all unions of a path
+)
+
 // ParsePath compiles "$", "$.a[0]", "$..b", "$.c[?(@.d > 1)]" or "$$.Execution.Id".
 func ParsePath(text string) (Path, error) {
 	p := Path{text: text}
@@ -60,16 +66,25 @@ func ParsePath(text string) (Path, error) {
 	if err != nil {
 		return Path{}, fmt.Errorf("'%s' is no path: %w", clip(text), err)
 	}
+	if strings.Count(rest, "..") > maxDescents {
+		return Path{}, fmt.Errorf("'%s' is no path for the simulator: it has more than %d '..'", clip(text), maxDescents)
+	}
 	p.expr, p.definite = x, true
+	ways := 1
 	for i, frag := range x {
-		switch frag.(type) {
+		switch f := frag.(type) {
 		case jp.Root:
 			if i > 0 {
 				return Path{}, fmt.Errorf("'%s' is no path: '$' stands in its middle", clip(text))
 			}
 		case jp.Child, jp.Nth:
-		case jp.Wildcard, jp.Descent, jp.Slice, jp.Union, *jp.Filter:
+		case jp.Wildcard, jp.Descent, jp.Slice, *jp.Filter:
 			p.definite = false
+		case jp.Union:
+			p.definite = false
+			if ways *= len(f); ways > maxUnion {
+				return Path{}, fmt.Errorf("'%s' is no path for the simulator: its unions have more than %d combinations", clip(text), maxUnion)
+			}
 		default:
 			return Path{}, fmt.Errorf("'%s' is no path: %T is not part of the states language", clip(text), frag)
 		}
@@ -98,17 +113,26 @@ func (p Path) Get(env Env) (any, error) {
 		return root, nil
 	}
 	if !p.definite {
-		found := p.expr.Get(root)
-		if found == nil {
-			found = []any{}
-		}
-		return found, nil
+		return p.all(root)
 	}
 	v, ok := walk(root, p.expr[1:])
 	if !ok {
 		return nil, &MissingError{p.String(), root}
 	}
 	return v, nil
+}
+
+// all is the list of what an indefinite path matches. A filter that ojg cannot apply to the values is an error.
+func (p Path) all(root any) (found []any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the path '%s' cannot be applied: %v", p, r)
+		}
+	}()
+	if found = p.expr.Get(root); found == nil {
+		found = []any{}
+	}
+	return found, nil
 }
 
 // walk follows names and indices; ojg would take a null on the way for nothing.

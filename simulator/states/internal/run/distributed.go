@@ -34,7 +34,8 @@ func (s *scope) distributed(ctx context.Context, st *asl.State, in any) (any, er
 	if s.p.MapRun == "" {
 		s.p.MapRun = arn
 		err = s.commit(s.p, false, history.MapRunStarted(arn))
-	} else if redriven > 0 {
+	} else if redriven > s.p.Redriven {
+		s.p.Redriven = redriven
 		err = s.commit(s.p, false, history.MapRunRedriven(arn, redriven))
 	}
 	if err != nil {
@@ -48,7 +49,8 @@ func (s *scope) distributed(ctx context.Context, st *asl.State, in any) (any, er
 	case err == nil:
 		s.ahead = []history.Event{history.Plain("MapRunSucceeded"), history.Plain("MapStateSucceeded")}
 		s.after = started // AWS counts the exit from MapRunStarted
-	case !halted(ctx):
+	case !halted(ctx) && !s.p.Aborted:
+		s.p.Aborted = true
 		return nil, errors.Join(s.commit(s.p, false, history.Plain("MapRunAborted"), history.Plain("MapStateAborted")), err)
 	}
 	return result, err

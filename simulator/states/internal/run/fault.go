@@ -5,7 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/shardwise/shardwise/simulator/states/internal/value"
 )
+
+// maxCause is the length of a cause in AWS's API.
+const maxCause = 32768
 
 // Names of errors that the states language itself knows.
 const (
@@ -72,3 +78,23 @@ func (s *scope) runtimeFault(name string, err error) *Fault {
 }
 
 func tooLarge(what string) *Fault { return &Fault{ErrDataLimit, fmt.Sprintf(SizeCause, what)} }
+
+// encode writes a value that crosses a border. what is named in the fault when it is too large.
+func encode(v any, what string) ([]byte, error) {
+	raw, err := value.Bounded(v)
+	switch {
+	case errors.Is(err, value.ErrLarge):
+		return nil, tooLarge(what)
+	case err != nil:
+		return nil, &Fault{ErrRuntime, fmt.Sprintf("The result of the state/task '%s' cannot be used: %v", what, err)}
+	}
+	return raw, nil
+}
+
+// clip keeps a cause within AWS's limit.
+func clip(cause string) string {
+	if len(cause) <= maxCause {
+		return cause
+	}
+	return strings.ToValidUTF8(cause[:maxCause], "")
+}

@@ -205,7 +205,7 @@ func (s *scope) failState(st *asl.State) error {
 	if err != nil {
 		return err
 	}
-	return &Fault{name, cause}
+	return &Fault{name, clip(cause)}
 }
 
 func (s *scope) words(t asl.Text, field string) (string, error) {

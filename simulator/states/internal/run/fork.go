@@ -190,6 +190,9 @@ func (f *fork) finish(i int, out any) error {
 // succeeded notes the end of the whole with the exit. The exit follows the last branch, not this event, as on AWS.
 func (f *fork) succeeded(st *asl.State) (any, error) {
 	f.s.after = f.s.p.Prev
+	if _, err := encode(f.outs, st.Name); err != nil {
+		return nil, err
+	}
 	f.s.ahead = []history.Event{history.Plain(st.Type + "StateSucceeded")}
 	return f.outs, nil
 }

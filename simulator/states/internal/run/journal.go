@@ -22,7 +22,9 @@ type Point struct {
 	Attempts []int64         `json:"attempts,omitempty"`
 	Wake     time.Time       `json:"wake,omitzero"` // end of a wait, or of the pause before a retry
 	MapRun   string          `json:"mapRun,omitempty"`
-	Done     bool            `json:"done,omitempty"` // the branch ended with Input as its output
+	Redriven int             `json:"redriven,omitempty"` // redrives of the Map Run that have their event
+	Aborted  bool            `json:"aborted,omitempty"`  // the end of the Map Run has its events
+	Done     bool            `json:"done,omitempty"`     // the branch ended with Input as its output
 	Noted    bool            `json:"noted,omitempty"`
 	Failed   *Fault          `json:"failed,omitempty"`
 
@@ -45,16 +47,27 @@ func (p *Point) Settle(last int64) {
 	}
 }
 
+// anew lets the state's work begin again.
+func (p *Point) anew() { p.Begun, p.MapRun, p.Redriven, p.Aborted = 0, "", 0, false }
+
 // Redrive makes a point that was left by a failed or aborted execution ready to go on: its retries begin anew, and a task
-// is called again.
-func (p *Point) Redrive(stateType string) {
-	p.Failed, p.Attempts, p.Noted = nil, nil, false
-	if stateType == "Task" {
-		p.Begun = 0
-	}
-	if stateType != "Wait" {
+// is called again. It reports whether the state is rerun as a whole, so that points below it are to be removed: a Parallel
+// or a Map that failed because its result was too large, and a Map in DISTRIBUTED mode that failed with States.Runtime.
+func (p *Point) Redrive(st *asl.State) (rerun bool) {
+	failed := p.Failed
+	p.Failed, p.Attempts, p.Noted, p.Aborted = nil, nil, false, false
+	if st.Type != "Wait" {
 		p.Wake = time.Time{}
 	}
+	switch {
+	case st.Type == "Task":
+		p.Begun = 0
+	case failed != nil && hasBranches(st) && (failed.Name == ErrDataLimit || failed.Name == ErrRuntime && st.Distributed != nil):
+		p.anew()
+		p.Visits++ // another Map Run
+		return true
+	}
+	return false
 }
 
 // Journal keeps points and events. Its methods are called concurrently by the branches of one execution.
@@ -74,8 +87,8 @@ type Item struct {
 
 // MapRuns runs Maps in DISTRIBUTED mode.
 type MapRuns interface {
-	// Open makes the Map Run of a call, or finds it again. redriven is how often it was redriven if this is a redrive,
-	// else 0.
+	// Open makes the Map Run of a call, or finds it again. redriven is how often it was redriven. A Fault says that it
+	// cannot be redriven once more.
 	Open(call *MapCall) (arn string, redriven int, err error)
 	// Run runs it to its end. The error is a Fault, or the context's cause.
 	Run(ctx context.Context, arn string) (result any, err error)

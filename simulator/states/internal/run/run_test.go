@@ -99,13 +99,6 @@ func TestARunThatDiesAfterEachStepEndsTheSame(t *testing.T) {
 		r := &Runner{Journal: j, Lambda: echo{}, Draw: func() float64 { return 0.5 }}
 		return r.Run(t.Context(), m, input, 0)
 	}
-	count := func(types []string) map[string]int {
-		n := map[string]int{}
-		for _, typ := range types {
-			n[typ]++
-		}
-		return n
-	}
 	whole := &recorder{left: 1 << 30, kept: map[string][]byte{}}
 	want, err := execute(whole)
 	if err != nil {

@@ -64,11 +64,12 @@ func (r *Runner) Run(ctx context.Context, m *asl.Machine, input any, prev int64)
 // scope opens a branch, resuming it when it is known.
 func (r *Runner) scope(key string, m *asl.Machine, item *Item, input any, prev int64) (*scope, error) {
 	s := &scope{r: r, key: key, m: m, item: item, input: input, p: r.Journal.Load(key)}
-	if s.p == nil {
-		s.p = &Point{State: m.StartAt, Input: value.Encode(input), Prev: prev}
-		return s, nil
-	}
 	var err error
+	if s.p == nil {
+		s.p = &Point{State: m.StartAt, Prev: prev}
+		s.p.Input, err = encode(input, m.StartAt)
+		return s, err
+	}
 	if s.input, err = value.Decode(s.p.Input); err != nil {
 		return nil, fmt.Errorf("point %q: %w", key, err)
 	}
@@ -162,9 +163,9 @@ func (s *scope) context(item *Item) func() map[string]any {
 
 // exit moves on to the next state, or ends the branch.
 func (s *scope) exit(st *asl.State, out any, next string) error {
-	raw := value.Encode(out)
-	if len(raw) > value.MaxBytes {
-		return tooLarge(st.Name)
+	raw, err := encode(out, st.Name)
+	if err != nil {
+		return err
 	}
 	p := s.advanced(raw, next)
 	if err := s.commit(p, hasBranches(st), s.next(history.Exited(st.Type, st.Name, string(raw)))); err != nil {
@@ -203,7 +204,8 @@ func (s *scope) handle(st *asl.State, f *Fault) error {
 		s.p.Wake = time.Now().Add(s.r.pause(r, s.p.Attempts[i]))
 		s.p.Attempts[i]++
 		s.p.Visits++
-		s.p.Begun, s.p.MapRun, s.p.keep = 0, "", s.after
+		s.p.anew()
+		s.p.keep = s.after
 		return s.failUnless(s.commit(s.p, hasBranches(st)))
 	}
 	var ended []history.Event
@@ -228,10 +230,11 @@ func (r *Runner) pause(t asl.Retrier, n int64) time.Duration {
 	if t.MaxDelay > 0 {
 		d = min(d, float64(t.MaxDelay))
 	}
+	d = min(d, float64(1<<62))
 	if t.Full {
 		d *= r.Draw()
 	}
-	return time.Duration(min(d, float64(1<<62)))
+	return time.Duration(d)
 }
 
 // catch goes on at the catcher's state, with the error as it wants it.
@@ -240,9 +243,9 @@ func (s *scope) catch(st *asl.State, c asl.Catcher, f *Fault, ended []history.Ev
 	if err != nil {
 		return s.fail(s.runtimeFault(ErrResultPath, err))
 	}
-	raw := value.Encode(out)
-	if len(raw) > value.MaxBytes {
-		return s.fail(tooLarge(st.Name))
+	raw, err := encode(out, st.Name)
+	if err != nil {
+		return s.fail(err)
 	}
 	p := s.advanced(raw, c.Next)
 	if err := s.commit(p, hasBranches(st), append(ended, history.Exited(st.Type, st.Name, string(raw)))...); err != nil {

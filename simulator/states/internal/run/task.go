@@ -14,6 +14,10 @@ import (
 
 // task calls a function. After a restart the call is made again, without new events for its beginning.
 func (s *scope) task(ctx context.Context, st *asl.State, args any) (any, error) {
+	given, err := encode(args, st.Name)
+	if err != nil {
+		return nil, err
+	}
 	call, err := s.request(st, args)
 	if err != nil {
 		return nil, err
@@ -27,12 +31,8 @@ func (s *scope) task(ctx context.Context, st *asl.State, args any) (any, error) 
 	}
 	events := history.Task{Resource: st.Resource, Service: st.Resource == asl.LambdaInvoke, Region: s.r.Region, Timeout: int64(timeout)}
 	if s.p.Begun == 0 {
-		raw := value.Encode(args)
-		if len(raw) > value.MaxBytes {
-			return nil, tooLarge(st.Name)
-		}
 		s.p.Begun = pending
-		if err := s.commit(s.p, false, events.Scheduled(string(raw)), events.Started()); err != nil {
+		if err := s.commit(s.p, false, events.Scheduled(string(given)), events.Started()); err != nil {
 			return nil, err
 		}
 	}
@@ -101,11 +101,11 @@ func (s *scope) call(ctx context.Context, r *LambdaRequest, timeout time.Duratio
 	if t.Service {
 		result = invokeResult(answer, payload)
 	}
-	raw := value.Encode(result)
-	if len(answer.Body) > value.MaxBytes || len(raw) > value.MaxBytes {
+	if len(answer.Body) > value.MaxBytes {
 		return nil, nil, tooLarge(what)
 	}
-	return result, raw, nil
+	raw, err := encode(result, what)
+	return result, raw, err
 }
 
 // outcome reads Lambda's answer: the payload, or the fault that Step Functions makes of it.
@@ -136,9 +136,9 @@ func functionFault(body []byte) *Fault {
 		}
 	}
 	if name == "" {
-		return &Fault{"Lambda.Unknown", "The cause could not be determined because Lambda did not return an error type. Returned payload: " + string(body)}
+		return &Fault{"Lambda.Unknown", "The cause could not be determined because Lambda did not return an error type. Returned payload: " + clip(string(body))}
 	}
-	return &Fault{name, string(body)}
+	return &Fault{name, clip(string(body))}
 }
 
 // serviceFault is Lambda's refusal.

@@ -93,6 +93,9 @@ func (d *DB) Write(ops ...Op) error {
 	if d.closed {
 		return ErrClosed
 	}
+	if len(ops) == 0 { // nothing would be committed, and Flush would wait for it
+		return nil
+	}
 	for _, op := range ops {
 		d.bytes += len(op.Value) + len(op.Key)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 )
@@ -63,6 +64,21 @@ func TestWritesAreSeenInTheirOrderAndSurviveClosing(t *testing.T) {
 	if v, err := d.Get("a", "none"); err != nil || v != nil {
 		t.Errorf("Get of a key that is not there: %q, %v", v, err)
 	}
+}
+
+func TestWritingNothingDelaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, err := Open("", "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(d.Write(), d.Flush()); err != nil { // a Flush that waits is a deadlock here
+			t.Error(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAFailedCommitIsToldToEveryone(t *testing.T) {

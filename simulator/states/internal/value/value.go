@@ -18,7 +18,17 @@ import (
 // MaxBytes is Step Functions' quota of every task, state and execution input and output.
 const MaxBytes = 256 << 10
 
-// Decode reads exactly one JSON value. The result is not to be changed in place.
+// MaxDepth is how deep a value may nest. It lies far below encoding/json's own limit of 10,000, so that a value which was
+// encoded inside another can be decoded again.
+const MaxDepth = 1000
+
+// Faults of a value that may not cross a border.
+var (
+	ErrLarge = fmt.Errorf("the value has more than %d bytes", MaxBytes)
+	ErrDeep  = fmt.Errorf("the value nests deeper than %d", MaxDepth)
+)
+
+// Decode reads exactly one JSON value that nests no deeper than MaxDepth. The result is not to be changed in place.
 func Decode(p []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(p))
 	d.UseNumber()
@@ -32,11 +42,11 @@ func Decode(p []byte) (any, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("more than one JSON value: something follows at byte %d", d.InputOffset())
 	}
-	return Numbers(v)
+	return numbers(v, 0)
 }
 
-// Numbers replaces every json.Number in a freshly decoded value, in place, by int64 or float64.
-func Numbers(v any) (any, error) {
+// numbers replaces every json.Number in a freshly decoded value, in place, by int64 or float64.
+func numbers(v any, depth int) (any, error) {
 	var err error
 	switch x := v.(type) {
 	case json.Number:
@@ -49,14 +59,20 @@ func Numbers(v any) (any, error) {
 		}
 		return f, nil
 	case []any:
+		if depth == MaxDepth {
+			return nil, ErrDeep
+		}
 		for i := range x {
-			if x[i], err = Numbers(x[i]); err != nil {
+			if x[i], err = numbers(x[i], depth+1); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
+		if depth == MaxDepth {
+			return nil, ErrDeep
+		}
 		for k := range x {
-			if x[k], err = Numbers(x[k]); err != nil {
+			if x[k], err = numbers(x[k], depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -73,6 +89,54 @@ func Encode(v any) []byte {
 		panic(fmt.Sprintf("value: %T is not a JSON value: %v", v, err))
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// Bounded is Encode for a value that may be of any size, since values share their parts: it gives ErrLarge for more than
+// MaxBytes and ErrDeep beyond MaxDepth, without encoding what is far too large.
+func Bounded(v any) ([]byte, error) {
+	left := MaxBytes
+	if err := measure(v, &left, 0); err != nil {
+		return nil, err
+	}
+	raw := Encode(v)
+	if len(raw) > MaxBytes {
+		return nil, ErrLarge
+	}
+	return raw, nil
+}
+
+// measure takes the least size that a value can have from what is left; escapes come on top.
+func measure(v any, left *int, depth int) error {
+	*left--
+	switch x := v.(type) {
+	case string:
+		*left -= len(x) + 1
+	case []any:
+		if depth == MaxDepth {
+			return ErrDeep
+		}
+		for i := 0; i < len(x) && *left >= 0; i++ {
+			if err := measure(x[i], left, depth+1); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if depth == MaxDepth {
+			return ErrDeep
+		}
+		for k, w := range x {
+			if *left -= len(k) + 3; *left < 0 {
+				return ErrLarge
+			}
+			if err := measure(w, left, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	if *left < 0 {
+		return ErrLarge
+	}
+	return nil
 }
 
 // Equal compares two values as JSON; 1 equals 1.0.

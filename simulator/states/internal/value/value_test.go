@@ -1,6 +1,8 @@
 package value
 
 import (
+	"errors"
+	"strings"
 	"testing"
 )
 
@@ -52,4 +54,26 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%q decodes to %v, written and read again %v (%v)", p, v, again, err)
 		}
 	})
+}
+
+func TestBoundedRefusesWhatIsLargeOrDeep(t *testing.T) {
+	shared := []any{strings.Repeat("x", 1000)}
+	for range 40 { // 2^40 copies
+		shared = []any{shared, shared}
+	}
+	deep := any(map[string]any{})
+	for range MaxDepth - 1 {
+		deep = map[string]any{"a": deep}
+	}
+	fits := strings.Repeat("x", MaxBytes-2)
+	for name, c := range map[string]struct {
+		v    any
+		want error
+	}{"shared": {shared, ErrLarge}, "deep": {[]any{deep}, ErrDeep}, "not too deep": {deep, nil}, "a text that fits": {fits, nil}, "one byte more": {fits + "x", ErrLarge},
+		"escapes": {strings.Repeat("\n", MaxBytes/2), ErrLarge}, "names": {map[string]any{fits: 1}, ErrLarge}, "numbers": {make([]any, MaxBytes), ErrLarge}} {
+		raw, err := Bounded(c.v)
+		if !errors.Is(err, c.want) || err == nil && string(raw) != string(Encode(c.v)) {
+			t.Errorf("%s: %d bytes, %v, want %v", name, len(raw), err, c.want)
+		}
+	}
 }
