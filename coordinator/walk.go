@@ -104,15 +104,32 @@ type Fold struct{ g *gatherer }
 
 // Fold starts to gather the partials of a stage for a block of so many rows.
 func (w *Walk) Fold(step, rows int) (*Fold, error) {
-	g, err := w.run.newGatherer(&w.Steps[step], rows)
+	g, err := w.run.newGatherer(&w.Steps[step], w.asked(step, rows))
 	if err != nil {
 		return nil, err
 	}
 	return &Fold{g}, nil
 }
 
+// asked is what Run asks the shards of a stage for.
+func (w *Walk) asked(step, rows int) asked {
+	stage := w.Steps[step].Stage
+	a := asked{stage: stage, shards: len(stage.Shards), rows: rows, byRows: stage.ByRows()}
+	if a.byRows {
+		a.shards = manifest.RowShards(rows, len(stage.Shards))
+	}
+	return a
+}
+
+// Share is how many of a block's rows the shard at position p of a stage gets, and whether it is asked at all: in a stage by
+// rows the last shards are not where there are fewer rows than shards.
+func (w *Walk) Share(step, p, rows int) (share int, asked bool) {
+	a := w.asked(step, rows)
+	return a.share(p), p < a.shards
+}
+
 // Add folds what the shard at position p of the stage returned, after checking that it is what the manifest declares. Every
-// position that is asked for something comes once.
+// position that is asked for something (see Share) comes once.
 func (f *Fold) Add(p int, partials tensor.Named) error {
 	if err := f.g.add(p, partials); err != nil {
 		return typed(err)

@@ -184,7 +184,7 @@ func (b *builder) byStages(c *Machine, before *State) error {
 func (b *builder) byCoordinator(c *Machine, before *State) {
 	predict := b.call(b.deployment.Coordinator, manifest.Alias(b.fingerprint), stateWrite, map[string]any{
 		"version": wire.Version, "kind": wire.KindPredict, "fingerprint": b.fingerprint, "attempt": Attempt, "mode": b.o.Mode, "outputs": b.o.Outputs,
-		"reply": wire.ReplyRef, "request.$": "$.request", "rows.$": "$.block.rows",
+		"reply": wire.ReplyRef, "request.$": "$.request", "rows.$": callPath(0) + "rows",
 		"ref.$": callPath(0) + "ref", "ref_bytes.$": callPath(0) + "ref_bytes", "ref_sha256.$": callPath(0) + "ref_sha256", "reply_key.$": callPath(0) + "reply_key",
 	})
 	predict.ResultPath = json.RawMessage("null")
@@ -204,7 +204,7 @@ func (b *builder) infer(step, s, branch int, wanted []string) map[string]any {
 	return map[string]any{
 		"version": wire.Version, "kind": wire.KindInfer, "fingerprint": b.fingerprint, "attempt": Attempt, "step": b.steps[step].Name, "shard": s,
 		"outputs": wanted, "mode": b.o.Mode, "reply": wire.ReplyRef,
-		"request.$": "$.request", "row.$": "$.block.first_row", "rows.$": "$.block.rows",
+		"request.$": "$.request", "row.$": "$.block.first_row", "rows.$": at + "rows",
 		"ref.$": at + "ref", "ref_bytes.$": at + "ref_bytes", "ref_sha256.$": at + "ref_sha256", "reply_key.$": at + "reply_key",
 	}
 }

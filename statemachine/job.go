@@ -64,12 +64,13 @@ type Prepared struct {
 	Blocks int    `json:"blocks"`
 }
 
-// Call is one request by reference: where its tensors lie and where the reply goes.
+// Call is one request by reference: where its tensors lie, how many rows they have, and where the reply goes.
 type Call struct {
 	Ref      string `json:"ref"`
 	Bytes    int64  `json:"ref_bytes"`
 	SHA256   string `json:"ref_sha256"`
 	ReplyKey string `json:"reply_key"`
+	Rows     int    `json:"rows"`
 }
 
 // BlockState is what a block's child carries from one task to the next.

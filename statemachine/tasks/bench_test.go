@@ -44,8 +44,13 @@ type bench struct {
 
 func newBench(t testing.TB, model string, shards int) *bench {
 	t.Helper()
+	return newBenchOf(t, model, layout.Options{Shards: shards})
+}
+
+func newBenchOf(t testing.TB, model string, o layout.Options) *bench {
+	t.Helper()
 	b := &bench{t: t, dir: filepath.Join(t.TempDir(), "parts"), store: &memory{objects: map[string][]byte{}}}
-	if _, err := splitter.Split(t.Context(), filepath.Join("..", "..", "examples", model), b.dir, layout.Options{Shards: shards}, nil); err != nil {
+	if _, err := splitter.Split(t.Context(), filepath.Join("..", "..", "examples", model), b.dir, o, nil); err != nil {
 		t.Fatal(err)
 	}
 	var err error

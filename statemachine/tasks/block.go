@@ -37,7 +37,7 @@ func (b *batch) rows(ctx context.Context) (any, error) {
 		return nil, &shard.Error{Op: fmt.Sprintf("block %d of %s", b.p.Block.Block, t.Name), Kind: shard.KindOf(err), Cause: err}
 	}
 	if b.p.Via == statemachine.ViaCoordinator {
-		call, err := b.hand(ctx, "predict", values, 0)
+		call, err := b.hand(ctx, "predict", values, 0, b.p.Block.Rows)
 		return b.state([]statemachine.Call{call}, ""), err
 	}
 	next, err := b.walk.Local(ctx, values, 0)
@@ -56,14 +56,14 @@ func (b *batch) state(calls []statemachine.Call, carry string) *statemachine.Blo
 }
 
 // hand writes tensors for a function and says where its reply goes; branch counts the replies of one name.
-func (b *batch) hand(ctx context.Context, name string, in tensor.Named, branch int) (statemachine.Call, error) {
+func (b *batch) hand(ctx context.Context, name string, in tensor.Named, branch, rows int) (statemachine.Call, error) {
 	prefix := b.blockPrefix(b.p.Block.Block)
 	frame, err := wire.ObjectFrame(in, nil)
 	if err != nil {
 		return statemachine.Call{}, err
 	}
 	ref := wire.RefTo(fmt.Sprintf("%s%s-in-%d", prefix, name, branch), frame)
-	c := statemachine.Call{Ref: ref.Key, Bytes: ref.Bytes, SHA256: ref.SHA256, ReplyKey: fmt.Sprintf("%s%s-out-%d", prefix, name, branch)}
+	c := statemachine.Call{Ref: ref.Key, Bytes: ref.Bytes, SHA256: ref.SHA256, ReplyKey: fmt.Sprintf("%s%s-out-%d", prefix, name, branch), Rows: rows}
 	return c, b.put(ctx, c.Ref, frame)
 }
 
@@ -93,7 +93,7 @@ func (b *batch) scatter(ctx context.Context, step int, values tensor.Named) (*st
 		if err != nil {
 			return nil, err
 		}
-		if calls[0], err = b.hand(ctx, name, in, 0); err != nil {
+		if calls[0], err = b.hand(ctx, name, in, 0, b.p.Block.Rows); err != nil {
 			return nil, err
 		}
 		for i := range calls {
@@ -105,9 +105,14 @@ func (b *batch) scatter(ctx context.Context, step int, values tensor.Named) (*st
 		g.SetLimit(putsAtOnce)
 		for i, p := range asked {
 			g.Go(func() error {
+				rows, ok := b.walk.Share(step, p, b.p.Block.Rows)
+				if !ok { // the state machine asks every shard; this one repeats the first one's share, and nobody reads it
+					p = asked[0]
+					rows, _ = b.walk.Share(step, p, b.p.Block.Rows)
+				}
 				in, err := b.walk.Inputs(step, p, values)
 				if err == nil {
-					calls[i], err = b.hand(each, name, in, i)
+					calls[i], err = b.hand(each, name, in, i, rows)
 				}
 				return err
 			})
@@ -179,11 +184,15 @@ func (b *batch) fold(ctx context.Context, step int, values tensor.Named) error {
 	if err != nil {
 		return err
 	}
+	asked = slices.DeleteFunc(asked, func(p int) bool {
+		_, ok := b.walk.Share(step, p, b.p.Block.Rows)
+		return !ok
+	})
 	g, ctx := errgroup.WithContext(ctx)
 	arrived := make(chan []byte)
 	g.Go(func() error {
 		defer close(arrived)
-		for _, key := range b.p.Keys {
+		for _, key := range b.p.Keys[:len(asked)] { // those that are not read are the last ones
 			data, err := b.get(ctx, key)
 			if err != nil {
 				return err

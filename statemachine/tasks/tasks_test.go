@@ -12,6 +12,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/statemachine"
 )
 
@@ -61,6 +62,26 @@ func TestEveryRowIsPredictsOwnBitForBit(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Stages by rows give each shard its share; the last block has two rows for four shards.
+func TestStagesByRowsGivePredictsOwnFile(t *testing.T) {
+	for _, model := range []string{"diabetes-xgboost/model.ubj", "digits-mlp/model.onnx"} {
+		b := newBenchOf(t, model, layout.Options{Shards: 4, Plan: "rows"})
+		table := example(t, filepath.Dir(model))
+		rows := bytes.Count(table, []byte("\n")) - 1
+		size := (rows - 2) / 4
+		s, _, err := b.run(b.job(dataset.CSV, table, dataset.CSV, size), statemachine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Done != s.Blocks || s.Predicted != int64(rows) || s.Blocks < 5 {
+			t.Errorf("%s: found %+v", model, s)
+		}
+		if want := b.synchronous(table, dataset.CSV, dataset.CSV, nil); !bytes.Equal(b.store.objects["out/answers"], want) {
+			t.Errorf("%s: the output differs", model)
+		}
 	}
 }
 
