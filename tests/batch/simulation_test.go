@@ -2,7 +2,6 @@ package batch_test
 
 import (
 	"bufio"
-	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -176,6 +175,3 @@ func progressed(n int64) func(*facts) bool {
 }
 
 func ended(f *facts) bool { return f.Status != "RUNNING" }
-
-// text words a list of blocks.
-func text(v any) string { return fmt.Sprintf("%+v", v) }
