@@ -1,5 +1,5 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-batch bench-onnx batch soak large
+.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-batch bench-onnx bench-operators batch soak large
 
 check:
 	.ci/run
@@ -10,6 +10,10 @@ test race lint fuzz cross parity tools backend onnxruntime:
 # Both engines on models that PyTorch exports, in one run, on one thread each.
 bench-onnx:
 	.ci/run bench_onnx
+
+# Every operator on a node of middle size, both engines in one run; writes docs/operators-speed.md.
+bench-operators:
+	.ci/run bench_operators
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

@@ -18,10 +18,11 @@ type scatterer struct {
 	run      *run
 	place    string   // of the stage and block, in keys
 	shared   *payload // the one payload of all shards, when every input is replicated
+	routings routings
 }
 
-func (r *run) newScatterer(step *manifest.Step, b *block) (*scatterer, error) {
-	s := &scatterer{manifest: r.c.manifest, stage: step.Stage, values: b.values, run: r, place: place(step.Name, b.index)}
+func (r *run) newScatterer(step *manifest.Step, b *block, routed routings) (*scatterer, error) {
+	s := &scatterer{manifest: r.c.manifest, stage: step.Stage, values: b.values, run: r, place: place(step.Name, b.index), routings: routed}
 	if !replicated(step.Stage) {
 		return s, nil
 	}
@@ -63,19 +64,24 @@ func (s *scatterer) inputs(p int) (tensor.Named, error) {
 		if !ok {
 			return nil, &shard.Error{Op: "scatter", Kind: shard.Internal, Message: fmt.Sprintf("value %q has not been computed", si.Value)}
 		}
-		var t *tensor.Tensor
-		var err error
-		if si.Scatter.Kind == manifest.ScatterRows {
-			t, err = shareOfRows(v, place, len(s.stage.Shards))
-		} else {
-			t, err = scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si, p), place)
-		}
+		t, err := s.cut(v, &si, p, place)
 		if err != nil {
 			return nil, &shard.Error{Op: "scatter", Shard: s.stage.Shards[p], Of: len(s.manifest.Shards), Kind: shard.KindOf(err), Message: fmt.Sprintf("value %q", si.Value), Cause: err}
 		}
 		in[si.Name] = t
 	}
 	return in, nil
+}
+
+// cut is what the shard at position p, at the place among those that get the input, gets of the value.
+func (s *scatterer) cut(v *tensor.Tensor, in *manifest.StageInput, p, place int) (*tensor.Tensor, error) {
+	if r := s.routings[in.Scatter.Route]; r != nil {
+		return r.part(v, in.Scatter.Part, place)
+	}
+	if in.Scatter.Kind == manifest.ScatterRows {
+		return shareOfRows(v, place, len(s.stage.Shards))
+	}
+	return scatter(v, &in.Scatter, columnsAt(s.manifest, s.stage, in, p), place)
 }
 
 // columnsAt are the columns that scatter kind select gives to the shard at position p.

@@ -15,15 +15,16 @@ import (
 
 // gatherer folds the partials of one stage and block, in whatever order they arrive.
 type gatherer struct {
-	stage *manifest.Stage
-	asked asked
+	stage    *manifest.Stage
+	asked    asked
+	routings routings
 
 	mu      sync.Mutex // guards mergers: a fold is short against a round trip, and order is the merger's business
 	mergers []aggregate.Merger
 }
 
-func (r *run) newGatherer(step *manifest.Step, a asked) (*gatherer, error) {
-	g := &gatherer{stage: step.Stage, asked: a}
+func (r *run) newGatherer(step *manifest.Step, a asked, routed routings) (*gatherer, error) {
+	g := &gatherer{stage: step.Stage, asked: a, routings: routed}
 	for i := range step.Stage.Outputs {
 		m, err := aggregate.New(step.Stage.Outputs[i].Merge, a.contributors(&step.Stage.Outputs[i]), r.c.manifest.Radix, r.c.local)
 		if err != nil {
@@ -40,7 +41,8 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 	used := map[string]bool{}
 	rows := g.asked.share(p)
 	for i := range g.stage.Outputs {
-		if _, ok := g.stage.Outputs[i].Contributor(p); !ok {
+		place, ok := g.stage.Outputs[i].Contributor(p)
+		if !ok {
 			continue
 		}
 		partials[i] = make(aggregate.Partial, len(g.stage.Outputs[i].Components))
@@ -50,6 +52,11 @@ func (g *gatherer) add(p int, out tensor.Named) error {
 				return err
 			}
 			partials[i][c.Role], used[c.Name] = t, true
+		}
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil {
+			if err := r.place(&g.stage.Outputs[i], place, partials[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if len(out) != len(used) {
@@ -92,6 +99,9 @@ func checkComponent(c *manifest.Component, t *tensor.Tensor, rows int) error {
 func (g *gatherer) results(values tensor.Named) error {
 	for i, m := range g.mergers {
 		t, err := m.Result()
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil && err == nil {
+			t, err = r.whole(t, g.stage.Outputs[i].Merge.Kind)
+		}
 		if err != nil {
 			return &shard.Error{Op: "gather", Kind: shard.Internal, Message: "value " + g.stage.Outputs[i].Value, Cause: err}
 		}
@@ -107,11 +117,15 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	if err != nil {
 		return err
 	}
-	scatterer, err := r.newScatterer(step, b)
+	routed, err := newRoutings(step, b.values)
 	if err != nil {
 		return err
 	}
-	gatherer, err := r.newGatherer(step, asked)
+	scatterer, err := r.newScatterer(step, b, routed)
+	if err != nil {
+		return err
+	}
+	gatherer, err := r.newGatherer(step, asked, routed)
 	if err != nil {
 		return err
 	}
@@ -120,6 +134,10 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		s, want := step.Stage.Shards[p], step.Stage.Wanted(p)
 		if len(want) == 0 {
 			return struct{}{}, nil
+		}
+		if routed.idle(step.Stage, p) {
+			r.recorder.spare(Spared{Step: step.Name, Block: b.index, Shard: s, order: order})
+			return struct{}{}, gatherer.add(p, nothing(step.Stage, p))
 		}
 		sent, err := scatterer.payload(p)
 		if err != nil {

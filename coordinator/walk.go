@@ -58,8 +58,11 @@ func (w *Walk) Local(ctx context.Context, values tensor.Named, first int) (int, 
 // Shared reports whether all shards of a stage get the same inputs.
 func (w *Walk) Shared(step int) bool { return replicated(w.Steps[step].Stage) }
 
-// Inputs are what the shard at position p of a stage gets of values.
+// Inputs are what the shard at position p of a stage gets of values. Stages with routes are refused here and by Fold.
 func (w *Walk) Inputs(step, p int, values tensor.Named) (tensor.Named, error) {
+	if len(w.Steps[step].Stage.Routes) > 0 {
+		return nil, errRoutes(w.Steps[step].Name)
+	}
 	s := &scatterer{manifest: w.run.c.manifest, stage: w.Steps[step].Stage, values: values}
 	return s.inputs(p)
 }
@@ -99,12 +102,20 @@ func (w *Walk) Needed(first int) []string {
 	return names
 }
 
+// errRoutes refuses stages whose shards are asked by the values of a request, for which Run alone keeps what was routed where.
+func errRoutes(step string) error {
+	return &shard.Error{Op: "stage " + step, Kind: shard.Unsupported, Message: "it routes rows to shards by their values, which only the coordinator itself does"}
+}
+
 // Fold gathers the partials of one stage.
 type Fold struct{ g *gatherer }
 
 // Fold starts to gather the partials of a stage for a block of so many rows.
 func (w *Walk) Fold(step, rows int) (*Fold, error) {
-	g, err := w.run.newGatherer(&w.Steps[step], w.asked(step, rows))
+	if len(w.Steps[step].Stage.Routes) > 0 {
+		return nil, errRoutes(w.Steps[step].Name)
+	}
+	g, err := w.run.newGatherer(&w.Steps[step], w.asked(step, rows), nil)
 	if err != nil {
 		return nil, err
 	}

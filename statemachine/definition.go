@@ -152,6 +152,9 @@ func (b *builder) byStages(c *Machine, before *State) error {
 		if stage == nil {
 			continue
 		}
+		if len(stage.Routes) > 0 {
+			return fmt.Errorf("stage %q routes rows to shards by their values, and a state machine's branches are fixed; take --via coordinator", b.steps[i].Name)
+		}
 		label := fmt.Sprintf("stage %d %s", n, clip(b.steps[i].Name))
 		n++
 		parallel := &State{Type: typeParallel, ResultPath: path("$.keys")}

@@ -171,6 +171,21 @@ func TestQuotasAreRefusedWithARemedyBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+func TestPlansWithRoutesNeedTheCoordinator(t *testing.T) {
+	x := split(t, "digits-mlp/model.onnx", 2)
+	for i := range x.m.Steps {
+		if s := x.m.Steps[i].Stage; s != nil {
+			s.Routes = []manifest.Route{{}}
+		}
+	}
+	if _, _, err := statemachine.Definition(x.m, x.fingerprint, x.d, statemachine.Options{}); err == nil || !strings.Contains(err.Error(), "--via coordinator") {
+		t.Errorf("found %v", err)
+	}
+	if _, _, err := statemachine.Definition(x.m, x.fingerprint, x.d, statemachine.Options{Via: statemachine.ViaCoordinator}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEveryFaultOfTheOptionsIsToldAtOnce(t *testing.T) {
 	x := split(t, "diabetes-xgboost/model.ubj", 2)
 	_, _, err := statemachine.Definition(x.m, x.fingerprint, x.d, statemachine.Options{Children: "many", Via: "post", Mode: "rough", Outputs: []string{"x"}, TolerateShare: 101})

@@ -38,17 +38,9 @@ func (g *Gonum[T]) Mul(dst, x, w []T, m, n, k int) {
 		clear(dst)
 		return
 	}
-	// Blocks of rows of w stay in the cache while the batch passes over them; a row's products are added in the same
-	// order as without blocks, because each block goes on from the sum of the one before.
 	rows, block := blocksOf(m, n, k, int(unsafe.Sizeof(x[0])))
-	columns(m, n, k, block, func(lo, hi int) {
-		for l := 0; l < k; l += rows {
-			end := min(l+rows, k)
-			for i := range m {
-				gemv(blas.Trans, end-l, hi-lo, w[l*n+lo:], n, x[i*k+l:i*k+end], min(l, 1), dst[i*n+lo:i*n+hi])
-			}
-		}
-	})
+	p := product[T]{dst: dst, x: x, w: w, m: m, n: n, k: k, stride: k, rows: rows, block: block}
+	p.run()
 }
 
 // blocksOf are the rows and columns of a block of w [k, n] that m rows pass over.
@@ -67,18 +59,43 @@ func (g *Gonum[T]) MulT(dst, x, w []T, m, n, k int) {
 		clear(dst)
 		return
 	}
-	rows, stride, free := g.align(x, m, k)
-	defer free()
+	rows, stride, scratch := g.align(x, m, k)
 	block := max(blockBytes/int(unsafe.Sizeof(x[0]))/k/rowStep, 1) * rowStep
-	ahead := worthFetching(w, block*k)
-	columns(m, n, k, block, func(lo, hi int) {
-		if ahead {
-			fetch(w[lo*k : hi*k])
+	p := product[T]{dst: dst, x: rows, w: w, m: m, n: n, k: k, stride: stride, block: block, transposed: true, ahead: worthFetching(w, block*k)}
+	p.run()
+	if scratch != nil {
+		g.scratch.Put(scratch)
+	}
+}
+
+// product is one multiplication: x has rows stride apart, and columns are computed by blocks.
+type product[T Float] struct {
+	dst, x, w       []T
+	m, n, k, stride int
+	rows, block     int
+	transposed      bool
+	ahead           bool // whether a block of w is fetched first
+}
+
+// columns computes the columns [lo, hi) of the result.
+func (p *product[T]) columns(lo, hi int) {
+	if p.transposed {
+		if p.ahead {
+			fetch(p.w[lo*p.k : hi*p.k])
 		}
-		for i := range m {
-			gemv(blas.NoTrans, hi-lo, k, w[lo*k:], k, rows[i*stride:i*stride+k], 0, dst[i*n+lo:i*n+hi])
+		for i := range p.m {
+			gemv(blas.NoTrans, hi-lo, p.k, p.w[lo*p.k:], p.k, p.x[i*p.stride:i*p.stride+p.k], 0, p.dst[i*p.n+lo:i*p.n+hi])
 		}
-	})
+		return
+	}
+	// Blocks of rows of w stay in the cache while the batch passes over them; a row's products are added in the same
+	// order as without blocks, because each block goes on from the sum of the one before.
+	for l := 0; l < p.k; l += p.rows {
+		end := min(l+p.rows, p.k)
+		for i := range p.m {
+			gemv(blas.Trans, end-l, hi-lo, p.w[l*p.n+lo:], p.n, p.x[i*p.k+l:i*p.k+end], min(l, 1), p.dst[i*p.n+lo:i*p.n+hi])
+		}
+	}
 }
 
 func check(dst, x, w, m, n, k int) {
@@ -97,49 +114,55 @@ func gemv[T Float](t blas.Transpose, rows, cols int, a []T, stride int, x []T, b
 	}
 }
 
-// align returns the rows of x at a stride that keeps each aligned: x itself when it is so already, else a copy that
-// free gives back.
-func (g *Gonum[T]) align(x []T, m, k int) (rows []T, stride int, free func()) {
+// align returns the rows of x at a stride that keeps each aligned: x itself when it is so already, else a copy in scratch,
+// which goes back to the pool after use.
+func (g *Gonum[T]) align(x []T, m, k int) (rows []T, stride int, scratch *[]T) {
 	per := alignment / int(unsafe.Sizeof(x[0]))
 	if k%per == 0 && aligned(x) {
-		return x, k, func() {}
+		return x, k, nil
 	}
 	stride = (k + per - 1) / per * per
-	buf, _ := g.scratch.Get().(*[]T)
-	if buf == nil || cap(*buf) < m*stride+per {
+	scratch, _ = g.scratch.Get().(*[]T)
+	if scratch == nil || cap(*scratch) < m*stride+per {
 		b := make([]T, m*stride+per)
-		buf = &b
+		scratch = &b
 	}
-	rows = (*buf)[:m*stride+per]
+	rows = (*scratch)[:m*stride+per]
 	for !aligned(rows) {
 		rows = rows[1:]
 	}
 	for i := range m {
 		copy(rows[i*stride:], x[i*k:(i+1)*k])
 	}
-	return rows, stride, func() { g.scratch.Put(buf) }
+	return rows, stride, scratch
 }
 
 func aligned[T Float](x []T) bool { return uintptr(unsafe.Pointer(&x[0]))%alignment == 0 }
 
-// columns calls f for blocks of output columns, on several goroutines when there is enough work. Which goroutine
-// computes a column does not change its bits.
-func columns(m, n, k, block int, f func(lo, hi int)) {
-	workers := min(runtime.GOMAXPROCS(0), int(float64(m)*float64(n)*float64(k)/parallelWork), (n+blockStep-1)/blockStep)
+// run computes blocks of columns, on several goroutines when there is enough work. Which goroutine computes a column does
+// not change its bits.
+func (p *product[T]) run() {
+	workers := min(runtime.GOMAXPROCS(0), int(float64(p.m)*float64(p.n)*float64(p.k)/parallelWork), (p.n+blockStep-1)/blockStep)
 	if workers <= 1 {
-		span(0, n, block, f)
+		p.span(0, p.n)
 		return
 	}
-	share := ((n+workers-1)/workers + blockStep - 1) / blockStep * blockStep
+	p.share(workers)
+}
+
+// share keeps a copy of p for the goroutines, so that a product of one needs no memory.
+func (p *product[T]) share(workers int) {
+	shared := *p
+	share := ((p.n+workers-1)/workers + blockStep - 1) / blockStep * blockStep
 	var wg sync.WaitGroup
-	for lo := 0; lo < n; lo += share {
-		wg.Go(func() { span(lo, min(lo+share, n), block, f) })
+	for lo := 0; lo < shared.n; lo += share {
+		wg.Go(func() { shared.span(lo, min(lo+share, shared.n)) })
 	}
 	wg.Wait()
 }
 
-func span(lo, hi, block int, f func(lo, hi int)) {
-	for ; lo < hi; lo += block {
-		f(lo, min(lo+block, hi))
+func (p *product[T]) span(lo, hi int) {
+	for ; lo < hi; lo += p.block {
+		p.columns(lo, min(lo+p.block, hi))
 	}
 }

@@ -62,6 +62,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 	if len(st.Inputs) == 0 {
 		c.fail(p.key("inputs"), "is empty")
 	}
+	c.routes(p.key("routes"), st)
 	inputs := map[string]bool{}
 	for i, in := range st.Inputs {
 		q := p.key("inputs").index(i)
@@ -112,6 +113,7 @@ func (m *Manifest) checkScatter(c *checker, p at, st *Stage, in StageInput) {
 	if sc.Kind != ScatterSelect && len(sc.Columns) > 0 {
 		c.fail(p.key("columns"), "stands with %.80q; only %q has it", sc.Kind, ScatterSelect)
 	}
+	c.routedInput(p, st, in)
 	shape, known := m.inputShape(in.Value)
 	switch sc.Kind {
 	case ScatterReplicate, ScatterRows, ScatterRoute:

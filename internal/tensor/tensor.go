@@ -17,7 +17,7 @@ func (s Shape) Elements() (int, error) {
 	n := 1
 	for _, d := range s {
 		if d < 0 {
-			return 0, fmt.Errorf("shape %v has a negative dimension", s)
+			return 0, fmt.Errorf("shape %v has a negative dimension", s.Clone()) // so that s may live on the caller's stack
 		}
 		if d != 0 && n > math.MaxInt/d {
 			// A zero further on makes the product zero, however large the rest is.
@@ -26,7 +26,7 @@ func (s Shape) Elements() (int, error) {
 					return 0, nil
 				}
 			}
-			return 0, fmt.Errorf("shape %v has more elements than an int can count", s)
+			return 0, fmt.Errorf("shape %v has more elements than an int can count", s.Clone())
 		}
 		n *= d
 	}

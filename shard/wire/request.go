@@ -71,8 +71,11 @@ func BodyFrame(in tensor.Named) ([]byte, error) {
 
 // BodySize is the length of what EncodeBody makes, without making it.
 func BodySize(in tensor.Named) (int, error) {
-	n, err := tensor.FrameSize(in, map[string]string{metaChecksum: "00000000"})
-	return tensor.Base64Size(n), err
+	p, err := tensor.PlanFrame(in, map[string]string{metaChecksum: "00000000"})
+	if err != nil {
+		return 0, err
+	}
+	return tensor.Base64Size(p.Size()), nil
 }
 
 // AppendRequest appends the encoded request to dst. body is what EncodeBody returned, nil for a request without one or

@@ -55,6 +55,7 @@ func rowRules() map[string]rowRule {
 	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "TreeMargin", "XGBoostObjective"} {
 		out[key("shardwise", op)] = rowsFirst
 	}
+	out[key("shardwise", "Experts")] = rowsExperts
 	return out
 }
 

@@ -44,8 +44,8 @@ func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	return most
 }
 
-// perRow is PerRow of a program, whose values between are taken to be as wide as its widest weight.
-func perRow(g *graph.Graph) int64 {
+// perRow is PerRow of a program that gets and yields the values, and whose values between are taken to be as wide as its widest weight.
+func perRow(g *graph.Graph, in, out []graph.Value) int64 {
 	size := func(list []graph.Value) (total int64) {
 		for _, v := range list {
 			n := int64(max(v.DType.Size(), 1))
@@ -57,12 +57,14 @@ func perRow(g *graph.Graph) int64 {
 		return total
 	}
 	inner := int64(0)
-	for _, n := range g.Nodes {
-		for i, in := range n.Inputs {
-			if w := g.Weights[in]; w != nil {
-				inner = max(inner, Widest(n, i, w))
+	for b := range g.All() {
+		for _, n := range b.Nodes {
+			for i, in := range n.Inputs {
+				if w := g.Weights[in]; w != nil {
+					inner = max(inner, Widest(n, i, w))
+				}
 			}
 		}
 	}
-	return PerRow(size(g.Inputs), size(g.Outputs), inner)
+	return PerRow(size(in), size(out), inner)
 }

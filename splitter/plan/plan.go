@@ -217,6 +217,7 @@ func (k *kepts) enter(c *choice) {
 	if err != nil || !usesAll(pl) || c.moments && !normalises(pl) {
 		return
 	}
+	k.p.prof.route(pl)
 	if prof := k.p.profile(pl, c.byRows); prof.own <= max(localBytes, k.p.total/localShare) {
 		k.all = append(k.all, kept{c.name(), pl, prof})
 	}

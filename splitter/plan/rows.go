@@ -64,7 +64,7 @@ func (p *Planner) profile(pl *partition.Plan, byRows bool) *profile {
 	most, least := p.ofRows(pl, rows/n+min(rows%n, 1)), p.ofRows(pl, rows/n)
 	for k := range most.rounds {
 		big, small := &most.rounds[k], &least.rounds[k]
-		big.asked = manifest.RowShards(rows, n)
+		clear(big.asked[manifest.RowShards(rows, n):])
 		for at := range big.shards {
 			if lo, hi := manifest.RowShare(rows, at, n); hi-lo == rows/n {
 				big.work[at], big.request[at], big.reply[at] = small.work[at], small.request[at], small.reply[at]

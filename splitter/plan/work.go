@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
@@ -99,6 +100,9 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 		w.elements += w.lookups * s.dim(g.Values[n.Inputs[embedding.InTable]].Dims[1])
 	}
 	w.macs = s.macs(g, n, w.elements)
+	if experts.Is(n) {
+		s.expertWork(g, n, &w)
+	}
 	switch n.Op {
 	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow", trees.OpEnsemble:
 		w.elements *= functionElements

@@ -17,6 +17,8 @@ import (
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
+	// Routed says that each shard gets only what belongs to its units: RouteOf must have a kind for the region.
+	Routed bool
 	// Ends are the ends that the stage computes, by the region's output that they stand behind.
 	Ends map[string]sharding.End
 	// Moments are the normalisations of which the stage yields the moments, by the region's output that they read.
@@ -74,6 +76,7 @@ type Stage struct {
 
 	inputs  []Input
 	outputs []Output
+	routes  []Route
 }
 
 // Input is a value that some of the stage's shards get.
@@ -81,8 +84,9 @@ type Input struct {
 	Name, Value string
 	Type        graph.Value // of the whole value
 	Placement   sharding.Placement
-	Bounds      []int // of a Shard: elements, one more than positions
-	Positions   []int // who gets it, ascending
+	Bounds      []int  // of a Shard: elements, one more than positions
+	Positions   []int  // who gets it, ascending
+	Route, Part string // of a part of a route; every other has none
 }
 
 // Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
@@ -102,6 +106,7 @@ type Output struct {
 	Result     string
 	K          int
 	Components []Component
+	Route      string // the partials have the groups of this route in front
 }
 
 // Parts are the tensors of the output's partials.
@@ -118,9 +123,12 @@ func (o *Output) Parts() []Component {
 func NewStage(name string, g *sharding.Graph, shards []int, pieces []Piece) *Stage {
 	s := &Stage{Name: name, Graph: g, Shards: shards, Pieces: pieces}
 	for i := range pieces {
-		if pieces[i].Region != nil {
+		switch {
+		case pieces[i].Region != nil && pieces[i].Routed:
+			s.routedBorder(&pieces[i])
+		case pieces[i].Region != nil:
 			s.regionBorder(&pieces[i])
-		} else {
+		default:
 			s.segmentBorder(&pieces[i])
 		}
 	}
@@ -222,7 +230,7 @@ func (s *Stage) input(t graph.Value, value string, p sharding.Placement, bounds,
 	ways := 0
 	for i := range s.inputs {
 		in := &s.inputs[i]
-		if in.Value != value {
+		if in.Value != value || in.Route != "" {
 			continue
 		}
 		if in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
@@ -255,7 +263,7 @@ func (s *Stage) unused(name string) string {
 // find is the name under which a node of a piece sees an input from outside.
 func (s *Stage) find(value string, p sharding.Placement, bounds []int) string {
 	for _, in := range s.inputs {
-		if in.Value == value && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+		if in.Value == value && in.Route == "" && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
 			return in.Name
 		}
 	}
@@ -273,6 +281,7 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			if in.Placement.Kind == sharding.Shard {
 				v.Dims[in.Placement.Dim] = graph.Dim{Size: in.Bounds[position+1] - in.Bounds[position]}
 			}
+			v = s.routedInput(&in, v, position)
 			g.Inputs = append(g.Inputs, v)
 		}
 	}
@@ -288,6 +297,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 		}
 		if p.Region != nil {
 			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
+			if p.Routed {
+				w.kind = RouteOf(s.Graph, p.Region)
+			}
 			w.write()
 		} else {
 			s.whole(p, g, use)
@@ -307,6 +319,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			v.Dims = slices.Clone(v.Dims)
 			if c.Cut {
 				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if r := s.Route(out.Route); r != nil {
+				v.Dims = routedDims(v.Dims, r.Lead, r.Name)
 			}
 			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
 				g.Outputs = append(g.Outputs, v)

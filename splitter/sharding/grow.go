@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/shardwise/shardwise/internal/engine/experts"
 )
 
 // grower is a region while it grows.
@@ -299,6 +301,9 @@ func (s *grower) sliceable(i int) bool {
 // heavy reports whether the cut spares the node a weight worth sparing.
 func (s *grower) heavy(i int) bool {
 	r, b := s.g.nodes[i], s.bound[i]
+	if experts.Is(s.g.Nodes[i]) {
+		return true
+	}
 	for in, name := range s.g.Nodes[i].Inputs {
 		w := s.g.Weights[name]
 		if w == nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/shardwise/shardwise/internal/engine/experts"
 )
 
 // Region is what the shards of a stage compute on their parts when one cut is made: a convex set of nodes, so that nothing outside it stands
@@ -154,6 +156,9 @@ func (g *Graph) seeds(i int) func(yield func(f int) bool) {
 // weighs reports whether a weight of the node, not a mere bias, has the factor.
 func (g *Graph) weighs(i, f int) bool {
 	r := g.nodes[i]
+	if experts.Is(g.Nodes[i]) { // its weights stand in the bodies
+		return r.factors[f].kind == lookup
+	}
 	for in, dims := range r.in {
 		if in == r.once || g.Weights[g.Nodes[i].Inputs[in]] == nil {
 			continue

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -20,8 +21,8 @@ import (
 // The bias is attn_mask (false is -infinity; positions behind its end are masked), -infinity above the diagonal that
 // is_causal draws, outside the window of left_window_size and right_window_size (25 to today), and behind nonpad_kv_seqlen
 // (24 to today). Query i stands at the position offset + i: after the past keys, or at the end of the nonpad ones. A row
-// that is masked whole gives zeros. The softmax is computed in float64, whatever softmax_precision says. The fourth output
-// is, by qk_matmul_output_mode, the scores after product (0), cap (1), bias (2) or softmax (3).
+// that is masked whole gives zeros. The softmax is computed in float64, exact to the type of Q, whatever softmax_precision
+// says. The fourth output is, by qk_matmul_output_mode, the scores after product (0), cap (1), bias (2) or softmax (3).
 type node struct {
 	k                *kernels
 	causal           bool
@@ -77,9 +78,9 @@ func (a *node) Run(c *engine.Call) error {
 	}
 	switch c.In[0].DType() {
 	case tensor.F32:
-		run(a, a.k.f32, c, d, bias, tensor.Of[float32])
+		run(a, a.k.f32, c, d, &bias, tensor.Of[float32])
 	case tensor.F64:
-		run(a, a.k.f64, c, d, bias, tensor.Of[float64])
+		run(a, a.k.f64, c, d, &bias, tensor.Of[float64])
 	default:
 		return fmt.Errorf("query is %v, covered are F32 and F64", c.In[0])
 	}
@@ -172,37 +173,80 @@ func run[T kernel.Float](a *node, dense kernel.Dense[T], c *engine.Call, d dims,
 // row turns one query's scores into probabilities; scores keeps what the fourth output wants.
 func row[T kernel.Float](a *node, scores, probabilities []T, bias *bias, b, h, query int) {
 	logits := bias.scratch
-	top, open := math.Inf(-1), false
-	for j, s := range scores {
-		v := float64(s)
-		if a.cap != 0 {
-			v = a.cap * math.Tanh(v/a.cap)
-			if a.scoresAfter == 1 {
-				scores[j] = T(v)
-			}
-		}
-		add := bias.at(b, h, query, j)
-		open = open || !math.IsInf(add, -1)
-		v += add
-		if a.scoresAfter == 2 {
+	capped(a, logits, scores)
+	open := bias.add(logits, b, h, query)
+	if a.scoresAfter == 2 {
+		for j, v := range logits {
 			scores[j] = T(v)
 		}
-		logits[j], top = v, max(top, v)
 	}
-	total := 0.0
-	if !open || math.IsInf(top, -1) {
-		clear(logits)
-		total = 1
-	} else {
-		for j, v := range logits {
-			logits[j] = math.Exp(v - top)
-			total += logits[j]
+	top := math.Inf(-1)
+	for _, v := range logits {
+		if !(v < top) {
+			top = max(top, v)
 		}
+	}
+	if !open || math.IsInf(top, -1) {
+		clear(probabilities)
+	} else {
+		total := 1 / exponents[T](logits, top)
+		for j, v := range logits {
+			probabilities[j] = T(v * total)
+		}
+	}
+	if a.scoresAfter == 3 {
+		copy(scores, probabilities)
+	}
+}
+
+// capped widens the scores and bends those above the cap; scores keep the result when it is wanted.
+func capped[T kernel.Float](a *node, logits []float64, scores []T) {
+	for j, s := range scores {
+		logits[j] = float64(s)
+	}
+	if a.cap == 0 {
+		return
 	}
 	for j, v := range logits {
-		probabilities[j] = T(v / total)
-		if a.scoresAfter == 3 {
-			scores[j] = probabilities[j]
+		logits[j] = a.cap * math.Tanh(v/a.cap)
+	}
+	if a.scoresAfter == 1 {
+		for j, v := range logits {
+			scores[j] = T(v)
 		}
 	}
+}
+
+// add adds the bias to a query's logits and reports whether any of it is above -infinity.
+func (x *bias) add(logits []float64, b, h, query int) (open bool) {
+	lo, hi, mask := x.line(b, h, query)
+	for j := range logits[:lo] {
+		logits[j] += math.Inf(-1)
+	}
+	rest := logits[hi:]
+	for j := range rest {
+		rest[j] += math.Inf(-1)
+	}
+	if mask == nil {
+		return hi > lo
+	}
+	seen := logits[lo:hi]
+	for j, v := range mask {
+		seen[j] += v
+		open = open || !math.IsInf(v, -1)
+	}
+	return open
+}
+
+// exponents overwrites the logits with their exponentials, as exact as the probabilities' type needs, and returns the sum.
+func exponents[T kernel.Float](logits []float64, top float64) float64 {
+	if _, narrow := any(T(0)).(float32); narrow {
+		return single.ExpBelow(logits, top)
+	}
+	total := 0.0
+	for j, v := range logits {
+		logits[j] = math.Exp(v - top)
+		total += logits[j]
+	}
+	return total
 }

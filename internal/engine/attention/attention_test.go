@@ -22,8 +22,8 @@ func attend(t *testing.T, attrs map[string]any, in ...*tensor.Tensor) []*tensor.
 }
 
 func TestAttentionByHand(t *testing.T) {
-	q, k := optest.F32(t, []float32{2, 0}, 1, 1, 2, 1), optest.F32(t, []float32{1, 0}, 1, 1, 2, 1)
-	v := optest.F32(t, []float32{10, 20}, 1, 1, 2, 1)
+	q, k := optest.F32([]float32{2, 0}, 1, 1, 2, 1), optest.F32([]float32{1, 0}, 1, 1, 2, 1)
+	v := optest.F32([]float32{10, 20}, 1, 1, 2, 1)
 	p := float32(1 / (1 + math.Exp(-2)))
 	inf := float32(math.Inf(-1))
 	for name, c := range map[string]struct {
@@ -34,14 +34,14 @@ func TestAttentionByHand(t *testing.T) {
 		"plain":         {nil, nil, []float32{10*p + 20*(1-p), 15}},
 		"causal":        {map[string]any{"is_causal": 1}, nil, []float32{10, 15}},
 		"window":        {map[string]any{"left_window_size": 0, "right_window_size": 0}, nil, []float32{10, 20}},
-		"boolean mask":  {nil, optest.Of(t, tensor.Bool, []bool{false, true}, 1, 2), []float32{20, 20}},
-		"masked whole":  {nil, optest.Of(t, tensor.Bool, []bool{false, false, true, true}, 2, 2), []float32{0, 15}},
-		"additive mask": {nil, optest.F32(t, []float32{-2, 0, inf, 0}, 2, 2), []float32{15, 20}},
-		"short mask":    {nil, optest.F32(t, []float32{0}, 1), []float32{10, 10}},
+		"boolean mask":  {nil, optest.Of(tensor.Bool, []bool{false, true}, 1, 2), []float32{20, 20}},
+		"masked whole":  {nil, optest.Of(tensor.Bool, []bool{false, false, true, true}, 2, 2), []float32{0, 15}},
+		"additive mask": {nil, optest.F32([]float32{-2, 0, inf, 0}, 2, 2), []float32{15, 20}},
+		"short mask":    {nil, optest.F32([]float32{0}, 1), []float32{10, 10}},
 		"scaled away":   {map[string]any{"scale": 1e-9}, nil, []float32{15, 15}},
 	} {
 		out := attend(t, c.attrs, q, k, v, c.mask)
-		optest.Same(t, name, out[0], optest.F32(t, c.want, 1, 1, 2, 1), 1e-6)
+		optest.Same(t, name, out[0], optest.F32(c.want, 1, 1, 2, 1), 1e-6)
 	}
 }
 
@@ -71,25 +71,25 @@ func TestStepsWithAPastEqualOneCausalPass(t *testing.T) {
 }
 
 func TestScoresAreTheFourthOutput(t *testing.T) {
-	q, k := optest.F32(t, []float32{2}, 1, 1, 1, 1), optest.F32(t, []float32{1, 0}, 1, 1, 2, 1)
-	mask := optest.F32(t, []float32{0, 1}, 1, 2)
+	q, k := optest.F32([]float32{2}, 1, 1, 1, 1), optest.F32([]float32{1, 0}, 1, 1, 2, 1)
+	mask := optest.F32([]float32{0, 1}, 1, 2)
 	capped := float32(math.Tanh(2))
 	e := math.Exp(float64(capped) - 1)
 	for mode, want := range [][]float32{{2, 0}, {capped, 0}, {capped, 1}, {float32(e / (1 + e)), float32(1 / (1 + e))}} {
 		out := attend(t, map[string]any{"qk_matmul_output_mode": mode, "softcap": 1.0}, q, k, k, mask)
-		optest.Same(t, "scores", out[3], optest.F32(t, want, 1, 1, 1, 2), 1e-6)
+		optest.Same(t, "scores", out[3], optest.F32(want, 1, 1, 1, 2), 1e-6)
 	}
 }
 
 func TestRotaryEmbeddingTurnsPairs(t *testing.T) {
-	x := optest.F32(t, []float32{1, 0, 0, 2, 9, 8}, 1, 1, 1, 6)
-	cos, sin := optest.F32(t, []float32{1, 1, 0, 1}, 2, 2), optest.F32(t, []float32{0, 0, 1, 0}, 2, 2)
-	ids := optest.Of(t, tensor.I64, []int64{1}, 1, 1)
+	x := optest.F32([]float32{1, 0, 0, 2, 9, 8}, 1, 1, 1, 6)
+	cos, sin := optest.F32([]float32{1, 1, 0, 1}, 2, 2), optest.F32([]float32{0, 0, 1, 0}, 2, 2)
+	ids := optest.Of(tensor.I64, []int64{1}, 1, 1)
 	for interleaved, want := range [][]float32{{0, 0, 1, 2, 9, 8}, {0, 1, 0, 2, 9, 8}} {
 		got := optest.One(t, Table(), optest.Case{Op: "RotaryEmbedding", Opset: 23, Attrs: map[string]any{"interleaved": interleaved, "rotary_embedding_dim": 4}, In: []*tensor.Tensor{x, cos, sin, ids}})
-		optest.Same(t, "RotaryEmbedding", got, optest.F32(t, want, 1, 1, 1, 6), 0)
+		optest.Same(t, "RotaryEmbedding", got, optest.F32(want, 1, 1, 1, 6), 0)
 	}
-	ids = optest.Of(t, tensor.I64, []int64{2}, 1, 1)
+	ids = optest.Of(tensor.I64, []int64{2}, 1, 1)
 	if _, err := optest.Run(t, Table(), optest.Case{Op: "RotaryEmbedding", Opset: 23, Attrs: map[string]any{"rotary_embedding_dim": 4}, In: []*tensor.Tensor{x, cos, sin, ids}}); err == nil {
 		t.Error("a position outside the caches is no error")
 	}

@@ -2,32 +2,53 @@ package classic
 
 import (
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // affine are rows of coefficients, and an intercept for each or none.
 type affine struct {
-	rows, columns            int
-	coefficients, intercepts []float32
+	rows, columns int
+	coefficients  []float64 // of F32, widened once
+	intercepts    []float32
+	dense         kernel.Dense[float64]
 }
 
 func affineOf(s *engine.Site, rows int) (affine, error) {
-	a := affine{rows: rows, coefficients: s.Node.Attrs["coefficients"].Floats, intercepts: s.Node.Attrs["intercepts"].Floats}
-	if rows < 1 || len(a.coefficients) == 0 || len(a.coefficients)%rows != 0 || len(a.intercepts) != 0 && len(a.intercepts) != rows {
-		return a, s.Refuse("%d coefficients and %d intercepts for %d rows of coefficients", len(a.coefficients), len(a.intercepts), rows)
+	coefficients := s.Node.Attrs["coefficients"].Floats
+	a := affine{rows: rows, coefficients: make([]float64, len(coefficients)), intercepts: s.Node.Attrs["intercepts"].Floats,
+		dense: &kernel.Gonum[float64]{}}
+	if rows < 1 || len(coefficients) == 0 || len(coefficients)%rows != 0 || len(a.intercepts) != 0 && len(a.intercepts) != rows {
+		return a, s.Refuse("%d coefficients and %d intercepts for %d rows of coefficients", len(coefficients), len(a.intercepts), rows)
 	}
-	a.columns = len(a.coefficients) / rows
+	widen(a.coefficients, coefficients)
+	a.columns = len(coefficients) / rows
 	return a, nil
 }
 
-// scores fills dst with coefficients·x + intercepts.
-func (a affine) scores(dst, x []float32) {
-	for k := range a.rows {
-		v := dot(a.coefficients[k*a.columns:(k+1)*a.columns], x)
-		if len(a.intercepts) > 0 {
-			v += float64(a.intercepts[k])
+func widen(dst []float64, x []float32) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float64(v)
+	}
+}
+
+// scores are the rows' coefficients·x + intercepts, added in float64.
+func (a affine) scores(c *engine.Call, x []float32, rows int) []float64 {
+	wide := tensor.Of[float64](c.New(tensor.F64, rows, a.columns))
+	widen(wide, x)
+	out := tensor.Of[float64](c.New(tensor.F64, rows, a.rows))
+	a.dense.MulT(out, wide, a.coefficients, rows, a.rows, a.columns)
+	if len(a.intercepts) > 0 {
+		for i := range out {
+			out[i] += float64(a.intercepts[i%a.rows])
 		}
-		dst[k] = float32(v)
+	}
+	return out
+}
+
+func narrow(dst []float32, x []float64) {
+	for i, v := range x[:len(dst)] {
+		dst[i] = float32(v)
 	}
 }
 
@@ -54,9 +75,10 @@ func linearRegressor(s *engine.Site) (engine.Kernel, error) {
 			return err
 		}
 		c.Out[0] = c.New(tensor.F32, rows, a.rows)
+		scores := a.scores(c, x, rows)
 		for r := range rows {
 			dst := tensor.Of[float32](c.Out[0])[r*a.rows : (r+1)*a.rows]
-			a.scores(dst, x[r*a.columns:(r+1)*a.columns])
+			narrow(dst, scores[r*a.rows:])
 			t.regress(dst)
 		}
 		return nil
@@ -98,8 +120,9 @@ func linearClassifier(s *engine.Site) (engine.Kernel, error) {
 		if err != nil {
 			return err
 		}
+		all := a.scores(c, x, rows)
 		return l.classify(c, rows, l.count(), func(r int, scores []float32) int {
-			a.scores(scores[:a.rows], x[r*a.columns:(r+1)*a.columns])
+			narrow(scores[:a.rows], all[r*a.rows:])
 			if a.rows > 1 {
 				class := best(scores)
 				t.apply(scores)

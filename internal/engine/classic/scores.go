@@ -174,9 +174,16 @@ func singles(x *tensor.Tensor, columns int) ([]float32, int, error) {
 
 // dot is the product of two vectors of equal length, added in float64.
 func dot(a, b []float32) float64 {
-	total := 0.0
-	for i, v := range a {
-		total += float64(float64(v) * float64(b[i]))
+	b = b[:len(a)]
+	var p, q, r, s float64
+	for ; len(a) >= 4; a, b = a[4:], b[4:] {
+		p += float64(float64(a[0]) * float64(b[0]))
+		q += float64(float64(a[1]) * float64(b[1]))
+		r += float64(float64(a[2]) * float64(b[2]))
+		s += float64(float64(a[3]) * float64(b[3]))
 	}
-	return total
+	for i, v := range a {
+		p += float64(float64(v) * float64(b[i]))
+	}
+	return (p + q) + (r + s)
 }

@@ -51,8 +51,8 @@ func col2Im(s *engine.Site) (engine.Kernel, error) {
 		channels := x.Dim(0) * (x.Dim(1) / g.Kernel())
 		c.Out[0] = c.New(x.DType(), append([]int{x.Dim(0), x.Dim(1) / g.Kernel()}, spatial...)...)
 		clear(c.Out[0].Bytes())
-		return onFloats(c, func() { window.Scatter(g, tensor.Of[float32](c.Out[0]), tensor.Of[float32](x), channels) },
-			func() { window.Scatter(g, tensor.Of[float64](c.Out[0]), tensor.Of[float64](x), channels) })
+		return onFloats(c, func() { window.Scatter(&g, tensor.Of[float32](c.Out[0]), tensor.Of[float32](x), channels) },
+			func() { window.Scatter(&g, tensor.Of[float64](c.Out[0]), tensor.Of[float64](x), channels) })
 	}), nil
 }
 

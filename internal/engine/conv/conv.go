@@ -24,6 +24,7 @@ func shapeError(what string, t *tensor.Tensor, want string) error {
 type convNode struct {
 	k     *kernels
 	attrs window.Attrs
+	memo  window.Memo
 	group int
 }
 
@@ -57,11 +58,12 @@ func (n *convNode) Run(c *engine.Call) error {
 	if c.Has(2) && (c.In[2].DType() != x.DType() || !c.In[2].Shape().Equal(tensor.Shape{w.Dim(0)})) {
 		return fmt.Errorf("bias is %v, wanted %s[%d]", c.In[2], x.DType(), w.Dim(0))
 	}
-	g, err := n.attrs.Resolve(x.Shape()[2:], w.Shape()[2:])
+	g, err := n.memo.Resolve(&n.attrs, x.Shape()[2:], w.Shape()[2:])
 	if err != nil {
 		return err
 	}
-	c.Out[0] = c.New(x.DType(), g.Shape(x.Dim(0), w.Dim(0))...)
+	var few [5]int
+	c.Out[0] = c.New(x.DType(), g.Shape(few[:0], x.Dim(0), w.Dim(0))...)
 	if x.DType() == tensor.F32 {
 		runConv(n, n.k.f32, c, g, tensor.Of[float32])
 	} else {
@@ -126,8 +128,8 @@ type patcher[T kernel.Float] struct {
 	part     []T
 }
 
-func newPatcher[T kernel.Float](c *engine.Call, g *window.Geometry, channels int, of func(*tensor.Tensor) []T) *patcher[T] {
-	p := &patcher[T]{c: c, g: g, of: of, channels: channels, plain: g.Plain(), block: g.Out()}
+func newPatcher[T kernel.Float](c *engine.Call, g *window.Geometry, channels int, of func(*tensor.Tensor) []T) patcher[T] {
+	p := patcher[T]{c: c, g: g, of: of, channels: channels, plain: g.Plain(), block: g.Out()}
 	if p.plain {
 		return p
 	}

@@ -70,7 +70,7 @@ func TestConvEqualsTheNaiveLoops(t *testing.T) {
 		w := optest.Random(rng, tensor.F64, s.group*s.out, s.in, s.kh, s.kw)
 		b := optest.Random(rng, tensor.F64, s.group*s.out)
 		got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 22, Attrs: s.attrs, In: []*tensor.Tensor{x, w, b}})
-		want := optest.Of(t, tensor.F64, naive(s, tensor.Of[float64](x), tensor.Of[float64](w), tensor.Of[float64](b)), s.n, s.group*s.out, s.outH, s.outW)
+		want := optest.Of(tensor.F64, naive(s, tensor.Of[float64](x), tensor.Of[float64](w), tensor.Of[float64](b)), s.n, s.group*s.out, s.outH, s.outW)
 		optest.Same(t, fmt.Sprintf("%+v", s), got, want, 1e-12)
 	}
 }
@@ -150,15 +150,15 @@ func TestConvBitsDependOnTheWindowAlone(t *testing.T) {
 }
 
 func TestConvPadsToSame(t *testing.T) {
-	x, w := optest.F32(t, []float32{1, 2, 3, 4}, 1, 1, 4), optest.F32(t, []float32{1, 10}, 1, 1, 2)
+	x, w := optest.F32([]float32{1, 2, 3, 4}, 1, 1, 4), optest.F32([]float32{1, 10}, 1, 1, 2)
 	for mode, want := range map[string][]float32{"SAME_UPPER": {21, 32, 43, 4}, "SAME_LOWER": {10, 21, 32, 43}, "VALID": {21, 32, 43}} {
 		got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 1, Attrs: map[string]any{"auto_pad": mode}, In: []*tensor.Tensor{x, w}})
-		optest.Same(t, mode, got, optest.F32(t, want, 1, 1, len(want)), 0)
+		optest.Same(t, mode, got, optest.F32(want, 1, 1, len(want)), 0)
 	}
 }
 
 func TestZeroPaddingTimesInfinityIsNaN(t *testing.T) {
-	x, w := optest.F32(t, []float32{1}, 1, 1, 1), optest.F32(t, []float32{float32(math.Inf(1)), 1, 1}, 1, 1, 3)
+	x, w := optest.F32([]float32{1}, 1, 1, 1), optest.F32([]float32{float32(math.Inf(1)), 1, 1}, 1, 1, 3)
 	got := optest.One(t, Table(), optest.Case{Op: "Conv", Opset: 22, Attrs: map[string]any{"pads": []int{1, 1}}, In: []*tensor.Tensor{x, w}})
 	if v := tensor.Of[float32](got)[0]; v == v {
 		t.Errorf("%v, wanted NaN", v)

@@ -58,7 +58,7 @@ func (n *deformNode) Run(c *engine.Call) error {
 		return fmt.Errorf("mask is %v, wanted %s[%d, %d, %d, %d]", c.In[4], x.DType(), x.Dim(0), n.offsets*g.Kernel(), h, wide)
 	}
 	c.Out[0] = c.New(x.DType(), x.Dim(0), w.Dim(0), h, wide)
-	return onFloats(c, func() { runDeform(n, n.k.f32, c, g, tensor.Of[float32]) }, func() { runDeform(n, n.k.f64, c, g, tensor.Of[float64]) })
+	return onFloats(c, func() { runDeform(n, n.k.f32, c, &g, tensor.Of[float32]) }, func() { runDeform(n, n.k.f64, c, &g, tensor.Of[float64]) })
 }
 
 func runDeform[T kernel.Float](n *deformNode, d kernel.Dense[T], c *engine.Call, g *window.Geometry, of func(*tensor.Tensor) []T) {

@@ -73,18 +73,16 @@ func sample[T kernel.Float](g *sampler, c *engine.Call, grid []float64, of func(
 		return
 	}
 	places := len(out) / c.In[0].Dim(0) / ch
+	var taps [3]tapList
+	taps[0].add(0, 1) // for images; volumes overwrite it
 	for n := range c.In[0].Dim(0) {
 		for p := range places {
-			var taps [3][]tap
 			for i := range d {
-				taps[i+3-d] = g.taps(grid[(n*places+p)*d+d-1-i], extent[i])
-			}
-			if d == 2 {
-				taps[0] = []tap{{weight: 1}}
+				g.taps(&taps[i+3-d], grid[(n*places+p)*d+d-1-i], extent[i])
 			}
 			for k := range ch {
 				plane := x[(n*ch+k)*in : (n*ch+k+1)*in]
-				out[(n*ch+k)*places+p] = T(combine(plane, taps, extent[d-2], extent[d-1]))
+				out[(n*ch+k)*places+p] = T(combine(plane, &taps, extent[d-2], extent[d-1]))
 			}
 		}
 	}
@@ -96,12 +94,23 @@ type tap struct {
 	weight float64
 }
 
-func combine[T kernel.Float](plane []T, taps [3][]tap, h, w int) float64 {
+// tapList are at most four taps, without memory of its own.
+type tapList struct {
+	list [4]tap
+	n    int
+}
+
+func (t *tapList) add(index int, weight float64) {
+	t.list[t.n] = tap{index, weight}
+	t.n++
+}
+
+func combine[T kernel.Float](plane []T, taps *[3]tapList, h, w int) float64 {
 	total := 0.0
-	for _, z := range taps[0] {
-		for _, y := range taps[1] {
+	for _, z := range taps[0].list[:taps[0].n] {
+		for _, y := range taps[1].list[:taps[1].n] {
 			line, weight := (z.index*h+y.index)*w, z.weight*y.weight
-			for _, x := range taps[2] {
+			for _, x := range taps[2].list[:taps[2].n] {
 				total += weight * x.weight * float64(plane[line+x.index])
 			}
 		}
@@ -109,8 +118,9 @@ func combine[T kernel.Float](plane []T, taps [3][]tap, h, w int) float64 {
 	return total
 }
 
-// taps are the elements that a normalised position reads; those outside with padding zeros are left out.
-func (g *sampler) taps(v float64, n int) []tap {
+// taps sets the elements that a normalised position reads; those outside with padding zeros are left out.
+func (g *sampler) taps(to *tapList, v float64, n int) {
+	to.n = 0
 	pos, lo, hi := ((v+1)*float64(n)-1)/2, -0.5, float64(n)-0.5
 	if g.corners {
 		pos, lo, hi = (v+1)/2*float64(n-1), 0, float64(n-1)
@@ -127,23 +137,23 @@ func (g *sampler) taps(v float64, n int) []tap {
 		}
 	}
 	if pos != pos {
-		return []tap{{weight: pos}}
+		to.add(0, pos)
+		return
 	}
 	base := math.Floor(pos)
 	f := pos - base
-	var weights []float64
-	first := 0
+	var weights [4]float64
+	first, count := 0, 1
 	switch g.mode {
 	case "nearest":
-		weights = []float64{1}
+		weights[0] = 1
 	case "linear":
-		weights = []float64{1 - f, f}
+		weights, count = [4]float64{1 - f, f}, 2
 	default:
 		r := resizer{mode: "cubic", cubic: -0.75}
-		weights, first = []float64{r.kernel(1 + f), r.kernel(f), r.kernel(1 - f), r.kernel(2 - f)}, -1
+		weights, first, count = [4]float64{r.kernel(1 + f), r.kernel(f), r.kernel(1 - f), r.kernel(2 - f)}, -1, 4
 	}
-	list := make([]tap, 0, len(weights))
-	for i, w := range weights {
+	for i, w := range weights[:count] {
 		at := base + float64(first+i)
 		if at < 0 || at > float64(n-1) {
 			if g.padding == "zeros" {
@@ -153,9 +163,8 @@ func (g *sampler) taps(v float64, n int) []tap {
 				at = math.Trunc(reflect(at, lo, hi))
 			}
 		}
-		list = append(list, tap{clampIndex(at, n), w})
+		to.add(clampIndex(at, n), w)
 	}
-	return list
 }
 
 // reflect folds a position at the borders until it lies between them.

@@ -23,18 +23,19 @@ func maxPool(outputs int, names []string) func(*engine.Site) (engine.Kernel, err
 			return nil, s.Refuse("storage_order %d is neither 0 nor 1", order)
 		}
 		return engine.KernelFunc(func(c *engine.Call) error {
-			p, err := plan(&attrs, c.In[0])
+			p, err := plan(c, &attrs)
 			if err != nil {
 				return err
 			}
-			return runMaxPool(c, p, order == 1)
+			return runMaxPool(c, &p, order == 1)
 		}), nil
 	}
 }
 
 func runMaxPool(c *engine.Call, p *places, columns bool) error {
 	x := c.In[0]
-	shape := p.g.Shape(x.Dim(0), x.Dim(1))
+	var few [5]int
+	shape := p.g.Shape(few[:0], x.Dim(0), x.Dim(1))
 	c.Out[0] = c.New(x.DType(), shape...)
 	var index []int64
 	if len(c.Want) > 1 && c.Want[1] {
@@ -78,24 +79,26 @@ func maxChannels[T number](c *engine.Call, p *places, index []int64, least T, co
 // maxRows is the loop over one channel: the greatest of each column of a row of windows, then of each window's columns.
 // Row is scratch space for one row of the input.
 func maxRows[T number](p *places, x, out, row []T, least T) {
-	z, y, w := p.g.Axes[0], p.g.Axes[1], p.g.Axes[2]
-	place := 0
-	for oz, tz := range p.taps[0] {
-		for oy, ty := range p.taps[1] {
+	w, place := p.g.Axes[2], 0
+	for oz := range p.g.Axes[0].Out {
+		z0, z1 := p.tap(0, oz)
+		for oy := range p.g.Axes[1].Out {
+			y0, y1 := p.tap(1, oy)
 			for i := range row {
 				row[i] = least
 			}
-			for kz := tz[0]; kz < tz[1]; kz++ {
-				for ky := ty[0]; ky < ty[1]; ky++ {
-					line := ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In + oy*y.Stride - y.Begin + ky*y.Dilation) * w.In
+			for kz := z0; kz < z1; kz++ {
+				for ky := y0; ky < y1; ky++ {
+					line := p.line(oz, oy, kz, ky)
 					for i, v := range x[line : line+w.In] {
 						row[i] = max(row[i], v) // NaN stays
 					}
 				}
 			}
-			for ox, tx := range p.taps[2] {
+			for ox := range w.Out {
 				best, start := least, ox*w.Stride-w.Begin
-				for kx := tx[0]; kx < tx[1]; kx++ {
+				lo, hi := p.tap(2, ox)
+				for kx := lo; kx < hi; kx++ {
 					best = max(best, row[start+kx*w.Dilation])
 				}
 				out[place] = best
@@ -107,30 +110,36 @@ func maxRows[T number](p *places, x, out, row []T, least T) {
 
 // maxChannel is the loop over one channel with the winners' positions in at, -1 for an empty window.
 func maxChannel[T number](p *places, x, out []T, at []int64, least T) {
-	z, y, w := p.g.Axes[0], p.g.Axes[1], p.g.Axes[2]
 	place := 0
-	for oz, tz := range p.taps[0] {
-		for oy, ty := range p.taps[1] {
-			for ox, tx := range p.taps[2] {
-				best, from := least, -1
-				start := ox*w.Stride - w.Begin
-				for kz := tz[0]; kz < tz[1]; kz++ {
-					for ky := ty[0]; ky < ty[1]; ky++ {
-						line := ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In+oy*y.Stride-y.Begin+ky*y.Dilation)*w.In + start
-						for kx := tx[0]; kx < tx[1]; kx++ {
-							v := x[line+kx*w.Dilation]
-							if v > best || from < 0 || v != v && best == best {
-								best, from = v, line+kx*w.Dilation
-							}
-						}
-					}
-				}
-				out[place] = best
-				at[place] = int64(from)
+	for oz := range p.g.Axes[0].Out {
+		for oy := range p.g.Axes[1].Out {
+			for ox := range p.g.Axes[2].Out {
+				out[place], at[place] = maxWindow(p, x, least, oz, oy, ox)
 				place++
 			}
 		}
 	}
+}
+
+// maxWindow is the greatest element of a window and where it lies.
+func maxWindow[T number](p *places, x []T, least T, oz, oy, ox int) (best T, from int64) {
+	w := p.g.Axes[2]
+	z0, z1 := p.tap(0, oz)
+	y0, y1 := p.tap(1, oy)
+	x0, x1 := p.tap(2, ox)
+	best, from = least, -1
+	for kz := z0; kz < z1; kz++ {
+		for ky := y0; ky < y1; ky++ {
+			line := p.line(oz, oy, kz, ky) + ox*w.Stride - w.Begin
+			for kx := x0; kx < x1; kx++ {
+				v := x[line+kx*w.Dilation]
+				if v > best || from < 0 || v != v && best == best {
+					best, from = v, int64(line+kx*w.Dilation)
+				}
+			}
+		}
+	}
+	return best, from
 }
 
 // columnMajor turns a row-major position within a channel into the column-major one.

@@ -58,46 +58,57 @@ func readPool(s *engine.Site, outputs int, names []string) (window.Attrs, error)
 }
 
 // places are what a pool needs at each place of a row, a line or a plane: for each axis the window's elements inside the
-// input.
+// input, [lo, hi) for place o at 2·o and 2·o+1.
 type places struct {
-	g    *window.Geometry
-	taps [3][][2]int
+	g    window.Geometry
+	taps [3][]int64
 }
 
-func plan(attrs *window.Attrs, x *tensor.Tensor) (*places, error) {
+func plan(c *engine.Call, attrs *window.Attrs) (p places, err error) {
+	x := c.In[0]
 	if x.Rank() < 3 {
-		return nil, shapeError("input", x, "[N, C, spatial...]")
+		return p, shapeError("input", x, "[N, C, spatial...]")
 	}
-	g, err := attrs.Resolve(x.Shape()[2:], nil)
-	if err != nil {
-		return nil, err
+	if p.g, err = attrs.Resolve(x.Shape()[2:], nil); err != nil {
+		return p, err
 	}
-	p := &places{g: g}
-	for i, a := range g.Axes {
-		p.taps[i] = make([][2]int, a.Out)
+	for i, a := range p.g.Axes {
+		p.taps[i] = tensor.Of[int64](c.New(tensor.I64, 2*a.Out))
 		for o := range a.Out {
 			lo, hi := a.Taps(o)
-			p.taps[i][o] = [2]int{lo, hi}
+			p.taps[i][2*o], p.taps[i][2*o+1] = int64(lo), int64(hi)
 		}
 	}
 	return p, nil
 }
 
+// tap is the window's elements inside the input along an axis at place o.
+func (p *places) tap(axis, o int) (lo, hi int) {
+	return int(p.taps[axis][2*o]), int(p.taps[axis][2*o+1])
+}
+
+// line is where the input's line begins that element (kz, ky) of the windows at (oz, oy) covers.
+func (p *places) line(oz, oy, kz, ky int) int {
+	z, y := &p.g.Axes[0], &p.g.Axes[1]
+	return ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In + oy*y.Stride - y.Begin + ky*y.Dilation) * p.g.Axes[2].In
+}
+
 // fold reduces each window of one channel: add takes a row's elements x[at], x[at+step] ... of which there are n, and done
-// the place with the number of elements that were inside.
-func fold[T float](p *places, x []T, add func(row []T, step, n int), done func(place int, oz, oy, ox int)) {
-	z, y, w := p.g.Axes[0], p.g.Axes[1], p.g.Axes[2]
-	place := 0
-	for oz, tz := range p.taps[0] {
-		for oy, ty := range p.taps[1] {
-			for ox, tx := range p.taps[2] {
-				for kz := tz[0]; kz < tz[1]; kz++ {
-					for ky := ty[0]; ky < ty[1] && tx[0] < tx[1]; ky++ {
-						line := ((oz*z.Stride-z.Begin+kz*z.Dilation)*y.In + oy*y.Stride - y.Begin + ky*y.Dilation) * w.In
-						add(x[line+ox*w.Stride-w.Begin+tx[0]*w.Dilation:], w.Dilation, tx[1]-tx[0])
+// the place.
+func fold[T float](p *places, x []T, add func(row []T, step, n int), done func(place int)) {
+	w, place := p.g.Axes[2], 0
+	for oz := range p.g.Axes[0].Out {
+		z0, z1 := p.tap(0, oz)
+		for oy := range p.g.Axes[1].Out {
+			y0, y1 := p.tap(1, oy)
+			for ox := range w.Out {
+				x0, x1 := p.tap(2, ox)
+				for kz := z0; kz < z1; kz++ {
+					for ky := y0; ky < y1 && x0 < x1; ky++ {
+						add(x[p.line(oz, oy, kz, ky)+ox*w.Stride-w.Begin+x0*w.Dilation:], w.Dilation, x1-x0)
 					}
 				}
-				done(place, oz, oy, ox)
+				done(place)
 				place++
 			}
 		}

@@ -60,7 +60,7 @@ func TestPoolingEqualsTheNaiveLoops(t *testing.T) {
 			greatest, index = append(greatest, best), append(index, float64(from))
 			mean, norm = append(mean, sum/float64(count)), append(norm, math.Sqrt(squares))
 		})
-		view := func(v []float64) *tensor.Tensor { return optest.Of(t, tensor.F64, v, 1, 1, s.outH, s.outW) }
+		view := func(v []float64) *tensor.Tensor { return optest.Of(tensor.F64, v, 1, 1, s.outH, s.outW) }
 		out, err := optest.Run(t, Table(), optest.Case{Op: "MaxPool", Opset: 12, Attrs: attrs, In: []*tensor.Tensor{x}, Outputs: 2})
 		if err != nil {
 			t.Fatal(err)
@@ -79,25 +79,25 @@ func TestPoolingEqualsTheNaiveLoops(t *testing.T) {
 
 func TestPoolingByHand(t *testing.T) {
 	nan := float32(math.NaN())
-	x := optest.F32(t, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 1, 1, 4, 4)
-	line := optest.F32(t, []float32{1, 5, 5, nan, 2}, 1, 1, 5)
+	x := optest.F32([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, 1, 1, 4, 4)
+	line := optest.F32([]float32{1, 5, 5, nan, 2}, 1, 1, 5)
 	for _, c := range []struct {
 		name string
 		optest.Case
 		want *tensor.Tensor
 	}{
 		{"ceil", optest.Case{Op: "MaxPool", Opset: 10, Attrs: map[string]any{"kernel_shape": []int{3, 3}, "strides": []int{2, 2}, "ceil_mode": 1}, In: []*tensor.Tensor{x}},
-			optest.F32(t, []float32{11, 12, 15, 16}, 1, 1, 2, 2)},
+			optest.F32([]float32{11, 12, 15, 16}, 1, 1, 2, 2)},
 		{"NaN", optest.Case{Op: "MaxPool", Opset: 22, Attrs: map[string]any{"kernel_shape": []int{2}}, In: []*tensor.Tensor{line}},
-			optest.F32(t, []float32{5, 5, nan, nan}, 1, 1, 4)},
-		{"bytes", optest.Case{Op: "MaxPool", Opset: 12, Attrs: map[string]any{"kernel_shape": []int{2}}, In: []*tensor.Tensor{optest.Of(t, tensor.I8, []int8{-3, -2, -128}, 1, 1, 3)}},
-			optest.Of(t, tensor.I8, []int8{-2, -2}, 1, 1, 2)},
+			optest.F32([]float32{5, 5, nan, nan}, 1, 1, 4)},
+		{"bytes", optest.Case{Op: "MaxPool", Opset: 12, Attrs: map[string]any{"kernel_shape": []int{2}}, In: []*tensor.Tensor{optest.Of(tensor.I8, []int8{-3, -2, -128}, 1, 1, 3)}},
+			optest.Of(tensor.I8, []int8{-2, -2}, 1, 1, 2)},
 		{"no padding counted in the overhang", optest.Case{Op: "AveragePool", Opset: 19, Attrs: map[string]any{"kernel_shape": []int{2}, "strides": []int{2}, "ceil_mode": 1, "count_include_pad": 1},
-			In: []*tensor.Tensor{optest.F32(t, []float32{1, 2, 3}, 1, 1, 3)}}, optest.F32(t, []float32{1.5, 3}, 1, 1, 2)},
-		{"global", optest.Case{Op: "GlobalAveragePool", Opset: 1, In: []*tensor.Tensor{x}}, optest.F32(t, []float32{8.5}, 1, 1, 1, 1)},
-		{"global", optest.Case{Op: "GlobalMaxPool", Opset: 1, In: []*tensor.Tensor{line}}, optest.F32(t, []float32{nan}, 1, 1, 1)},
-		{"global", optest.Case{Op: "GlobalLpPool", Opset: 2, Attrs: map[string]any{"p": 1}, In: []*tensor.Tensor{x}}, optest.F32(t, []float32{136}, 1, 1, 1, 1)},
-		{"a float p", optest.Case{Op: "GlobalLpPool", Opset: 1, Attrs: map[string]any{"p": 1.0}, In: []*tensor.Tensor{x}}, optest.F32(t, []float32{136}, 1, 1, 1, 1)},
+			In: []*tensor.Tensor{optest.F32([]float32{1, 2, 3}, 1, 1, 3)}}, optest.F32([]float32{1.5, 3}, 1, 1, 2)},
+		{"global", optest.Case{Op: "GlobalAveragePool", Opset: 1, In: []*tensor.Tensor{x}}, optest.F32([]float32{8.5}, 1, 1, 1, 1)},
+		{"global", optest.Case{Op: "GlobalMaxPool", Opset: 1, In: []*tensor.Tensor{line}}, optest.F32([]float32{nan}, 1, 1, 1)},
+		{"global", optest.Case{Op: "GlobalLpPool", Opset: 2, Attrs: map[string]any{"p": 1}, In: []*tensor.Tensor{x}}, optest.F32([]float32{136}, 1, 1, 1, 1)},
+		{"a float p", optest.Case{Op: "GlobalLpPool", Opset: 1, Attrs: map[string]any{"p": 1.0}, In: []*tensor.Tensor{x}}, optest.F32([]float32{136}, 1, 1, 1, 1)},
 	} {
 		optest.Same(t, c.Op+" "+c.name, optest.One(t, Table(), c.Case), c.want, 1e-7)
 	}

@@ -9,12 +9,12 @@ import (
 )
 
 func TestResizeByHand(t *testing.T) {
-	x := optest.F32(t, []float32{1, 2, 3, 4}, 1, 4)
+	x := optest.F32([]float32{1, 2, 3, 4}, 1, 4)
 	scales := func(v float32) []*tensor.Tensor {
-		return []*tensor.Tensor{x, nil, optest.F32(t, []float32{1, v}, 2)}
+		return []*tensor.Tensor{x, nil, optest.F32([]float32{1, v}, 2)}
 	}
 	sizes := func(n int64) []*tensor.Tensor {
-		return []*tensor.Tensor{x, nil, nil, optest.Of(t, tensor.I64, []int64{1, n}, 2)}
+		return []*tensor.Tensor{x, nil, nil, optest.Of(tensor.I64, []int64{1, n}, 2)}
 	}
 	for _, c := range []struct {
 		attrs map[string]any
@@ -33,19 +33,19 @@ func TestResizeByHand(t *testing.T) {
 		{map[string]any{"mode": "cubic", "coordinate_transformation_mode": "asymmetric"}, scales(2), []float32{1, 1.40625, 2, 2.5, 3, 3.59375, 4, 4.09375}},
 	} {
 		got := optest.One(t, Table(), optest.Case{Op: "Resize", Opset: 19, Attrs: c.attrs, In: c.in})
-		optest.Same(t, fmt.Sprint("Resize ", c.attrs), got, optest.F32(t, c.want, 1, len(c.want)), 1e-5)
+		optest.Same(t, fmt.Sprint("Resize ", c.attrs), got, optest.F32(c.want, 1, len(c.want)), 1e-5)
 	}
 }
 
 func TestResizeMovesAndRoundsEveryType(t *testing.T) {
-	bytes := optest.Of(t, tensor.U8, []uint8{0, 255}, 2)
-	halves := optest.Of(t, tensor.F16, []uint16{0x3c00, 0x4000}, 2) // 1 and 2
+	bytes := optest.Of(tensor.U8, []uint8{0, 255}, 2)
+	halves := optest.Of(tensor.F16, []uint16{0x3c00, 0x4000}, 2) // 1 and 2
 	in := func(x *tensor.Tensor) []*tensor.Tensor {
-		return []*tensor.Tensor{x, nil, optest.F32(t, []float32{2}, 1)}
+		return []*tensor.Tensor{x, nil, optest.F32([]float32{2}, 1)}
 	}
 	for mode, wants := range map[string][]*tensor.Tensor{
-		"nearest": {optest.Of(t, tensor.U8, []uint8{0, 0, 255, 255}, 4), optest.Of(t, tensor.F16, []uint16{0x3c00, 0x3c00, 0x4000, 0x4000}, 4)},
-		"linear":  {optest.Of(t, tensor.U8, []uint8{0, 64, 191, 255}, 4), optest.Of(t, tensor.F16, []uint16{0x3c00, 0x3d00, 0x3f00, 0x4000}, 4)},
+		"nearest": {optest.Of(tensor.U8, []uint8{0, 0, 255, 255}, 4), optest.Of(tensor.F16, []uint16{0x3c00, 0x3c00, 0x4000, 0x4000}, 4)},
+		"linear":  {optest.Of(tensor.U8, []uint8{0, 64, 191, 255}, 4), optest.Of(tensor.F16, []uint16{0x3c00, 0x3d00, 0x3f00, 0x4000}, 4)},
 	} {
 		for i, x := range []*tensor.Tensor{bytes, halves} {
 			got := optest.One(t, Table(), optest.Case{Op: "Resize", Opset: 13, Attrs: map[string]any{"mode": mode}, In: in(x)})
@@ -55,8 +55,8 @@ func TestResizeMovesAndRoundsEveryType(t *testing.T) {
 }
 
 func TestOlderResizesAndUpsample(t *testing.T) {
-	x := optest.F32(t, []float32{1, 2, 3, 4}, 1, 4)
-	scale := func(v float32) *tensor.Tensor { return optest.F32(t, []float32{1, v}, 2) }
+	x := optest.F32([]float32{1, 2, 3, 4}, 1, 4)
+	scale := func(v float32) *tensor.Tensor { return optest.F32([]float32{1, v}, 2) }
 	for _, c := range []struct {
 		optest.Case
 		want []float32
@@ -65,7 +65,7 @@ func TestOlderResizesAndUpsample(t *testing.T) {
 		{optest.Case{Op: "Upsample", Opset: 9, In: []*tensor.Tensor{x, scale(1.5)}}, []float32{1, 1, 2, 3, 3, 4}},
 		{optest.Case{Op: "Upsample", Opset: 7, Attrs: map[string]any{"scales": []float64{1, 2}, "mode": "linear"}, In: []*tensor.Tensor{x}}, []float32{1, 1.5, 2, 2.5, 3, 3.5, 4, 4}},
 	} {
-		optest.Same(t, c.Op, optest.One(t, Table(), c.Case), optest.F32(t, c.want, 1, len(c.want)), 1e-6)
+		optest.Same(t, c.Op, optest.One(t, Table(), c.Case), optest.F32(c.want, 1, len(c.want)), 1e-6)
 	}
 }
 
@@ -73,12 +73,12 @@ func TestWrongResizesAreErrors(t *testing.T) {
 	x := tensor.New(tensor.F32, 2, 3)
 	for what, c := range map[string]optest.Case{
 		"neither scales nor sizes": {In: []*tensor.Tensor{x}},
-		"both":                     {In: []*tensor.Tensor{x, nil, optest.F32(t, []float32{1, 1}, 2), optest.Of(t, tensor.I64, []int64{2, 3}, 2)}},
-		"a scale too few":          {In: []*tensor.Tensor{x, nil, optest.F32(t, []float32{1}, 1)}},
-		"a scale of 0":             {In: []*tensor.Tensor{x, nil, optest.F32(t, []float32{1, 0}, 2)}},
-		"a huge size":              {In: []*tensor.Tensor{x, nil, nil, optest.Of(t, tensor.I64, []int64{1 << 40, 1 << 40}, 2)}},
-		"no roi":                   {In: []*tensor.Tensor{x, nil, optest.F32(t, []float32{1, 1}, 2)}, Attrs: map[string]any{"coordinate_transformation_mode": "tf_crop_and_resize"}},
-		"an unknown mode":          {In: []*tensor.Tensor{x, nil, optest.F32(t, []float32{1, 1}, 2)}, Attrs: map[string]any{"mode": "lanczos"}},
+		"both":                     {In: []*tensor.Tensor{x, nil, optest.F32([]float32{1, 1}, 2), optest.Of(tensor.I64, []int64{2, 3}, 2)}},
+		"a scale too few":          {In: []*tensor.Tensor{x, nil, optest.F32([]float32{1}, 1)}},
+		"a scale of 0":             {In: []*tensor.Tensor{x, nil, optest.F32([]float32{1, 0}, 2)}},
+		"a huge size":              {In: []*tensor.Tensor{x, nil, nil, optest.Of(tensor.I64, []int64{1 << 40, 1 << 40}, 2)}},
+		"no roi":                   {In: []*tensor.Tensor{x, nil, optest.F32([]float32{1, 1}, 2)}, Attrs: map[string]any{"coordinate_transformation_mode": "tf_crop_and_resize"}},
+		"an unknown mode":          {In: []*tensor.Tensor{x, nil, optest.F32([]float32{1, 1}, 2)}, Attrs: map[string]any{"mode": "lanczos"}},
 	} {
 		c.Op, c.Opset = "Resize", 19
 		if out, err := optest.Run(t, Table(), c); err == nil {
@@ -91,10 +91,10 @@ func TestWrongResizesAreErrors(t *testing.T) {
 func TestGridSampleOfTheAffineIdentity(t *testing.T) {
 	rng := optest.Seeded(t)
 	x := optest.Random(rng, tensor.F32, 2, 3, 5, 7)
-	theta := optest.F32(t, []float32{1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0}, 2, 2, 3)
+	theta := optest.F32([]float32{1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0}, 2, 2, 3)
 	for _, corners := range []int{0, 1} {
 		grid := optest.One(t, Table(), optest.Case{Op: "AffineGrid", Opset: 20, Attrs: map[string]any{"align_corners": corners},
-			In: []*tensor.Tensor{theta, optest.Of(t, tensor.I64, []int64{2, 3, 5, 7}, 4)}})
+			In: []*tensor.Tensor{theta, optest.Of(tensor.I64, []int64{2, 3, 5, 7}, 4)}})
 		for _, mode := range []string{"nearest", "linear", "cubic"} {
 			for _, padding := range []string{"zeros", "border", "reflection"} {
 				got := optest.One(t, Table(), optest.Case{Op: "GridSample", Opset: 20, In: []*tensor.Tensor{x, grid},
@@ -118,21 +118,21 @@ func TestDeformConvWithoutOffsetsIsConv(t *testing.T) {
 }
 
 func TestRegionsByHand(t *testing.T) {
-	x := optest.F32(t, []float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 1, 3, 3)
-	rois := optest.F32(t, []float32{0, 0, 0, 2, 2, 0, 1, 1, 1, 1}, 2, 5)
+	x := optest.F32([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 1, 3, 3)
+	rois := optest.F32([]float32{0, 0, 0, 2, 2, 0, 1, 1, 1, 1}, 2, 5)
 	got := optest.One(t, Table(), optest.Case{Op: "MaxRoiPool", Opset: 1, Attrs: map[string]any{"pooled_shape": []int{1, 1}}, In: []*tensor.Tensor{x, rois}})
-	optest.Same(t, "MaxRoiPool", got, optest.F32(t, []float32{9, 5}, 2, 1, 1, 1), 0)
-	box, image := optest.F32(t, []float32{0.5, 0.5, 2.5, 2.5}, 1, 4), optest.Of(t, tensor.I64, []int64{0}, 1)
+	optest.Same(t, "MaxRoiPool", got, optest.F32([]float32{9, 5}, 2, 1, 1, 1), 0)
+	box, image := optest.F32([]float32{0.5, 0.5, 2.5, 2.5}, 1, 4), optest.Of(tensor.I64, []int64{0}, 1)
 	got = optest.One(t, Table(), optest.Case{Op: "RoiAlign", Opset: 16, Attrs: map[string]any{"output_height": 1, "output_width": 1, "sampling_ratio": 2}, In: []*tensor.Tensor{x, box, image}})
-	optest.Same(t, "RoiAlign", got, optest.F32(t, []float32{5}, 1, 1, 1, 1), 1e-6)
-	image = optest.Of(t, tensor.I64, []int64{1}, 1)
+	optest.Same(t, "RoiAlign", got, optest.F32([]float32{5}, 1, 1, 1, 1), 1e-6)
+	image = optest.Of(tensor.I64, []int64{1}, 1)
 	if _, err := optest.Run(t, Table(), optest.Case{Op: "RoiAlign", Opset: 16, In: []*tensor.Tensor{x, box, image}}); err == nil {
 		t.Error("a region of no image is no error")
 	}
 }
 
 func TestCenterCropPadByHand(t *testing.T) {
-	x := optest.Of(t, tensor.I32, []int32{1, 2, 3, 4, 5, 6}, 2, 3)
-	got := optest.One(t, Table(), optest.Case{Op: "CenterCropPad", Opset: 18, In: []*tensor.Tensor{x, optest.Of(t, tensor.I64, []int64{3, 1}, 2)}})
-	optest.Same(t, "CenterCropPad", got, optest.Of(t, tensor.I32, []int32{2, 5, 0}, 3, 1), 0)
+	x := optest.Of(tensor.I32, []int32{1, 2, 3, 4, 5, 6}, 2, 3)
+	got := optest.One(t, Table(), optest.Case{Op: "CenterCropPad", Opset: 18, In: []*tensor.Tensor{x, optest.Of(tensor.I64, []int64{3, 1}, 2)}})
+	optest.Same(t, "CenterCropPad", got, optest.Of(tensor.I32, []int32{2, 5, 0}, 3, 1), 0)
 }

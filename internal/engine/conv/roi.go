@@ -233,6 +233,9 @@ func alignBin[T float](a *aligned, plane []T, w int, ys, xs []point) float64 {
 					y.whi * x.wlo * float64(plane[y.hi*w+x.lo]), y.whi * x.whi * float64(plane[y.hi*w+x.hi])}
 			}
 			total += p[0] + p[1] + p[2] + p[3]
+			if !a.greatest {
+				continue
+			}
 			if top := max(p[0], p[1], p[2], p[3]); first || top > best {
 				best, first = top, false
 			}

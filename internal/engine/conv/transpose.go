@@ -84,7 +84,7 @@ func (n *transposeNode) geometry(spatial, kernel []int) (*window.Geometry, error
 		}
 		x.In, x.Out = out, x.In
 	}
-	return g, g.Bounded()
+	return &g, g.Bounded()
 }
 
 // Run implements engine.Kernel.

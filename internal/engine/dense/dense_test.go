@@ -9,35 +9,34 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/shardwise/shardwise/internal/engine/nodetest"
-	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/engine/optest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) nodetest.Node {
-	return nodetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
+func node(op string, opset int64, attrs map[string]any, in ...*tensor.Tensor) optest.Case {
+	return optest.Case{Op: op, Opset: opset, Attrs: attrs, In: in}
 }
 
 func TestProductsByHand(t *testing.T) {
-	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
-	bytes := func(v ...uint8) *tensor.Tensor { return nodetest.Of(tensor.U8, v, len(v)) }
+	f, ints, attrs := optest.F32, optest.I64, optest.Attrs
+	bytes := func(v ...uint8) *tensor.Tensor { return optest.Of(tensor.U8, v, len(v)) }
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	m := ints([]int64{1, 2, 3, 4}, 2, 2)
-	nodetest.Check(t, Table(), []nodetest.Case{
-		{Node: node("MatMul", 13, nil, m, ints([]int64{1, 10}, 2)), Want: ints([]int64{21, 43}, 2)},
-		{Node: node("MatMul", 13, nil, ints([]int64{1, 10}, 2), m), Want: ints([]int64{31, 42}, 2)},
-		{Node: node("MatMul", 13, nil, bytes(200, 100), bytes(2, 1)), Want: nodetest.Of(tensor.U8, []uint8{244})},
-		{Node: node("MatMul", 13, nil, f([]float32{0, 1}, 2), f([]float32{inf, 1}, 2)), Want: f([]float32{nan})},
-		{Node: node("MatMul", 13, nil, tensor.New(tensor.F32, 2, 0), tensor.New(tensor.F32, 0, 1)), Want: f([]float32{0, 0}, 2, 1)},
-		{Node: node("MatMul", 13, nil, m, ints([]int64{1}, 1))},
-		{Node: node("Gemm", 13, attrs("transA", 1), m, m, ints([]int64{1, 2}, 2)), Want: ints([]int64{11, 16, 15, 22}, 2, 2)},
-		{Node: node("Gemm", 13, attrs("transB", 1, "alpha", float32(0.5), "beta", float32(2)), m, m, ints([]int64{1, 2}, 2, 1)), Want: ints([]int64{4, 7, 9, 16}, 2, 2)},
-		{Node: node("Gemm", 6, attrs("broadcast", 1), f([]float32{1, 2}, 1, 2), f([]float32{3, 4}, 2, 1), f([]float32{1}, 1)), Want: f([]float32{12}, 1, 1)},
-		{Node: node("Gemm", 9, nil, m, m)},
-		{Node: node("Det", 11, nil, f([]float32{1, 2, 3, 4, 0, 1, 1, 0}, 2, 2, 2)), Want: f([]float32{-2, -1}, 2)},
-		{Node: node("Det", 11, nil, f([]float32{1, 2, 2, 4}, 2, 2)), Want: f([]float32{0})},
+	optest.Check(t, Table(), []optest.Wanted{
+		{Case: node("MatMul", 13, nil, m, ints([]int64{1, 10}, 2)), Want: ints([]int64{21, 43}, 2)},
+		{Case: node("MatMul", 13, nil, ints([]int64{1, 10}, 2), m), Want: ints([]int64{31, 42}, 2)},
+		{Case: node("MatMul", 13, nil, bytes(200, 100), bytes(2, 1)), Want: optest.Of(tensor.U8, []uint8{244})},
+		{Case: node("MatMul", 13, nil, f([]float32{0, 1}, 2), f([]float32{inf, 1}, 2)), Want: f([]float32{nan})},
+		{Case: node("MatMul", 13, nil, tensor.New(tensor.F32, 2, 0), tensor.New(tensor.F32, 0, 1)), Want: f([]float32{0, 0}, 2, 1)},
+		{Case: node("MatMul", 13, nil, m, ints([]int64{1}, 1))},
+		{Case: node("Gemm", 13, attrs("transA", 1), m, m, ints([]int64{1, 2}, 2)), Want: ints([]int64{11, 16, 15, 22}, 2, 2)},
+		{Case: node("Gemm", 13, attrs("transB", 1, "alpha", float32(0.5), "beta", float32(2)), m, m, ints([]int64{1, 2}, 2, 1)), Want: ints([]int64{4, 7, 9, 16}, 2, 2)},
+		{Case: node("Gemm", 6, attrs("broadcast", 1), f([]float32{1, 2}, 1, 2), f([]float32{3, 4}, 2, 1), f([]float32{1}, 1)), Want: f([]float32{12}, 1, 1)},
+		{Case: node("Gemm", 9, nil, m, m)},
+		{Case: node("Det", 11, nil, f([]float32{1, 2, 3, 4, 0, 1, 1, 0}, 2, 2, 2)), Want: f([]float32{-2, -1}, 2)},
+		{Case: node("Det", 11, nil, f([]float32{1, 2, 2, 4}, 2, 2)), Want: f([]float32{0})},
 	})
 }
 
@@ -101,21 +100,21 @@ func TestEinsumEqualsItsDefinition(t *testing.T) {
 			}
 			tensor.Of[int64](want)[at(right)] += p
 		}
-		nodetest.Check(t, Table(), []nodetest.Case{{Node: node("Einsum", 12, nodetest.Attrs("equation", eq), in...), Want: want}})
+		optest.Check(t, Table(), []optest.Wanted{{Case: node("Einsum", 12, optest.Attrs("equation", eq), in...), Want: want}})
 	}
 }
 
 func TestEinsumWithEllipsis(t *testing.T) {
-	equation := func(s string) map[string]graph.Attr { return nodetest.Attrs("equation", s) }
-	x := nodetest.I64([]int64{1, 2, 3, 4}, 2, 1, 2)
-	nodetest.Check(t, Table(), []nodetest.Case{
-		{Node: node("Einsum", 12, equation("...i->..."), x), Want: nodetest.I64([]int64{3, 7}, 2, 1)},
-		{Node: node("Einsum", 12, equation("... i , i ..."), x, nodetest.I64([]int64{1, 10}, 2)), Want: nodetest.I64([]int64{21, 43}, 2, 1)},
-		{Node: node("Einsum", 12, equation("...i,...i->i..."), x, nodetest.I64([]int64{1, 1, 2, 2}, 2, 2)), Want: nodetest.I64([]int64{1, 2, 3, 6, 2, 4, 4, 8}, 2, 2, 2)},
-		{Node: node("Einsum", 12, equation("ij->ij"), x)},
-		{Node: node("Einsum", 12, equation("abc->abd"), x)},
-		{Node: node("Einsum", 12, equation("a1c->ac"), x)},
-		{Node: node("Einsum", 12, equation("abc,abc->a"), x)},
+	equation := func(s string) map[string]any { return optest.Attrs("equation", s) }
+	x := optest.I64([]int64{1, 2, 3, 4}, 2, 1, 2)
+	optest.Check(t, Table(), []optest.Wanted{
+		{Case: node("Einsum", 12, equation("...i->..."), x), Want: optest.I64([]int64{3, 7}, 2, 1)},
+		{Case: node("Einsum", 12, equation("... i , i ..."), x, optest.I64([]int64{1, 10}, 2)), Want: optest.I64([]int64{21, 43}, 2, 1)},
+		{Case: node("Einsum", 12, equation("...i,...i->i..."), x, optest.I64([]int64{1, 1, 2, 2}, 2, 2)), Want: optest.I64([]int64{1, 2, 3, 6, 2, 4, 4, 8}, 2, 2, 2)},
+		{Case: node("Einsum", 12, equation("ij->ij"), x)},
+		{Case: node("Einsum", 12, equation("abc->abd"), x)},
+		{Case: node("Einsum", 12, equation("a1c->ac"), x)},
+		{Case: node("Einsum", 12, equation("abc,abc->a"), x)},
 	})
 }
 
@@ -138,7 +137,7 @@ func TestARowsBitsDependOnNothingElse(t *testing.T) {
 			if eq[0] == 'b' {
 				in = []*tensor.Tensor{x, w}
 			}
-			out, err := node("Einsum", 12, nodetest.Attrs("equation", eq), in...).Run(Table())
+			out, err := optest.Run(t, Table(), node("Einsum", 12, optest.Attrs("equation", eq), in...))
 			if err != nil {
 				t.Fatal(err)
 			}

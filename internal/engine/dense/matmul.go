@@ -40,31 +40,32 @@ func (k *kernels) product(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, 
 		return nil, err
 	}
 	out := c.New(a.DType(), p.out...)
-	if p.pairs == nil {
+	if !p.many {
 		mul(out, a, b, 0, 0, 0, p.m, p.n, p.k)
 		return out, nil
 	}
 	at := 0
 	for ok := p.pairs.Start(); ok; ok = p.pairs.Next() {
 		for i := range p.pairs.Run {
-			mul(out, a, b, at, p.pairs.At[0]+i*p.pairs.Inner[0], p.pairs.At[1]+i*p.pairs.Inner[1], p.m, p.n, p.k)
+			mul(out, a, b, at, (p.pairs.At[0]+i*p.pairs.Inner[0])*p.m*p.k, (p.pairs.At[1]+i*p.pairs.Inner[1])*p.k*p.n, p.m, p.n, p.k)
 			at += p.m * p.n
 		}
 	}
 	return out, nil
 }
 
-// matrices is a planned MatMul: for each pair of offsets one [m, k] times [k, n]; pairs is nil when there is one pair.
+// matrices is a planned MatMul: one [m, k] times [k, n], or many: for each pair of places in the operands' leading dimensions.
 type matrices struct {
 	m, n, k int
-	pairs   *strided.Loop
+	many    bool
+	pairs   strided.Loop
 	out     tensor.Shape
 }
 
 // planMatMul appends the result's shape to out.
 func planMatMul(out, a, b tensor.Shape) (matrices, error) {
 	fail := func() (matrices, error) {
-		return matrices{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a, b)
+		return matrices{}, fmt.Errorf("shapes %v and %v cannot be multiplied", a.Clone(), b.Clone())
 	}
 	if len(a) == 0 || len(b) == 0 {
 		return fail()
@@ -101,12 +102,7 @@ func planMatMul(out, a, b tensor.Shape) (matrices, error) {
 		p.m *= count
 		return p, err
 	}
-	stepA, stepB := strided.Stretched(la, len(lead)), strided.Stretched(lb, len(lead))
-	for d := range lead {
-		stepA[d] *= p.m * p.k
-		stepB[d] *= p.k * p.n
-	}
-	p.pairs = strided.Over(lead, stepA, stepB)
+	p.many, p.pairs = true, strided.Broadcast(lead, la, lb)
 	return p, nil
 }
 

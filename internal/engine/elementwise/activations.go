@@ -28,7 +28,7 @@ func activations() engine.Table {
 	t := table(smooth())
 	maps.Copy(t, table(linear()))
 	selu := func(since, until int64, alpha, gamma float32) engine.Operator {
-		f := function{since: since, params: []attribute{{"alpha", alpha}, {"gamma", gamma}}, loops: seluLoops}
+		f := function{since: since, params: []attribute{{"alpha", alpha}, {"gamma", gamma}}, loops: func(p []float64) loops { return unit(p[1], p[0]) }}
 		op := f.operators()[0]
 		op.Until = until
 		return op
@@ -63,55 +63,33 @@ func linear() map[string]function {
 	}
 }
 
-// exponential are the functions that the smooth activations are made of.
-type exponential struct{ expm1, tanh, sigmoid, softplus, erf func(float64) float64 }
-
-// made builds a function's loops from the ones for float32 and those for float64.
-func made(f func(e exponential) func(x float64) float64) loops {
-	return throughEach(f(exponential{single.Expm1, single.Tanh, single.Sigmoid, single.Softplus, single.Erf}),
-		f(exponential{math.Expm1, math.Tanh, sigmoid, softplus, math.Erf}))
-}
-
-// smooth are the activations made of exponentials.
+// smooth are the activations made of exponentials. For float64 they are written with package math.
 func smooth() map[string]function {
 	return map[string]function{
-		"Elu": {since: 1, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return made(func(e exponential) func(x float64) float64 {
-				return func(x float64) float64 {
-					if x < 0 {
-						return p[0] * e.expm1(x)
-					}
-					return x
-				}
-			})
-		}},
+		"Elu": {since: 1, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops { return unit(1, p[0]) }},
 		"Celu": {since: 12, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return made(func(e exponential) func(x float64) float64 {
-				return func(x float64) float64 { return max(0, x) + min(0, p[0]*e.expm1(x/p[0])) }
-			})
+			f := func(x float64) float64 { return max(0, x) + min(0, p[0]*math.Expm1(x/p[0])) }
+			if p[0] > 0 {
+				return overFloats(single.ExponentialUnit(1, p[0], p[0]), eachWide(f))
+			}
+			return through(f)
 		}},
 		"Softplus": {since: 1, loops: plainly(throughEach(single.Softplus, softplus))},
-		"Mish": {since: 18, loops: plainly(made(func(e exponential) func(x float64) float64 {
-			return func(x float64) float64 { return x * e.tanh(e.softplus(x)) }
-		}))},
+		"Mish":     {since: 18, loops: plainly(throughEach(single.Mish, func(x float64) float64 { return x * math.Tanh(softplus(x)) }))},
 		"Swish": {since: 24, params: []attribute{{"alpha", 1}}, loops: func(p []float64) loops {
-			return made(func(e exponential) func(x float64) float64 {
-				return func(x float64) float64 { return x * e.sigmoid(p[0]*x) }
-			})
+			return overFloats(single.SwishAll(p[0]), eachWide(func(x float64) float64 { return x * sigmoid(p[0]*x) }))
 		}},
 	}
 }
 
-func seluLoops(p []float64) loops {
-	alpha, gamma := p[0], p[1]
-	return made(func(e exponential) func(x float64) float64 {
-		return func(x float64) float64 {
-			if x <= 0 {
-				return gamma * alpha * e.expm1(x)
-			}
-			return gamma * x
+// unit is gain·x from 0 on and gain·alpha·(exp(x) - 1) below.
+func unit(gain, alpha float64) loops {
+	return overFloats(single.ExponentialUnit(gain, alpha, 1), eachWide(func(x float64) float64 {
+		if x < 0 {
+			x = alpha * math.Expm1(x)
 		}
-	})
+		return gain * x
+	}))
 }
 
 // relu keeps NaN.
@@ -192,14 +170,10 @@ func gelu(s *engine.Site) (engine.Kernel, error) {
 	}
 	switch kind := s.Node.Text("approximate", "none"); kind {
 	case "none":
-		return made(func(e exponential) func(x float64) float64 {
-			return func(x float64) float64 { return x * 0.5 * (1 + e.erf(x/math.Sqrt2)) }
-		}).kernel(), nil
+		return overFloats(single.GeluAll, eachWide(func(x float64) float64 { return x * 0.5 * (1 + math.Erf(x/math.Sqrt2)) })).kernel(), nil
 	case "tanh":
-		return made(func(e exponential) func(x float64) float64 {
-			return func(x float64) float64 {
-				return x * 0.5 * (1 + e.tanh(math.Sqrt(2/math.Pi)*(x+float64(0.044715*x*x*x))))
-			}
+		return throughEach(single.GeluTanh, func(x float64) float64 {
+			return x * 0.5 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+float64(0.044715*x*x*x))))
 		}).kernel(), nil
 	default:
 		return nil, s.Refuse("approximate is %q, wanted none or tanh", kind)

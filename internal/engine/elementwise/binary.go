@@ -63,7 +63,7 @@ func apply[D, A, B tensor.Element](c *engine.Call, loop func(dst []D, a []A, b [
 		return
 	}
 	shape := dst.Shape()
-	l := strided.Over(shape, strided.Stretched(a.Shape(), len(shape)), strided.Stretched(b.Shape(), len(shape)))
+	l := strided.Broadcast(shape, a.Shape(), b.Shape())
 	moveA, moveB := l.Inner[0] != 0 || l.Run == 1, l.Inner[1] != 0 || l.Run == 1
 	var fixedA []A
 	var fixedB []B

@@ -82,7 +82,7 @@ func atMost[T number](dst []bool, a, b []T) {
 func equalStrings(c *engine.Call, a, b *tensor.Tensor, shape tensor.Shape) (*tensor.Tensor, error) {
 	out := c.New(tensor.Bool, shape...)
 	dst := tensor.Of[bool](out)
-	l := strided.Over(shape, strided.Stretched(a.Shape(), len(shape)), strided.Stretched(b.Shape(), len(shape)))
+	l := strided.Broadcast(shape, a.Shape(), b.Shape())
 	for ok := l.Start(); ok; ok = l.Next() {
 		for i := range l.Run {
 			dst[l.Out+i] = a.StringAt(l.At[0]+i*l.Inner[0]) == b.StringAt(l.At[1]+i*l.Inner[1])

@@ -10,11 +10,11 @@ import (
 // exponentials: Exp, Log, Tanh, Sigmoid (ai.onnx 1 to today) and Erf (9 to today) of floats.
 func exponentials() engine.Table {
 	return table(map[string]function{
-		"Exp":     {since: 1, loops: plainly(throughEach(single.Exp, math.Exp))},
-		"Log":     {since: 1, loops: plainly(through(math.Log))},
-		"Erf":     {since: 9, loops: plainly(throughEach(single.Erf, math.Erf))},
-		"Tanh":    {since: 1, loops: plainly(throughEach(single.Tanh, math.Tanh))},
-		"Sigmoid": {since: 1, loops: plainly(throughEach(single.Sigmoid, sigmoid))},
+		"Exp":     {since: 1, loops: plainly(overFloats(single.ExpAll, eachWide(math.Exp)))},
+		"Log":     {since: 1, loops: plainly(overFloats(single.LogAll, eachWide(math.Log)))},
+		"Erf":     {since: 9, loops: plainly(overFloats(single.ErfAll, eachWide(math.Erf)))},
+		"Tanh":    {since: 1, loops: plainly(overFloats(single.TanhAll, eachWide(math.Tanh)))},
+		"Sigmoid": {since: 1, loops: plainly(overFloats(single.SigmoidAll, eachWide(sigmoid)))},
 	})
 }
 

@@ -99,12 +99,14 @@ func (f fold) run(c *engine.Call, shape tensor.Shape) error {
 
 func divide(t *tensor.Tensor, n int) {
 	if t.DType() == tensor.F32 {
-		for i, v := range tensor.Of[float32](t) {
-			tensor.Of[float32](t)[i] = v / float32(n)
-		}
-		return
+		divideAll(tensor.Of[float32](t), float32(n))
+	} else {
+		divideAll(tensor.Of[float64](t), float64(n))
 	}
-	for i, v := range tensor.Of[float64](t) {
-		tensor.Of[float64](t)[i] = v / float64(n)
+}
+
+func divideAll[T float](x []T, n T) {
+	for i, v := range x {
+		x[i] = v / n
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
 	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -14,34 +15,32 @@ import (
 // negative; to a float power it is computed in float64 and truncated.
 func powers() engine.Table {
 	in := []engine.Types{engine.Floats() | engine.TypesOf(tensor.I32, tensor.I64), engine.Numbers()}
-	return engine.Table{{Op: "Pow"}: binaryOperators(1, true, in, runPow)}
-}
-
-func runPow(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
-	shape, err := strided.BroadcastShape(a.Shape(), b.Shape())
-	if err != nil {
-		return nil, err
+	loops := map[[2]tensor.DType]pairRun{}
+	for d := tensor.Invalid; d <= tensor.String; d++ {
+		for base, run := range map[tensor.DType]pairRun{tensor.F32: floatPower[float32](tensor.F32, d), tensor.F64: floatPower[float64](tensor.F64, d),
+			tensor.I32: wholePower[int32](tensor.I32, d), tensor.I64: wholePower[int64](tensor.I64, d)} {
+			loops[[2]tensor.DType{base, d}] = run
+		}
 	}
-	var run pairRun
-	switch a.DType() {
-	case tensor.F32:
-		run = floatPower[float32](a.DType(), b.DType())
-	case tensor.F64:
-		run = floatPower[float64](a.DType(), b.DType())
-	case tensor.I32:
-		run = wholePower[int32](a.DType(), b.DType())
-	case tensor.I64:
-		run = wholePower[int64](a.DType(), b.DType())
-	}
-	if run == nil {
-		return nil, fmt.Errorf("base is %v and exponent %v, wanted a base of F32, F64, I32 or I64 and a number", a, b)
-	}
-	return run(c, a, b, shape)
+	return engine.Table{{Op: "Pow"}: binaryOperators(1, true, in, func(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
+		run := loops[[2]tensor.DType{a.DType(), b.DType()}]
+		if run == nil {
+			return nil, fmt.Errorf("base is %v and exponent %v, wanted a base of F32, F64, I32 or I64 and a number", a, b)
+		}
+		shape, err := strided.BroadcastShape(a.Shape(), b.Shape())
+		if err != nil {
+			return nil, err
+		}
+		return run(c, a, b, shape)
+	})}
 }
 
 func floatPower[T float](base, exponent tensor.DType) pairRun {
 	switch exponent {
 	case tensor.F32:
+		if base == tensor.F32 {
+			return pair(base, pow32)
+		}
 		return pair(base, pow[T, float32])
 	case tensor.F64:
 		return pair(base, pow[T, float64])
@@ -110,6 +109,21 @@ func pow[T float, U number](dst, a []T, b []U) {
 			v = math.Pow(v, e)
 		}
 		dst[i] = T(v)
+	}
+}
+
+// pow32 is pow for the pair that models have.
+func pow32(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i, x := range a {
+		switch e := b[i]; e {
+		case 2:
+			dst[i] = float32(float64(x) * float64(x))
+		case 0.5, 3:
+			pow(dst[i:i+1], a[i:i+1], b[i:i+1])
+		default:
+			dst[i] = float32(single.Pow(x, float64(e)))
+		}
 	}
 }
 

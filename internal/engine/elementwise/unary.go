@@ -45,11 +45,16 @@ func throughEach(f32, f64 func(float64) float64) loops {
 		for i, v := range x[:len(dst)] {
 			dst[i] = float32(f32(float64(v)))
 		}
-	}, func(dst, x []float64) {
+	}, eachWide(f64))
+}
+
+// eachWide calls f for every element.
+func eachWide(f func(float64) float64) func(dst, x []float64) {
+	return func(dst, x []float64) {
 		for i, v := range x[:len(dst)] {
-			dst[i] = f64(v)
+			dst[i] = f(v)
 		}
-	})
+	}
 }
 
 // attribute is a float attribute of a function, and its default.

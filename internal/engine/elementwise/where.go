@@ -33,22 +33,21 @@ func where(s *engine.Site) (engine.Kernel, error) {
 		if shape, err = strided.BroadcastShape(shape, cond.Shape()); err != nil {
 			return err
 		}
-		rank := len(shape)
-		l := strided.Over(shape, strided.Stretched(cond.Shape(), rank), strided.Stretched(x.Shape(), rank), strided.Stretched(y.Shape(), rank))
+		l := strided.Broadcast(shape, cond.Shape(), x.Shape(), y.Shape())
 		if x.DType() == tensor.String {
-			c.Out[0], err = chooseStrings(l, shape, cond, x, y)
+			c.Out[0], err = chooseStrings(&l, shape, cond, x, y)
 			return err
 		}
 		c.Out[0] = c.New(x.DType(), shape...)
 		switch x.DType().Size() {
 		case 1:
-			choose[uint8](l, c.Out[0], cond, x, y)
+			choose[uint8](&l, c.Out[0], cond, x, y)
 		case 2:
-			choose[uint16](l, c.Out[0], cond, x, y)
+			choose[uint16](&l, c.Out[0], cond, x, y)
 		case 4:
-			choose[uint32](l, c.Out[0], cond, x, y)
+			choose[uint32](&l, c.Out[0], cond, x, y)
 		default:
-			choose[uint64](l, c.Out[0], cond, x, y)
+			choose[uint64](&l, c.Out[0], cond, x, y)
 		}
 		return nil
 	}), nil

@@ -75,7 +75,7 @@ func doubles(t *testing.T, x *tensor.Tensor) []float64 {
 func TestBagsAreWhatTheDefinitionSays(t *testing.T) {
 	rng := optest.Seeded(t)
 	const rows, n = 23, 40
-	offsets := optest.Of(t, tensor.I64, []int64{0, 3, 3, 17, 40}, 5)
+	offsets := optest.Of(tensor.I64, []int64{0, 3, 3, 17, 40}, 5)
 	for _, columns := range []int{1, 7, 8, 9, 24, 31} {
 		table := optest.Random(rng, tensor.F32, rows, columns)
 		for _, mode := range []string{ModeSum, ModeMean, ModeMax} {
@@ -100,18 +100,18 @@ func TestBagsAreWhatTheDefinitionSays(t *testing.T) {
 
 // A bag whose end is not behind its start is empty, and offsets are those of a slice.
 func TestOffsetsAreThoseOfASlice(t *testing.T) {
-	table := optest.F32(t, []float32{1, 10, 100}, 3, 1)
-	index := optest.Of(t, tensor.I64, []int64{0, 1, 2}, 3)
+	table := optest.F32([]float32{1, 10, 100}, 3, 1)
+	index := optest.Of(tensor.I64, []int64{0, 1, 2}, 3)
 	for mode, empty := range map[string]float32{ModeSum: 0, ModeMean: 0, ModeMax: float32(math.Inf(-1))} {
-		out := optest.One(t, Table(), bagCase(map[string]any{AttrMode: mode}, table, index, optest.Of(t, tensor.I64, []int64{3, 1, 1, 0}, 4)))
+		out := optest.One(t, Table(), bagCase(map[string]any{AttrMode: mode}, table, index, optest.Of(tensor.I64, []int64{3, 1, 1, 0}, 4)))
 		for i, v := range tensor.Of[float32](out) {
 			if v != empty {
 				t.Errorf("%s: bag %d is %v, wanted %v", mode, i, v, empty)
 			}
 		}
 	}
-	out := optest.One(t, Table(), bagCase(nil, table, index, optest.Of(t, tensor.I64, []int64{-2, math.MaxInt64, math.MinInt64, 1}, 4)))
-	optest.Same(t, "slices", out, optest.F32(t, []float32{110, 0, 1}, 3, 1), 0)
+	out := optest.One(t, Table(), bagCase(nil, table, index, optest.Of(tensor.I64, []int64{-2, math.MaxInt64, math.MinInt64, 1}, 4)))
+	optest.Same(t, "slices", out, optest.F32([]float32{110, 0, 1}, 3, 1), 0)
 	out = optest.One(t, Table(), bagCase(nil, table, index, tensor.New(tensor.I64, 0)))
 	if !out.Shape().Equal(tensor.Shape{0, 1}) {
 		t.Errorf("without offsets: %v", out)
@@ -123,7 +123,7 @@ func TestPartsOfATableAddUp(t *testing.T) {
 	rng := optest.Seeded(t)
 	const rows, columns, n = 20, 10, 30
 	table, index := optest.Random(rng, tensor.F32, rows, columns), indices[int64](rng, tensor.I64, n, rows)
-	offsets := optest.Of(t, tensor.I64, []int64{0, 11, 30}, 3)
+	offsets := optest.Of(tensor.I64, []int64{0, 11, 30}, 3)
 	for _, mode := range []string{ModeSum, ModeMax} {
 		whole := optest.One(t, Table(), bagCase(map[string]any{AttrMode: mode}, table, index, offsets))
 		acc := make([]float64, whole.Len())
@@ -150,8 +150,8 @@ func TestPartsOfATableAddUp(t *testing.T) {
 }
 
 func TestWhatIsNoBagIsRefused(t *testing.T) {
-	table, index, offsets := tensor.New(tensor.F32, 4, 2), tensor.New(tensor.I64, 3), optest.Of(t, tensor.I64, []int64{0, 3}, 2)
-	outside := optest.Of(t, tensor.I64, []int64{0, 4, 1}, 3)
+	table, index, offsets := tensor.New(tensor.F32, 4, 2), tensor.New(tensor.I64, 3), optest.Of(tensor.I64, []int64{0, 3}, 2)
+	outside := optest.Of(tensor.I64, []int64{0, 4, 1}, 3)
 	for want, c := range map[string]optest.Case{
 		"mode \"median\"":                       bagCase(map[string]any{AttrMode: "median"}, table, index, offsets),
 		"no mean":                               bagCase(map[string]any{AttrMode: ModeMean, AttrRows: 8}, table, index, offsets),
@@ -172,6 +172,6 @@ func TestWhatIsNoBagIsRefused(t *testing.T) {
 
 // An index outside every bag is not looked at.
 func TestIndicesOutsideTheBagsAreNotRead(t *testing.T) {
-	out := optest.One(t, Table(), bagCase(nil, optest.F32(t, []float32{1, 2}, 2, 1), optest.Of(t, tensor.I64, []int64{99, 1}, 2), optest.Of(t, tensor.I64, []int64{1, 2}, 2)))
-	optest.Same(t, "bag", out, optest.F32(t, []float32{2}, 1, 1), 0)
+	out := optest.One(t, Table(), bagCase(nil, optest.F32([]float32{1, 2}, 2, 1), optest.Of(tensor.I64, []int64{99, 1}, 2), optest.Of(tensor.I64, []int64{1, 2}, 2)))
+	optest.Same(t, "bag", out, optest.F32([]float32{2}, 1, 1), 0)
 }

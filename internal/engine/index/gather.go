@@ -26,7 +26,8 @@ func gather(s *engine.Site) (engine.Kernel, error) {
 			return err
 		}
 		outer, count, inner := strided.Around(x.Shape(), axis, axis+1)
-		shape := append(x.Shape()[:axis].Clone(), c.In[1].Shape()...)
+		var few [8]int
+		shape := append(append(tensor.Shape(few[:0]), x.Shape()[:axis]...), c.In[1].Shape()...)
 		shape = append(shape, x.Shape()[axis+1:]...)
 		if inner == 1 && x.DType().Size() > 0 {
 			return gatherSingle(c, index, shape, outer, count)

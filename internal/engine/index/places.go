@@ -44,7 +44,7 @@ func pick(c *engine.Call, x *tensor.Tensor, shape tensor.Shape, runs, run int, a
 				values = append(values, x.StringAt(at(i)+k))
 			}
 		}
-		return tensor.FromStrings(shape, values)
+		return tensor.FromStrings(shape.Clone(), values)
 	}
 	out := c.New(x.DType(), shape...)
 	size := x.DType().Size()

@@ -22,6 +22,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/engine/index"
 	"github.com/shardwise/shardwise/internal/engine/norm"
 	"github.com/shardwise/shardwise/internal/engine/quant"
@@ -30,6 +31,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/sequence"
 	"github.com/shardwise/shardwise/internal/engine/shape"
 	"github.com/shardwise/shardwise/internal/engine/signal"
+	"github.com/shardwise/shardwise/internal/engine/text"
 	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -51,7 +53,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(), embedding.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(), embedding.Table(), experts.Table(), text.Table(),
 	} {
 		maps.Copy(t, family)
 	}

@@ -51,7 +51,7 @@ func batchNorm(s *engine.Site) (engine.Kernel, error) {
 		var params [4][]float64
 		for i := range params {
 			var err error
-			if params[i], err = vector(c.In[1+i], count, fmt.Sprintf("input %d", 1+i)); err != nil {
+			if params[i], err = vector(c, 1+i, count); err != nil {
 				return err
 			}
 		}
@@ -130,11 +130,11 @@ func grouped(c *engine.Call, groups int, perChannel bool, epsilon float64) error
 	if perChannel {
 		count = x.Dim(1)
 	}
-	scale, err := vector(c.In[1], count, "scale")
+	scale, err := vector(c, 1, count)
 	if err != nil {
 		return err
 	}
-	bias, err := vector(c.In[2], count, "bias")
+	bias, err := vector(c, 2, count)
 	if err != nil {
 		return err
 	}

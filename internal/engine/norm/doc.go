@@ -45,16 +45,29 @@ func onFloats(x *tensor.Tensor, f32, f64 func()) error {
 	return nil
 }
 
-// vector widens a parameter, which must have that many elements.
-func vector(t *tensor.Tensor, n int, what string) ([]float64, error) {
+// vector widens a parameter, input i, which must have that many elements.
+func vector(c *engine.Call, i, n int) ([]float64, error) {
+	t := c.In[i]
 	if t.Len() != n || !t.DType().Float() {
-		return nil, fmt.Errorf("%s is %v, wanted %d floats", what, t, n)
+		return nil, fmt.Errorf("input %d is %v, wanted %d floats", i, t, n)
+	}
+	if t.DType() == tensor.F32 {
+		return widened(c, t), nil
 	}
 	wide, err := tensor.Convert(t, tensor.F64)
 	if err != nil {
 		return nil, err
 	}
 	return tensor.Of[float64](wide), nil
+}
+
+// widened is a tensor of F32 in float64, in scratch space of the run.
+func widened(c *engine.Call, t *tensor.Tensor) []float64 {
+	out := tensor.Of[float64](c.New(tensor.F64, t.Len()))
+	for i, v := range tensor.Of[float32](t)[:len(out)] {
+		out[i] = float64(v)
+	}
+	return out
 }
 
 func product(s tensor.Shape) int {

@@ -79,7 +79,8 @@ func (l *last) Run(c *engine.Call) error {
 	if x, err = tensor.Convert(x, through); err != nil {
 		return err
 	}
-	stats := x.Shape().Clone()
+	var few [8]int
+	stats := append(few[:0], x.Shape()...)
 	for i := range stats[axis:] {
 		stats[axis+i] = 1
 	}
@@ -98,7 +99,7 @@ func (l *last) deliver(c *engine.Call, result tensor.DType, out, mean, inverse *
 	if c.Out[0], err = tensor.Convert(out, result); err != nil {
 		return err
 	}
-	for i, t := range []*tensor.Tensor{mean, inverse} {
+	for i, t := range [2]*tensor.Tensor{mean, inverse} {
 		if len(c.Want) > 1+i && c.Want[1+i] {
 			if c.Out[1+i], err = tensor.Convert(t, l.stash); err != nil {
 				return err
@@ -140,6 +141,9 @@ func rootMeanSquare[T float](x []T, epsilon float64) float64 {
 func spread(c *engine.Call, t *tensor.Tensor, shape tensor.Shape) ([]float64, error) {
 	if t.Rank() > len(shape) || !t.DType().Float() {
 		return nil, fmt.Errorf("a parameter is %v, wanted floats that broadcast to %v", t, shape)
+	}
+	if t.DType() == tensor.F32 && t.Shape().Equal(shape) {
+		return widened(c, t), nil
 	}
 	strides, step := make([]int, len(shape)), 1
 	for i := t.Rank() - 1; i >= 0; i-- {

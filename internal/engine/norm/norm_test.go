@@ -9,8 +9,8 @@ import (
 )
 
 func TestNormalisationsByHand(t *testing.T) {
-	x := optest.F32(t, []float32{1, 3, 2, 6}, 1, 2, 2)
-	ones, zeros := optest.F32(t, []float32{1, 1}, 2), optest.F32(t, []float32{0, 0}, 2)
+	x := optest.F32([]float32{1, 3, 2, 6}, 1, 2, 2)
+	ones, zeros := optest.F32([]float32{1, 1}, 2), optest.F32([]float32{0, 0}, 2)
 	exact := map[string]any{"epsilon": 0.0}
 	with := func(name string, v any) map[string]any { return map[string]any{"epsilon": 0.0, name: v} }
 	for _, c := range []struct {
@@ -19,39 +19,39 @@ func TestNormalisationsByHand(t *testing.T) {
 		want []float32
 	}{
 		{"by channel", optest.Case{Op: "BatchNormalization", Opset: 15, Attrs: exact,
-			In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{0, 1}, 2), optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{4, 16}, 2)}},
+			In: []*tensor.Tensor{x, optest.F32([]float32{1, 2}, 2), optest.F32([]float32{0, 1}, 2), optest.F32([]float32{1, 2}, 2), optest.F32([]float32{4, 16}, 2)}},
 			[]float32{0, 1, 1, 3}},
 		{"by element", optest.Case{Op: "BatchNormalization", Opset: 7, Attrs: with("spatial", 0),
-			In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 1, 1, 1}, 2, 2), optest.F32(t, []float32{0, 0, 0, 5}, 2, 2), optest.F32(t, []float32{1, 2, 2, 2}, 2, 2), optest.F32(t, []float32{1, 1, 4, 4}, 2, 2)}},
+			In: []*tensor.Tensor{x, optest.F32([]float32{1, 1, 1, 1}, 2, 2), optest.F32([]float32{0, 0, 0, 5}, 2, 2), optest.F32([]float32{1, 2, 2, 2}, 2, 2), optest.F32([]float32{1, 1, 4, 4}, 2, 2)}},
 			[]float32{0, 1, 0, 7}},
-		{"", optest.Case{Op: "InstanceNormalization", Opset: 6, Attrs: exact, In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), optest.F32(t, []float32{0, 1}, 2)}},
+		{"", optest.Case{Op: "InstanceNormalization", Opset: 6, Attrs: exact, In: []*tensor.Tensor{x, optest.F32([]float32{1, 2}, 2), optest.F32([]float32{0, 1}, 2)}},
 			[]float32{-1, 1, -1, 3}},
-		{"parameters by group", optest.Case{Op: "GroupNormalization", Opset: 18, Attrs: with("num_groups", 2), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), zeros}},
+		{"parameters by group", optest.Case{Op: "GroupNormalization", Opset: 18, Attrs: with("num_groups", 2), In: []*tensor.Tensor{x, optest.F32([]float32{1, 2}, 2), zeros}},
 			[]float32{-1, 1, -2, 2}},
-		{"one group, parameters by channel", optest.Case{Op: "GroupNormalization", Opset: 21, Attrs: with("num_groups", 1), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 2}, 2), zeros}},
+		{"one group, parameters by channel", optest.Case{Op: "GroupNormalization", Opset: 21, Attrs: with("num_groups", 1), In: []*tensor.Tensor{x, optest.F32([]float32{1, 2}, 2), zeros}},
 			[]float32{-2 / float32(math.Sqrt(3.5)), 0, -2 / float32(math.Sqrt(3.5)), 6 / float32(math.Sqrt(3.5))}},
 		{"last axis", optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: exact, In: []*tensor.Tensor{x, ones, zeros}}, []float32{-1, 1, -1, 1}},
-		{"scale that broadcasts", optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: with("axis", 1), In: []*tensor.Tensor{x, optest.F32(t, []float32{1, 0}, 2, 1)}},
+		{"scale that broadcasts", optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: with("axis", 1), In: []*tensor.Tensor{x, optest.F32([]float32{1, 0}, 2, 1)}},
 			[]float32{-2 / float32(math.Sqrt(3.5)), 0, 0, 0}},
 		{"", optest.Case{Op: "RMSNormalization", Opset: 23, Attrs: exact, In: []*tensor.Tensor{x, ones}},
 			[]float32{1 / float32(math.Sqrt(5)), 3 / float32(math.Sqrt(5)), 2 / float32(math.Sqrt(20)), 6 / float32(math.Sqrt(20))}},
 		{"two channels", optest.Case{Op: "LRN", Opset: 13, Attrs: map[string]any{"size": 2, "alpha": 2.0, "beta": 1.0}, In: []*tensor.Tensor{x}},
 			[]float32{1. / 6, 3. / 46, 2. / 5, 6. / 37}},
 	} {
-		optest.Same(t, c.Op+" "+c.name, optest.One(t, Table(), c.Case), optest.F32(t, c.want, 1, 2, 2), 1e-6)
+		optest.Same(t, c.Op+" "+c.name, optest.One(t, Table(), c.Case), optest.F32(c.want, 1, 2, 2), 1e-6)
 	}
 }
 
 func TestLayerNormalizationGivesItsMoments(t *testing.T) {
-	half := optest.Of(t, tensor.F16, []uint16{0x3c00, 0x4200}, 1, 2) // 1 and 3
-	scale := optest.Of(t, tensor.F16, []uint16{0x3c00, 0x3c00}, 2)
+	half := optest.Of(tensor.F16, []uint16{0x3c00, 0x4200}, 1, 2) // 1 and 3
+	scale := optest.Of(tensor.F16, []uint16{0x3c00, 0x3c00}, 2)
 	out, err := optest.Run(t, Table(), optest.Case{Op: "LayerNormalization", Opset: 17, Attrs: map[string]any{"epsilon": 0.0}, In: []*tensor.Tensor{half, scale}, Outputs: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	optest.Same(t, "Y", out[0], optest.Of(t, tensor.F16, []uint16{0xbc00, 0x3c00}, 1, 2), 0)
-	optest.Same(t, "mean", out[1], optest.F32(t, []float32{2}, 1, 1), 0)
-	optest.Same(t, "1 / deviation", out[2], optest.F32(t, []float32{1}, 1, 1), 0)
+	optest.Same(t, "Y", out[0], optest.Of(tensor.F16, []uint16{0xbc00, 0x3c00}, 1, 2), 0)
+	optest.Same(t, "mean", out[1], optest.F32([]float32{2}, 1, 1), 0)
+	optest.Same(t, "1 / deviation", out[2], optest.F32([]float32{1}, 1, 1), 0)
 }
 
 // A normalised row has mean 0 and variance 1, whatever its scale and place, and large offsets do no harm.

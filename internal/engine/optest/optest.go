@@ -5,7 +5,8 @@
 package optest
 
 import (
-	"math/rand/v2"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/shardwise/shardwise/internal/engine"
@@ -13,35 +14,54 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// Case is one run of an operator, of ai.onnx when Domain is "". A nil input is absent. Outputs is the number of outputs, 1 when it is 0.
+// Case is one run of an operator, of ai.onnx when Domain is "". A nil input is absent. Outputs is the number of outputs, 1
+// when it is 0. Constants says that the inputs are known when the node is compiled.
 type Case struct {
-	Domain  string
-	Op      string
-	Opset   int64
-	Attrs   map[string]any // int, float64, string, []int, []float64 or []string
-	In      []*tensor.Tensor
-	Outputs int
+	Domain    string
+	Op        string
+	Opset     int64
+	Attrs     map[string]any // as Attr takes them
+	In        []*tensor.Tensor
+	Outputs   int
+	Constants bool
 }
 
-// Run builds the operator that the table has for the version and runs it once.
+type weights map[string]*tensor.Tensor
+
+// Weight implements engine.Weights. It fails for a name that no input of the case has.
+func (w weights) Weight(name string) (*tensor.Tensor, error) {
+	if t, ok := w[name]; ok {
+		return t, nil
+	}
+	return nil, fmt.Errorf("no weight %q", name)
+}
+
+// Run builds the operator that the table has for the version and runs it once. The tensors that the kernel asks for hold
+// ones bits first, so that a kernel that counts on zeros, or forgets an element, is found out.
 func Run(t testing.TB, table engine.Table, c Case) ([]*tensor.Tensor, error) {
 	t.Helper()
 	n := &graph.Node{Name: "n", Domain: c.Domain, Op: c.Op, Attrs: map[string]graph.Attr{}}
 	for name, v := range c.Attrs {
-		n.Attrs[name] = attr(t, v)
+		n.Attrs[name] = Attr(v)
 	}
+	known := weights{}
 	for i, x := range c.In {
 		name := ""
 		if x != nil {
-			name = string(rune('a' + i))
+			name = fmt.Sprint("in", i)
+			known[name] = x
 		}
 		n.Inputs = append(n.Inputs, name)
 	}
-	want := make([]bool, max(c.Outputs, 1))
-	for i := range want {
-		n.Outputs, want[i] = append(n.Outputs, string(rune('A'+i))), true
+	for i := range max(c.Outputs, 1) {
+		n.Outputs = append(n.Outputs, fmt.Sprint("out", i))
 	}
-	site := &engine.Site{Node: n, Opset: c.Opset, Const: func(int) *graph.Weight { return nil }}
+	site := &engine.Site{Node: n, Opset: c.Opset, Weights: known, Const: func(i int) *graph.Weight {
+		if !c.Constants || n.Inputs[i] == "" {
+			return nil
+		}
+		return &graph.Weight{}
+	}}
 	for _, op := range table[engine.Key{Domain: c.Domain, Op: c.Op}] {
 		if c.Opset < op.Since || op.Until != 0 && c.Opset > op.Until {
 			continue
@@ -50,47 +70,20 @@ func Run(t testing.TB, table engine.Table, c Case) ([]*tensor.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		call := &engine.Call{Ctx: t.Context(), In: c.In, Want: want, Out: make([]*tensor.Tensor, len(want)), Alloc: dirty}
+		call := &engine.Call{Ctx: t.Context(), In: c.In, Want: slices.Repeat([]bool{true}, len(n.Outputs)),
+			Out: make([]*tensor.Tensor, len(n.Outputs)), Alloc: dirty}
 		return call.Out, k.Run(call)
 	}
 	t.Fatalf("the table has no %s of version %d", c.Op, c.Opset)
 	return nil, nil
 }
 
-// dirty makes tensors that hold ones everywhere, so that a kernel that counts on zeros is found out.
 func dirty(d tensor.DType, shape tensor.Shape) *tensor.Tensor {
 	x := tensor.New(d, shape...)
 	for i := range x.Bytes() {
-		x.Bytes()[i] = 1
+		x.Bytes()[i] = 0xff
 	}
 	return x
-}
-
-func attr(t testing.TB, v any) graph.Attr {
-	switch v := v.(type) {
-	case int:
-		return graph.Attr{Kind: graph.AttrInt, Int: int64(v)}
-	case float64:
-		return graph.Attr{Kind: graph.AttrFloat, Float: float32(v)}
-	case string:
-		return graph.Attr{Kind: graph.AttrString, Str: v}
-	case []string:
-		return graph.Attr{Kind: graph.AttrStrings, Strs: v}
-	case []int:
-		a := graph.Attr{Kind: graph.AttrInts}
-		for _, x := range v {
-			a.Ints = append(a.Ints, int64(x))
-		}
-		return a
-	case []float64:
-		a := graph.Attr{Kind: graph.AttrFloats}
-		for _, x := range v {
-			a.Floats = append(a.Floats, float32(x))
-		}
-		return a
-	}
-	t.Fatalf("an attribute is %T", v)
-	return graph.Attr{}
 }
 
 // One runs the case and gives its first output, or ends the test.
@@ -101,52 +94,4 @@ func One(t testing.TB, table engine.Table, c Case) *tensor.Tensor {
 		t.Fatalf("%s %v: %v", c.Op, c.Attrs, err)
 	}
 	return out[0]
-}
-
-// Same ends the test unless got is want within the tolerance, relative and absolute.
-func Same(t testing.TB, what string, got, want *tensor.Tensor, tolerance float64) {
-	t.Helper()
-	d, err := tensor.Diff(got, want, tensor.Tolerance{Rel: tolerance, Abs: tolerance})
-	if err != nil || d.Beyond > 0 {
-		t.Fatalf("%s: %v %v", what, d, err)
-	}
-}
-
-// Of views the values as a tensor, whose shape must suit them.
-func Of[T tensor.Element](t testing.TB, d tensor.DType, values []T, shape ...int) *tensor.Tensor {
-	t.Helper()
-	x, err := tensor.FromSlice(d, values, shape...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
-// F32 views the values as a tensor, whose shape must suit them.
-func F32(t testing.TB, values []float32, shape ...int) *tensor.Tensor {
-	t.Helper()
-	return Of(t, tensor.F32, values, shape...)
-}
-
-// Seeded is a source of random numbers whose seed stands in the test's log.
-func Seeded(t testing.TB) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
-// Random is a tensor of normally distributed numbers of the dtype F32 or F64.
-func Random(rng *rand.Rand, d tensor.DType, shape ...int) *tensor.Tensor {
-	x := tensor.New(d, shape...)
-	if d == tensor.F32 {
-		for i := range tensor.Of[float32](x) {
-			tensor.Of[float32](x)[i] = float32(rng.NormFloat64())
-		}
-		return x
-	}
-	for i := range tensor.Of[float64](x) {
-		tensor.Of[float64](x)[i] = rng.NormFloat64()
-	}
-	return x
 }

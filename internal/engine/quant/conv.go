@@ -12,6 +12,7 @@ import (
 type convNode struct {
 	k     *kernels
 	attrs window.Attrs
+	memo  window.Memo
 	group int
 }
 
@@ -45,7 +46,8 @@ func (p *kernels) convInteger(s *engine.Site) (engine.Kernel, error) {
 		if err != nil {
 			return err
 		}
-		c.Out[0] = c.New(tensor.I32, g.Shape(c.In[0].Dim(0), c.In[1].Dim(0))...)
+		var few [5]int
+		c.Out[0] = c.New(tensor.I32, g.Shape(few[:0], c.In[0].Dim(0), c.In[1].Dim(0))...)
 		dst := tensor.Of[int32](c.Out[0])
 		return n.run(c, g, [4]int{0, 1, 2, 3}, func(channel, from int, sums []int32) {
 			copy(dst[channel*g.Out()+from:], sums)
@@ -86,18 +88,19 @@ func (p *kernels) qlinearConv(s *engine.Site) (engine.Kernel, error) {
 			}
 			bias = tensor.Of[int32](c.In[8])
 		}
-		c.Out[0] = c.New(c.In[7].DType(), g.Shape(c.In[0].Dim(0), filters)...)
+		var few [5]int
+		c.Out[0] = c.New(c.In[7].DType(), g.Shape(few[:0], c.In[0].Dim(0), filters)...)
 		to := c.Out[0].Bytes()
 		return n.run(c, g, [4]int{0, 3, 2, 5}, func(channel, from int, sums []int32) {
 			m := channel % filters
-			for i := range sums {
-				if bias != nil {
+			if bias != nil {
+				for i := range sums {
 					sums[i] += bias[m]
 				}
 			}
 			factor := xs[0] * pick(ws, m) / ys
 			at := channel*g.Out() + from
-			r.store(to[at:at+len(sums)], sums, func(int) float32 { return factor })
+			r.store(to[at:at+len(sums)], sums, factor)
 		})
 	}), nil
 }
@@ -111,7 +114,7 @@ func (n *convNode) geometry(x, w *tensor.Tensor) (*window.Geometry, error) {
 	if w.Rank() != x.Rank() || w.Dim(1)*n.group != x.Dim(1) || w.Dim(0)%n.group != 0 {
 		return nil, fmt.Errorf("weights are %v, wanted [M, C/group, kernel...] for the input %v and group %d", w, x, n.group)
 	}
-	return n.attrs.Resolve(x.Shape()[2:], w.Shape()[2:])
+	return n.memo.Resolve(&n.attrs, x.Shape()[2:], w.Shape()[2:])
 }
 
 // blockElements bounds the patches that are laid out at a time.
@@ -135,7 +138,7 @@ func (n *convNode) run(c *engine.Call, g *window.Geometry, in [4]int, done func(
 	wide := tensor.Of[float32](c.New(tensor.F32, size))
 	padded := tensor.Of[float32](c.New(tensor.F32, channels*pad[0]*pad[1]*pad[2]))
 	cols, sums := tensor.Of[float32](c.New(tensor.F32, k*block)), tensor.Of[int32](c.New(tensor.I32, filters*block))
-	run := &multiplier{dense: n.k.dense, c: c}
+	run := &multiplier{dense: n.k.dense, c: c, part: partOf(x.DType() == tensor.I8, zeroX, w.DType() == tensor.I8, zeroW)}
 	for i := range x.Dim(0) * n.group {
 		widen(wide, x.Bytes()[i*size:(i+1)*size], x.DType() == tensor.I8, zeroX[0])
 		window.Pad(g, padded, wide, channels)

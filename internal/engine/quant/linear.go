@@ -40,7 +40,7 @@ func readLinear(s *engine.Site, own ...string) (g granularity, to tensor.DType, 
 	return g, to, nil
 }
 
-// blocks cuts x into runs of elements with one scale: element i has the scale at(i / inner).
+// blocks says where the scales of x lie: count elements, inner apart, have one each, or block of them one.
 type blocks struct {
 	inner, count, block, scales int
 	all                         bool
@@ -71,16 +71,32 @@ func (g granularity) plan(x, scale *tensor.Tensor) (blocks, error) {
 	return b, nil
 }
 
-// at is the index of an element's scale.
-func (b *blocks) at(blocked bool, i int) int {
-	if b.all {
-		return 0
+// runs cuts n elements into runs [lo, hi): those for which one scale counts, at an index, go to same; those with a scale for
+// each element, from an index on, go to each.
+func (b *blocks) runs(n int, blocked bool, same, each func(lo, hi, at int)) {
+	switch {
+	case b.all:
+		same(0, n, 0)
+	case !blocked && b.inner > 1:
+		for lo := 0; lo < n; lo += b.inner {
+			same(lo, lo+b.inner, lo/b.inner%b.count)
+		}
+	case !blocked:
+		for lo := 0; lo < n; lo += b.count {
+			each(lo, lo+b.count, 0)
+		}
+	case b.inner == 1:
+		for row := 0; row*b.count < n; row++ {
+			for j := 0; j < b.count; j += b.block {
+				same(row*b.count+j, row*b.count+min(j+b.block, b.count), row*b.scales+j/b.block)
+			}
+		}
+	default:
+		for line := 0; line*b.inner < n; line++ {
+			along := line % b.count / b.block
+			each(line*b.inner, (line+1)*b.inner, (line/b.count*b.scales+along)*b.inner)
+		}
 	}
-	along := i / b.inner % b.count / b.block
-	if !blocked {
-		return along
-	}
-	return (i/b.inner/b.count*b.scales+along)*b.inner + i%b.inner
 }
 
 // zeros reads zero points as numbers; nil when there are none.
@@ -153,17 +169,38 @@ func runQuantize(c *engine.Call, g granularity, to tensor.DType) error {
 		return err
 	}
 	c.Out[0] = c.New(to, x.Shape()...)
-	set := setter(c.Out[0])
-	scales := tensor.Of[float32](scale)
-	for i, v := range tensor.Of[float32](x) {
-		at := b.at(g.block > 0, i)
-		var z int64
-		if zero != nil {
-			z = zero[at]
-		}
-		set(i, saturate(float64(v/scales[at]), z, lo, hi))
+	values, scales := tensor.Of[float32](x), tensor.Of[float32](scale)
+	if to.Size() == 1 {
+		quantizeAll(c.Out[0].Bytes(), values, scales, zero, b, g.block > 0, lo, hi)
+	} else {
+		quantizeAll(tensor.Of[uint16](c.Out[0]), values, scales, zero, b, g.block > 0, lo, hi)
 	}
 	return nil
+}
+
+// quantizeAll writes the low bits of the integers, which are the same for signed types.
+func quantizeAll[T uint8 | uint16](dst []T, x, scales []float32, zero []int64, b blocks, blocked bool, lo, hi float64) {
+	point := func(at int) rounding {
+		if zero == nil {
+			return roundingTo(0, lo, hi)
+		}
+		return roundingTo(zero[at], lo, hi)
+	}
+	b.runs(len(x), blocked, func(from, to, at int) {
+		quantizeRun(dst[from:to], x[from:to], scales[at], point(at))
+	}, func(from, to, at int) {
+		for i := from; i < to; i++ {
+			r := point(at + i - from)
+			dst[i] = T(r.of(float64(x[i] / scales[at+i-from])))
+		}
+	})
+}
+
+func quantizeRun[T uint8 | uint16](dst []T, x []float32, scale float32, r rounding) {
+	x = x[:len(dst)]
+	for i, v := range x {
+		dst[i] = T(r.of(float64(v / scale)))
+	}
 }
 
 // limits are the least and greatest value of the dtypes that are quantised to.
@@ -179,27 +216,6 @@ func limits(d tensor.DType) (lo, hi float64, ok bool) {
 		return math.MinInt16, math.MaxInt16, true
 	}
 	return 0, 0, false
-}
-
-// saturate rounds to nearest even, adds the zero point and clips; NaN is the least value.
-func saturate(v float64, zero int64, lo, hi float64) int32 {
-	v = math.RoundToEven(v) + float64(zero)
-	if !(v > lo) {
-		return int32(lo)
-	}
-	return int32(min(v, hi))
-}
-
-// setter stores a value that fits into the tensor's dtype.
-func setter(t *tensor.Tensor) func(i int, v int32) {
-	switch t.DType() {
-	case tensor.U8, tensor.I8:
-		to := t.Bytes()
-		return func(i int, v int32) { to[i] = byte(v) }
-	default:
-		to := tensor.Of[uint16](t)
-		return func(i int, v int32) { to[i] = uint16(v) }
-	}
 }
 
 // dequantize is DequantizeLinear (ai.onnx 10 to today): (x - zero point) · scale, computed in F32, in the scale's dtype or
@@ -248,36 +264,44 @@ func runDequantize(out, x, scale *tensor.Tensor, zero []int64, b blocks, blocked
 		return err
 	}
 	scales, to := tensor.Of[float32](wide), tensor.Of[float32](out)
-	get := getter(x)
-	for i := range to {
-		at := b.at(blocked, i)
-		v := get(i)
-		if zero != nil {
-			v -= zero[at]
-		}
-		to[i] = float32(v) * scales[at]
+	switch x.DType() {
+	case tensor.U8:
+		dequantizeAll(to, tensor.Of[uint8](x), scales, zero, b, blocked)
+	case tensor.I8:
+		dequantizeAll(to, tensor.Of[int8](x), scales, zero, b, blocked)
+	case tensor.U16:
+		dequantizeAll(to, tensor.Of[uint16](x), scales, zero, b, blocked)
+	case tensor.I16:
+		dequantizeAll(to, tensor.Of[int16](x), scales, zero, b, blocked)
+	default:
+		dequantizeAll(to, tensor.Of[int32](x), scales, zero, b, blocked)
 	}
 	return nil
 }
 
-func getter(t *tensor.Tensor) func(i int) int64 {
-	switch t.DType() {
-	case tensor.U8:
-		x := tensor.Of[uint8](t)
-		return func(i int) int64 { return int64(x[i]) }
-	case tensor.I8:
-		x := tensor.Of[int8](t)
-		return func(i int) int64 { return int64(x[i]) }
-	case tensor.U16:
-		x := tensor.Of[uint16](t)
-		return func(i int) int64 { return int64(x[i]) }
-	case tensor.I16:
-		x := tensor.Of[int16](t)
-		return func(i int) int64 { return int64(x[i]) }
-	default:
-		x := tensor.Of[int32](t)
-		return func(i int) int64 { return int64(x[i]) }
-	}
+func dequantizeAll[T uint8 | int8 | uint16 | int16 | int32](dst []float32, x []T, scales []float32, zero []int64, b blocks, blocked bool) {
+	b.runs(len(x), blocked, func(from, to, at int) {
+		scale, z := scales[at], int64(0)
+		if zero != nil {
+			z = zero[at]
+		}
+		run := dst[from:to]
+		for i, v := range x[from:to] {
+			run[i] = float32(int64(v)-z) * scale
+		}
+	}, func(from, to, at int) {
+		run, factors := dst[from:to], scales[at:at+to-from]
+		if zero == nil {
+			for i, v := range x[from:to] {
+				run[i] = float32(v) * factors[i]
+			}
+			return
+		}
+		points := zero[at : at+to-from]
+		for i, v := range x[from:to] {
+			run[i] = float32(int64(v)-points[i]) * factors[i]
+		}
+	})
 }
 
 // dynamic is DynamicQuantizeLinear (ai.onnx 11 to today): to U8 with scale (max - min) / 255, where the range is widened
@@ -293,21 +317,21 @@ func dynamic(s *engine.Site) (engine.Kernel, error) {
 		x := tensor.Of[float32](c.In[0])
 		var lo, hi float32
 		for _, v := range x {
-			lo, hi = min(lo, v), max(hi, v)
+			if !(v >= lo && v <= hi) { // NaN too
+				lo, hi = min(lo, v), max(hi, v)
+			}
 		}
 		scale := (hi - lo) / 255
 		if scale == 0 {
 			scale = 1
 		}
-		zero := saturate(float64(-lo/scale), 0, 0, 255)
+		around := roundingTo(0, 0, 255)
+		zero := around.of(float64(-lo / scale))
 		outs := []*tensor.Tensor{c.New(tensor.U8, c.In[0].Shape()...), c.New(tensor.F32), c.New(tensor.U8)}
 		copy(c.Out, outs)
 		tensor.Of[float32](outs[1])[0] = scale
 		outs[2].Bytes()[0] = byte(zero)
-		to := outs[0].Bytes()
-		for i, v := range x {
-			to[i] = byte(saturate(float64(v/scale), int64(zero), 0, 255))
-		}
+		quantizeRun(outs[0].Bytes(), x, scale, roundingTo(int64(zero), 0, 255))
 		return nil
 	}), nil
 }

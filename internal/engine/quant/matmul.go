@@ -22,7 +22,7 @@ func (p *kernels) matMulInteger(s *engine.Site) (engine.Kernel, error) {
 			return err
 		}
 		c.Out[0] = c.New(tensor.I32, m.out...)
-		dst, run := tensor.Of[int32](c.Out[0]), &multiplier{dense: p.dense, c: c}
+		dst, run := tensor.Of[int32](c.Out[0]), p.multiplier(c, m)
 		m.each(func(i int, a, b []byte) {
 			run.product(m, dst[i*m.m*m.n:(i+1)*m.m*m.n], a, b)
 		})
@@ -58,12 +58,20 @@ func (p *kernels) qlinearMatMul(s *engine.Site) (engine.Kernel, error) {
 		}
 		c.Out[0] = c.New(c.In[7].DType(), m.out...)
 		to := c.Out[0].Bytes()
-		sums, run := tensor.Of[int32](c.New(tensor.I32, m.m*m.n)), &multiplier{dense: p.dense, c: c}
+		sums, run := tensor.Of[int32](c.New(tensor.I32, m.m*m.n)), p.multiplier(c, m)
+		factors := tensor.Of[float32](c.New(tensor.F32, len(bs)))
 		m.each(func(i int, a, b []byte) {
 			run.product(m, sums, a, b)
 			for row := range m.m {
+				for j, s := range bs {
+					factors[j] = pick(as, row) * s / ys
+				}
 				at := (i*m.m + row) * m.n
-				r.store(to[at:at+m.n], sums[row*m.n:(row+1)*m.n], func(j int) float32 { return pick(as, row) * pick(bs, j) / ys })
+				if line := sums[row*m.n : (row+1)*m.n]; len(factors) == 1 {
+					r.store(to[at:at+m.n], line, factors[0])
+				} else {
+					r.storeColumns(to[at:at+m.n], line, factors)
+				}
 			}
 		})
 		return nil
@@ -159,7 +167,15 @@ func (x *matrices) each(f func(i int, a, b []byte)) {
 	}
 }
 
+func (p *kernels) multiplier(c *engine.Call, x *matrices) *multiplier {
+	return &multiplier{dense: p.dense, c: c, part: partOf(x.a.DType() == tensor.I8, x.zeroA, x.b.DType() == tensor.I8, x.zeroB)}
+}
+
 func (p *multiplier) product(x *matrices, dst []int32, a, b []byte) {
+	if x.m == 1 {
+		x.vector(dst, a, b)
+		return
+	}
 	p.multiply(dst, p.rowsOf(a, x.a.DType() == tensor.I8, x.zeroA, x.m, x.k),
 		p.columnsOf(b, x.b.DType() == tensor.I8, x.zeroB, x.k, x.n), x.m, x.n, x.k)
 }

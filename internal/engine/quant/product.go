@@ -8,14 +8,34 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// part is how many products are added in F32: 256 · 255 · 255 is below 2^24, so that every sum is exact.
-const part = 256
+// exact is below which every integer is a float32.
+const exact = 1 << 24
+
+// partOf is how many products may be added in F32 so that every sum is exact: at least 256 for factors up to 255, and 1024
+// for U8 around 128 times I8 around 0.
+func partOf(signedA bool, zeroA []float32, signedB bool, zeroB []float32) int {
+	return int(exact / (reach(signedA, zeroA) * reach(signedB, zeroB)))
+}
+
+// reach is the greatest magnitude of a number of 8 bits less one of the zero points.
+func reach(signed bool, zero []float32) float32 {
+	lo, hi := float32(0), float32(255)
+	if signed {
+		lo, hi = -128, 127
+	}
+	most := float32(0)
+	for _, z := range zero {
+		most = max(most, hi-z, z-lo)
+	}
+	return most
+}
 
 // multiplier is the scratch space of one run.
 type multiplier struct {
 	dense             kernel.Dense[float32]
 	c                 *engine.Call
 	sums, left, right []float32
+	part              int // how many products are added at a time
 }
 
 // space is n elements of a buffer that grows when it must.
@@ -29,11 +49,20 @@ func (p *multiplier) space(buf *[]float32, n int) []float32 {
 // multiply overwrites dst [m, n] with the product of a [m, k] and b [k, n], which hand out their columns and rows
 // [from, to).
 func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m, n, k int) {
-	clear(dst)
 	sums := p.space(&p.sums, m*n)
-	for from := 0; from < k; from += part {
-		to := min(from+part, k)
+	dst = dst[:m*n]
+	if k == 0 {
+		clear(dst)
+	}
+	for from := 0; from < k; from += p.part {
+		to := min(from+p.part, k)
 		p.dense.Mul(sums, a(from, to), b(from, to), m, n, to-from)
+		if from == 0 {
+			for i, v := range sums {
+				dst[i] = int32(v)
+			}
+			continue
+		}
 		for i, v := range sums {
 			dst[i] += int32(v)
 		}
@@ -42,6 +71,7 @@ func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m,
 
 // widen writes bytes of the dtype minus a zero point.
 func widen(dst []float32, src []byte, signed bool, zero float32) {
+	dst = dst[:len(src)]
 	if signed {
 		for i, v := range src {
 			dst[i] = float32(int8(v)) - zero
@@ -77,7 +107,7 @@ func pick(list []float32, i int) float32 {
 
 // rowsOf hands out columns of an integer matrix [m, k], with a zero point for each row or for all.
 func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) func(from, to int) []float32 {
-	buf := p.space(&p.left, m*min(k, part))
+	buf := p.space(&p.left, m*min(k, p.part))
 	return func(from, to int) []float32 {
 		n := to - from
 		for i := range m {
@@ -89,7 +119,7 @@ func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) f
 
 // columnsOf hands out rows of an integer matrix [k, n], with a zero point for each column or for all.
 func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int) func(from, to int) []float32 {
-	buf := p.space(&p.right, min(k, part)*n)
+	buf := p.space(&p.right, min(k, p.part)*n)
 	return func(from, to int) []float32 {
 		out := buf[:(to-from)*n]
 		if len(zero) == 1 {
@@ -107,12 +137,6 @@ func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int
 	}
 }
 
-// scaling turns exact sums into a quantised result: saturate(round(sum · scale) + zero point).
-type scaling struct {
-	zero   int64
-	lo, hi float64
-}
-
 // scales reads F32 scales of which there are 1 or n.
 func scales(t *tensor.Tensor, n int) ([]float32, error) {
 	if t.DType() != tensor.F32 || t.Len() != 1 && t.Len() != n {
@@ -122,22 +146,35 @@ func scales(t *tensor.Tensor, n int) ([]float32, error) {
 }
 
 // result reads the output's scale and zero point.
-func result(c *engine.Call, scale, zero int) (float32, scaling, error) {
+func result(c *engine.Call, scale, zero int) (float32, rounding, error) {
 	y, err := scales(c.In[scale], 1)
 	if err != nil {
-		return 0, scaling{}, err
+		return 0, rounding{}, err
 	}
 	z := c.In[zero]
 	lo, hi, ok := limits(z.DType())
 	if !ok || z.Len() != 1 || z.DType().Size() != 1 {
-		return 0, scaling{}, fmt.Errorf("the output's zero point is %v, wanted one U8 or I8", z)
+		return 0, rounding{}, fmt.Errorf("the output's zero point is %v, wanted one U8 or I8", z)
 	}
-	return y[0], scaling{zero: getter(z)(0), lo: lo, hi: hi}, nil
+	point := int64(z.Bytes()[0])
+	if z.DType() == tensor.I8 {
+		point = int64(int8(point))
+	}
+	return y[0], roundingTo(point, lo, hi), nil
 }
 
-// store writes one row of sums; factors are one for the row or one for each column.
-func (s scaling) store(to []byte, sums []int32, factors func(j int) float32) {
+// store writes sums times a factor.
+func (r *rounding) store(to []byte, sums []int32, factor float32) {
+	to = to[:len(sums)]
 	for j, v := range sums {
-		to[j] = byte(saturate(float64(float32(v)*factors(j)), s.zero, s.lo, s.hi))
+		to[j] = byte(r.of(float64(float32(v) * factor)))
+	}
+}
+
+// storeColumns writes sums times one factor for each.
+func (r *rounding) storeColumns(to []byte, sums []int32, factors []float32) {
+	to, factors = to[:len(sums)], factors[:len(sums)]
+	for j, v := range sums {
+		to[j] = byte(r.of(float64(float32(v) * factors[j])))
 	}
 }

@@ -16,10 +16,10 @@ func sig(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // One unit and one step, from the definitions.
 func TestOneStepByHand(t *testing.T) {
-	x, h := optest.F32(t, []float32{0.5}, 1, 1, 1), optest.F32(t, []float32{0.25}, 1, 1, 1)
-	c := optest.F32(t, []float32{-0.5}, 1, 1, 1)
-	w := func(v ...float32) *tensor.Tensor { return optest.F32(t, v, 1, len(v), 1) }
-	b := func(v ...float32) *tensor.Tensor { return optest.F32(t, v, 1, len(v)) }
+	x, h := optest.F32([]float32{0.5}, 1, 1, 1), optest.F32([]float32{0.25}, 1, 1, 1)
+	c := optest.F32([]float32{-0.5}, 1, 1, 1)
+	w := func(v ...float32) *tensor.Tensor { return optest.F32(v, 1, len(v), 1) }
+	b := func(v ...float32) *tensor.Tensor { return optest.F32(v, 1, len(v)) }
 	i, o, f := sig(0.5*1+0.25*0.1+0.1+0.3*-0.5), 0.0, sig(0.5*3+0.25*0.3+0.3+0.1*-0.5)
 	cell := f*-0.5 + i*math.Tanh(0.5*4+0.25*0.4+0.4)
 	o = sig(0.5*2 + 0.25*0.2 + 0.2 + 0.2*cell)
@@ -41,7 +41,7 @@ func TestOneStepByHand(t *testing.T) {
 	} {
 		k.Opset = 14
 		got := optest.One(t, Table(), k.Case)
-		optest.Same(t, k.name, got, optest.F32(t, []float32{float32(k.want)}, 1, 1, 1, 1), 1e-6)
+		optest.Same(t, k.name, got, optest.F32([]float32{float32(k.want)}, 1, 1, 1, 1), 1e-6)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestDirectionsLayoutsAndLengths(t *testing.T) {
 	for op, gates := range map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4} {
 		x := optest.Random(rng, tensor.F32, steps, batch, input)
 		w, r := optest.Random(rng, tensor.F32, 2, gates*hidden, input), optest.Random(rng, tensor.F32, 2, gates*hidden, hidden)
-		lens := optest.Of(t, tensor.I32, []int32{6, 2, 4}, batch)
+		lens := optest.Of(tensor.I32, []int32{6, 2, 4}, batch)
 		both := layerOf(t, op, "bidirectional", 0, x, w, r, lens)
 		for d, direction := range []string{"forward", "reverse"} {
 			wd, _ := w.Rows(d, d+1)
@@ -114,7 +114,7 @@ func TestWrongLayersAreRefused(t *testing.T) {
 		"an unknown direction":        {Attrs: map[string]any{"direction": "sideways"}, In: []*tensor.Tensor{x, w, r}},
 		"weights of one direction":    {Attrs: map[string]any{"direction": "bidirectional"}, In: []*tensor.Tensor{x, w, r}},
 		"another hidden_size":         {Attrs: map[string]any{"hidden_size": 5}, In: []*tensor.Tensor{x, w, r}},
-		"a sequence that is too long": {In: []*tensor.Tensor{x, w, r, nil, optest.Of(t, tensor.I32, []int32{3}, 1)}},
+		"a sequence that is too long": {In: []*tensor.Tensor{x, w, r, nil, optest.Of(tensor.I32, []int32{3}, 1)}},
 	} {
 		c.Op, c.Opset = "LSTM", 22
 		if out, err := optest.Run(t, Table(), c); err == nil {

@@ -41,9 +41,8 @@ func (a argNode) Run(c *engine.Call) error {
 	if !ok || x.Dim(axis) == 0 {
 		return fmt.Errorf("axis %d does not lie in %v, or is empty", a.axis, x)
 	}
-	set := make(axisSet, x.Rank())
-	set[axis] = true
-	c.Out[0] = c.New(tensor.I64, set.reduced(x.Shape(), a.keep)...)
+	var few [8]int
+	c.Out[0] = c.New(tensor.I64, axisSet(1<<axis).reduced(few[:0], x.Shape(), a.keep)...)
 	switch x.DType() {
 	case tensor.F32:
 		arg[float32](c, a, axis)
@@ -81,17 +80,37 @@ func arg[T number](c *engine.Call, a argNode, axis int) {
 	}
 }
 
-// extreme is the place of the greatest or least of count elements that lie step apart.
+// extreme is the place of the greatest or least of count elements that lie step apart: the first of equals or the last. NaN
+// is never chosen unless it comes first.
 func extreme[T number](x []T, count, step int, greatest, last bool) int {
-	best, top := 0, x[0]
-	for i, at := 1, step; i < count; i, at = i+1, at+step {
+	if step == 1 && !last {
+		return first(x[:count], greatest)
+	}
+	best, most := 0, x[0]
+	at := step
+	for i := 1; i < count; i, at = i+1, at+step {
 		v := x[at]
-		if v == top {
-			if last {
-				best = i
+		if v > most && greatest || v < most && !greatest || v == most && last {
+			best, most = i, v
+		}
+	}
+	return best
+}
+
+// first is the place of the first of the greatest or least elements.
+func first[T number](x []T, greatest bool) int {
+	best, most := 0, x[0]
+	if greatest {
+		for i, v := range x {
+			if v > most {
+				best, most = i, v
 			}
-		} else if v > top == greatest && v == v && top == top {
-			best, top = i, v
+		}
+		return best
+	}
+	for i, v := range x {
+		if v < most {
+			best, most = i, v
 		}
 	}
 	return best

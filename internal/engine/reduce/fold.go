@@ -42,42 +42,65 @@ func into[A accumulator, T number](f fold, acc []A, x []T) {
 			acc[i] *= A(v)
 		}
 	case greatest:
+		// What changes nothing is passed over; max decides about NaN and the signs of zeros.
 		for i, v := range x {
-			acc[i] = max(acc[i], A(v))
+			if w := A(v); !(w < acc[i]) {
+				acc[i] = max(acc[i], w)
+			}
 		}
 	case least:
 		for i, v := range x {
-			acc[i] = min(acc[i], A(v))
+			if w := A(v); !(w > acc[i]) {
+				acc[i] = min(acc[i], w)
+			}
 		}
 	}
 }
 
-// along folds a run of reduced positions into one accumulator. Sums have four parts, the elements by their place modulo
-// 4, so that additions do not wait for one another.
+// along folds a run of reduced positions into one accumulator. Sums and products have four parts, the elements by their place modulo
+// 4, so that operations do not wait for one another.
 func along[A accumulator, T number](f fold, acc A, x []T) A {
 	switch f {
 	case sum:
 		return acc + sumRow[A](x)
 	case sumAbs:
-		for _, v := range x {
-			acc += magnitude(A(v))
-		}
+		return acc + magnitudes[A](x)
 	case sumSquare:
 		return acc + squareRow[A](x)
 	case product:
-		for _, v := range x {
-			acc *= A(v)
-		}
+		return acc * productRow[A](x)
 	case greatest:
-		for _, v := range x {
-			acc = max(acc, A(v))
+		if len(x) > 0 {
+			return max(acc, A(maximum(x)))
 		}
 	case least:
-		for _, v := range x {
-			acc = min(acc, A(v))
+		if len(x) > 0 {
+			return min(acc, A(minimum(x)))
 		}
 	}
 	return acc
+}
+
+// maximum is the greatest element, NaN above all. Only what is not below the greatest so far is looked at closely.
+func maximum[T number](x []T) T {
+	best := x[0]
+	for _, v := range x[1:] {
+		if !(v < best) {
+			best = max(best, v)
+		}
+	}
+	return best
+}
+
+// minimum is the least element, where NaN wins.
+func minimum[T number](x []T) T {
+	best := x[0]
+	for _, v := range x[1:] {
+		if !(v > best) {
+			best = min(best, v)
+		}
+	}
+	return best
 }
 
 func sumRow[A accumulator, T number](x []T) A {
@@ -92,6 +115,49 @@ func sumRow[A accumulator, T number](x []T) A {
 		a += A(v)
 	}
 	return (a + b) + (c + d)
+}
+
+// magnitudes adds |x| in four parts.
+func magnitudes[A accumulator, T number](x []T) A {
+	switch x := any(x).(type) {
+	case []float32:
+		return A(magnitudeRow(x))
+	case []float64:
+		return A(magnitudeRow(x))
+	}
+	var total A
+	for _, v := range x {
+		total += magnitude(A(v))
+	}
+	return total
+}
+
+func magnitudeRow[T float](x []T) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += math.Abs(float64(x[0]))
+		b += math.Abs(float64(x[1]))
+		c += math.Abs(float64(x[2]))
+		d += math.Abs(float64(x[3]))
+	}
+	for _, v := range x {
+		a += math.Abs(float64(v))
+	}
+	return (a + b) + (c + d)
+}
+
+func productRow[A accumulator, T number](x []T) A {
+	a, b, c, d := A(1), A(1), A(1), A(1)
+	for ; len(x) >= 4; x = x[4:] {
+		a *= A(x[0])
+		b *= A(x[1])
+		c *= A(x[2])
+		d *= A(x[3])
+	}
+	for _, v := range x {
+		a *= A(v)
+	}
+	return (a * b) * (c * d)
 }
 
 func squareRow[A accumulator, T number](x []T) A {

@@ -57,7 +57,7 @@ func byNorm[T float](c *engine.Call, f fold, set axisSet) {
 	c.Out[0] = c.New(t.DType(), t.Shape()...)
 	x, dst, l := tensor.Of[T](t), tensor.Of[T](c.Out[0]), set.loop(t.Shape())
 	norm := results(c, t.Shape(), set)
-	gather(f, norm, x, l)
+	gather(f, norm, x, &l)
 	for i, v := range norm {
 		if f == sumSquare {
 			v = math.Sqrt(v)
@@ -67,7 +67,7 @@ func byNorm[T float](c *engine.Call, f fold, set axisSet) {
 		}
 		norm[i] = v
 	}
-	each(l, func(out, at, n, step int) {
+	each(&l, func(out, at, n, step int) {
 		for i := out; i < out+n; i++ {
 			dst[i] = T(float64(x[i]) / norm[at])
 			at += step
@@ -79,7 +79,7 @@ func byNorm[T float](c *engine.Call, f fold, set axisSet) {
 func results(c *engine.Call, s tensor.Shape, set axisSet) []float64 {
 	n := 1
 	for d, size := range s {
-		if !set[d] {
+		if !set.has(d) {
 			n *= size
 		}
 	}
@@ -129,11 +129,11 @@ func standardise[T float](c *engine.Call, set axisSet) {
 	x, dst, l := tensor.Of[T](t), tensor.Of[T](c.Out[0]), set.loop(t.Shape())
 	n := float64(set.count(t.Shape()))
 	mean, spread := results(c, t.Shape(), set), results(c, t.Shape(), set)
-	gather(sum, mean, x, l)
+	gather(sum, mean, x, &l)
 	for i := range mean {
 		mean[i] /= n
 	}
-	each(l, func(out, at, n, step int) {
+	each(&l, func(out, at, n, step int) {
 		for _, v := range x[out : out+n] {
 			d := float64(v) - mean[at]
 			spread[at] += float64(d * d)
@@ -143,7 +143,7 @@ func standardise[T float](c *engine.Call, set axisSet) {
 	for i, v := range spread {
 		spread[i] = math.Sqrt(v/n) + 1e-9
 	}
-	each(l, func(out, at, n, step int) {
+	each(&l, func(out, at, n, step int) {
 		for i := out; i < out+n; i++ {
 			dst[i] = T((float64(x[i]) - mean[at]) / spread[at])
 			at += step

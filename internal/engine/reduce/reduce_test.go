@@ -6,64 +6,63 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/shardwise/shardwise/internal/engine/nodetest"
-	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/engine/optest"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 var inf, nan32 = float32(math.Inf(1)), float32(math.NaN())
 
-func node(op string, opset int64, attrs map[string]graph.Attr, in ...*tensor.Tensor) nodetest.Node {
-	return nodetest.Node{Op: op, Opset: opset, Attrs: attrs, In: in}
+func node(op string, opset int64, attrs map[string]any, in ...*tensor.Tensor) optest.Case {
+	return optest.Case{Op: op, Opset: opset, Attrs: attrs, In: in}
 }
 
 func TestReductionsByHand(t *testing.T) {
-	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
+	f, ints, attrs := optest.F32, optest.I64, optest.Attrs
 	x := f([]float32{1, -2, 3, 4}, 2, 2)
 	none := tensor.New(tensor.F32, 2, 0)
 	axis := func(v ...int64) *tensor.Tensor { return ints(v, len(v)) }
 	drop := attrs("keepdims", 0)
-	nodetest.Check(t, Table(), []nodetest.Case{
-		{Node: node("ReduceSum", 12, attrs("axes", []int64{-1}), x), Want: f([]float32{-1, 7}, 2, 1)},
-		{Node: node("ReduceSum", 13, drop, x, axis(0)), Want: f([]float32{4, 2}, 2)},
-		{Node: node("ReduceSum", 13, drop, x), Want: f([]float32{6})},
-		{Node: node("ReduceSum", 13, drop, x, axis(2))},
-		{Node: node("ReduceL1", 18, attrs("noop_with_empty_axes", 1), x, axis()), Want: f([]float32{1, 2, 3, 4}, 2, 2)},
-		{Node: node("ReduceMean", 18, drop, ints([]int64{-7, 0}, 2)), Want: ints([]int64{-3})},
-		{Node: node("ReduceProd", 18, drop, x), Want: f([]float32{-24})},
-		{Node: node("ReduceL2", 18, drop, f([]float32{3, -4}, 2)), Want: f([]float32{5})},
-		{Node: node("ReduceSumSquare", 18, drop, x, axis(1)), Want: f([]float32{5, 25}, 2)},
-		{Node: node("ReduceLogSum", 18, drop, f([]float32{0.5, 0.5}, 2)), Want: f([]float32{0})},
-		{Node: node("ReduceLogSumExp", 18, drop, f([]float32{1000, 1000}, 2)), Want: f([]float32{1000.6931471805599})},
-		{Node: node("ReduceLogSumExp", 18, drop, f([]float32{-inf, -inf}, 2)), Want: f([]float32{-inf})},
-		{Node: node("ReduceMax", 18, drop, f([]float32{1, nan32, 2}, 3)), Want: f([]float32{nan32})},
-		{Node: node("ReduceMin", 20, drop, nodetest.Of(tensor.Bool, []bool{true, false}, 2)), Want: nodetest.Of(tensor.Bool, []bool{false})},
-		{Node: node("ReduceMax", 18, drop, none, axis(1)), Want: f([]float32{-inf, -inf}, 2)},
-		{Node: node("ReduceSum", 18, drop, none, axis(1)), Want: f([]float32{0, 0}, 2)},
-		{Node: node("ReduceMean", 18, drop, none, axis(1)), Want: f([]float32{nan32, nan32}, 2)},
-		{Node: node("ReduceMean", 18, drop, tensor.New(tensor.I32, 0))},
-		{Node: node("ReduceMin", 18, drop, tensor.New(tensor.I8, 0)), Want: nodetest.Of(tensor.I8, []int8{127})},
+	optest.Check(t, Table(), []optest.Wanted{
+		{Case: node("ReduceSum", 12, attrs("axes", []int64{-1}), x), Want: f([]float32{-1, 7}, 2, 1)},
+		{Case: node("ReduceSum", 13, drop, x, axis(0)), Want: f([]float32{4, 2}, 2)},
+		{Case: node("ReduceSum", 13, drop, x), Want: f([]float32{6})},
+		{Case: node("ReduceSum", 13, drop, x, axis(2))},
+		{Case: node("ReduceL1", 18, attrs("noop_with_empty_axes", 1), x, axis()), Want: f([]float32{1, 2, 3, 4}, 2, 2)},
+		{Case: node("ReduceMean", 18, drop, ints([]int64{-7, 0}, 2)), Want: ints([]int64{-3})},
+		{Case: node("ReduceProd", 18, drop, x), Want: f([]float32{-24})},
+		{Case: node("ReduceL2", 18, drop, f([]float32{3, -4}, 2)), Want: f([]float32{5})},
+		{Case: node("ReduceSumSquare", 18, drop, x, axis(1)), Want: f([]float32{5, 25}, 2)},
+		{Case: node("ReduceLogSum", 18, drop, f([]float32{0.5, 0.5}, 2)), Want: f([]float32{0})},
+		{Case: node("ReduceLogSumExp", 18, drop, f([]float32{1000, 1000}, 2)), Want: f([]float32{1000.6931471805599})},
+		{Case: node("ReduceLogSumExp", 18, drop, f([]float32{-inf, -inf}, 2)), Want: f([]float32{-inf})},
+		{Case: node("ReduceMax", 18, drop, f([]float32{1, nan32, 2}, 3)), Want: f([]float32{nan32})},
+		{Case: node("ReduceMin", 20, drop, optest.Of(tensor.Bool, []bool{true, false}, 2)), Want: optest.Of(tensor.Bool, []bool{false})},
+		{Case: node("ReduceMax", 18, drop, none, axis(1)), Want: f([]float32{-inf, -inf}, 2)},
+		{Case: node("ReduceSum", 18, drop, none, axis(1)), Want: f([]float32{0, 0}, 2)},
+		{Case: node("ReduceMean", 18, drop, none, axis(1)), Want: f([]float32{nan32, nan32}, 2)},
+		{Case: node("ReduceMean", 18, drop, tensor.New(tensor.I32, 0))},
+		{Case: node("ReduceMin", 18, drop, tensor.New(tensor.I8, 0)), Want: optest.Of(tensor.I8, []int8{127})},
 	})
 }
 
 func TestAlongAnAxisByHand(t *testing.T) {
-	f, ints, attrs := nodetest.F32, nodetest.I64, nodetest.Attrs
+	f, ints, attrs := optest.F32, optest.I64, optest.Attrs
 	x := f([]float32{1, 3, 3, 2}, 1, 4)
-	nodetest.Check(t, Table(), []nodetest.Case{
-		{Node: node("ArgMax", 13, attrs("axis", 1, "keepdims", 0), x), Want: ints([]int64{1}, 1)},
-		{Node: node("ArgMax", 13, attrs("axis", 1, "select_last_index", 1), x), Want: ints([]int64{2}, 1, 1)},
-		{Node: node("ArgMin", 13, attrs("axis", -1, "keepdims", 0), f([]float32{2, nan32, 1}, 3)), Want: ints([]int64{2})},
-		{Node: node("Hardmax", 13, nil, x), Want: f([]float32{0, 1, 0, 0}, 1, 4)},
-		{Node: node("Softmax", 13, attrs("axis", 0), f([]float32{1, 1, 1, 1}, 2, 2)), Want: f([]float32{.5, .5, .5, .5}, 2, 2)},
-		{Node: node("Softmax", 12, attrs("axis", 0), f([]float32{1, 1, 1, 1}, 2, 2)), Want: f([]float32{.25, .25, .25, .25}, 2, 2)},
-		{Node: node("Softmax", 13, nil, f([]float32{inf, 0}, 2)), Want: f([]float32{nan32, nan32}, 2)},
-		{Node: node("LpNormalization", 22, nil, f([]float32{3, 4, 0, 0}, 2, 2)), Want: f([]float32{0.6, 0.8, 0, 0}, 2, 2)},
-		{Node: node("CumSum", 14, attrs("exclusive", 1, "reverse", 1), f([]float32{1, 2, 3}, 3), ints([]int64{0})), Want: f([]float32{5, 3, 0}, 3)},
-		{Node: node("CumProd", 26, nil, ints([]int64{2, 3, 4}, 3), ints([]int64{-1})), Want: ints([]int64{2, 6, 24}, 3)},
-		{Node: node("TopK", 11, nil, f([]float32{1, 3, 3, nan32}, 4), ints([]int64{3}, 1)), Want: f([]float32{nan32, 3, 3}, 3)},
-		{Node: node("TopK", 11, attrs("largest", 0), f([]float32{1, 3, 3, nan32}, 4), ints([]int64{2}, 1)), Want: f([]float32{1, 3}, 2)},
-		{Node: node("TopK", 1, attrs("k", 1), f([]float32{1, 3}, 2)), Want: f([]float32{3}, 1)},
-		{Node: node("TopK", 11, nil, f([]float32{1}, 1), ints([]int64{2}, 1))},
+	optest.Check(t, Table(), []optest.Wanted{
+		{Case: node("ArgMax", 13, attrs("axis", 1, "keepdims", 0), x), Want: ints([]int64{1}, 1)},
+		{Case: node("ArgMax", 13, attrs("axis", 1, "select_last_index", 1), x), Want: ints([]int64{2}, 1, 1)},
+		{Case: node("ArgMin", 13, attrs("axis", -1, "keepdims", 0), f([]float32{2, nan32, 1}, 3)), Want: ints([]int64{2})},
+		{Case: node("Hardmax", 13, nil, x), Want: f([]float32{0, 1, 0, 0}, 1, 4)},
+		{Case: node("Softmax", 13, attrs("axis", 0), f([]float32{1, 1, 1, 1}, 2, 2)), Want: f([]float32{.5, .5, .5, .5}, 2, 2)},
+		{Case: node("Softmax", 12, attrs("axis", 0), f([]float32{1, 1, 1, 1}, 2, 2)), Want: f([]float32{.25, .25, .25, .25}, 2, 2)},
+		{Case: node("Softmax", 13, nil, f([]float32{inf, 0}, 2)), Want: f([]float32{nan32, nan32}, 2)},
+		{Case: node("LpNormalization", 22, nil, f([]float32{3, 4, 0, 0}, 2, 2)), Want: f([]float32{0.6, 0.8, 0, 0}, 2, 2)},
+		{Case: node("CumSum", 14, attrs("exclusive", 1, "reverse", 1), f([]float32{1, 2, 3}, 3), ints([]int64{0})), Want: f([]float32{5, 3, 0}, 3)},
+		{Case: node("CumProd", 26, nil, ints([]int64{2, 3, 4}, 3), ints([]int64{-1})), Want: ints([]int64{2, 6, 24}, 3)},
+		{Case: node("TopK", 11, nil, f([]float32{1, 3, 3, nan32}, 4), ints([]int64{3}, 1)), Want: f([]float32{nan32, 3, 3}, 3)},
+		{Case: node("TopK", 11, attrs("largest", 0), f([]float32{1, 3, 3, nan32}, 4), ints([]int64{2}, 1)), Want: f([]float32{1, 3}, 2)},
+		{Case: node("TopK", 1, attrs("k", 1), f([]float32{1, 3}, 2)), Want: f([]float32{3}, 1)},
+		{Case: node("TopK", 11, nil, f([]float32{1}, 1), ints([]int64{2}, 1))},
 	})
 }
 
@@ -85,9 +84,9 @@ func TestTopKEqualsSorting(t *testing.T) {
 			}
 			return int(values[i] - values[j])
 		})
-		nd := node("TopK", 11, nodetest.Attrs("largest", largest), nodetest.I64(values, n), nodetest.I64([]int64{int64(k)}, 1))
+		nd := node("TopK", 11, optest.Attrs("largest", largest), optest.I64(values, n), optest.I64([]int64{int64(k)}, 1))
 		nd.Outputs = 2
-		out, err := nd.Run(Table())
+		out, err := optest.Run(t, Table(), nd)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,11 +112,11 @@ func TestARowsBitsDependOnNothingElse(t *testing.T) {
 			switch op {
 			case "Softmax", "LogSoftmax", "LpNormalization":
 			case "CumSum":
-				in = append(in, nodetest.I64([]int64{1}))
+				in = append(in, optest.I64([]int64{1}))
 			default:
-				in = append(in, nodetest.I64([]int64{1}, 1))
+				in = append(in, optest.I64([]int64{1}, 1))
 			}
-			out, err := node(op, 18, nil, in...).Run(Table())
+			out, err := optest.Run(t, Table(), node(op, 18, nil, in...))
 			if err != nil {
 				t.Fatalf("%s: %v", op, err)
 			}

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/engine/single"
+	"github.com/shardwise/shardwise/internal/engine/strided"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -98,9 +100,10 @@ func (r rule) run(c *engine.Call, list []int64, keep, noop bool) error {
 		return err
 	}
 	if noop && len(list) == 0 {
-		clear(set)
+		set = 0
 	}
-	out := c.New(x.DType(), set.reduced(x.Shape(), keep)...)
+	var few [8]int
+	out := c.New(x.DType(), set.reduced(few[:0], x.Shape(), keep)...)
 	c.Out[0] = out
 	switch x.DType() {
 	case tensor.F32:
@@ -157,25 +160,16 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 	if r.exponent {
 		top := tensor.Of[float64](c.New(tensor.F64, len(dst)))
 		fill(top, math.Inf(-1))
-		gather(greatest, top, x, l)
-		for i, v := range top {
-			if math.IsInf(v, 0) {
-				top[i] = 0 // Inf - Inf would be NaN
-			}
-		}
-		for ok := l.Start(); ok; ok = l.Next() {
-			at := l.At[0]
-			for _, v := range x[l.Out : l.Out+l.Run] {
-				acc[at] += math.Exp(float64(v) - top[at])
-				at += l.Inner[0]
-			}
-		}
+		gather(greatest, top, x, &l)
+		addExponents(acc, top, x, &l)
 		for i, v := range acc {
-			dst[i] = T(math.Log(v) + top[i])
+			if dst[i] = T(math.Log(v) + top[i]); math.IsInf(top[i], 0) {
+				dst[i] = T(top[i]) // the distances were not defined
+			}
 		}
 		return nil
 	}
-	gather(r.fold, acc, x, l)
+	gather(r.fold, acc, x, &l)
 	n := float64(set.count(c.In[0].Shape()))
 	for i, v := range acc {
 		switch r.finish {
@@ -189,6 +183,26 @@ func reduceFloat[T float](c *engine.Call, r rule, dst, x []T, set axisSet) error
 		dst[i] = T(v)
 	}
 	return nil
+}
+
+// addExponents adds the exponentials of the distances to the greatest elements.
+func addExponents[T float](acc, top []float64, x []T, l *strided.Loop) {
+	exp := math.Exp
+	narrow, _ := any(x).([]float32)
+	if narrow != nil {
+		exp = single.Exp
+	}
+	for ok := l.Start(); ok; ok = l.Next() {
+		at := l.At[0]
+		if narrow != nil && l.Inner[0] == 0 {
+			acc[at] += single.SumExp(narrow[l.Out:l.Out+l.Run], top[at])
+			continue
+		}
+		for _, v := range x[l.Out : l.Out+l.Run] {
+			acc[at] += exp(float64(v) - top[at])
+			at += l.Inner[0]
+		}
+	}
 }
 
 func reduceWhole[A int64 | uint64, T signed | unsigned](c *engine.Call, r rule, set axisSet, wide tensor.DType, lowest, highest A) error {
@@ -211,7 +225,8 @@ func reduceWhole[A int64 | uint64, T signed | unsigned](c *engine.Call, r rule, 
 	}
 	acc := tensor.Of[A](c.New(wide, len(dst)))
 	fill(acc, start(r.fold, lowest, highest))
-	gather(r.fold, acc, x, set.loop(c.In[0].Shape()))
+	l := set.loop(c.In[0].Shape())
+	gather(r.fold, acc, x, &l)
 	n := A(set.count(c.In[0].Shape()))
 	if r.finish == mean && n == 0 && len(dst) > 0 {
 		return fmt.Errorf("the mean of no integers is not defined: input is %v", c.In[0])

@@ -17,8 +17,8 @@ func softmaxes() engine.Table {
 	in := []engine.Types{engine.Floats()}
 	t := engine.Table{}
 	for op, rows := range map[string]lane{
-		"Softmax":    {softmax[float32](single.Exp), softmax[float64](math.Exp)},
-		"LogSoftmax": {logSoftmax[float32](single.Exp), logSoftmax[float64](math.Exp)},
+		"Softmax":    {softmax[float32](single.ExpBelow), softmax[float64](expBelow)},
+		"LogSoftmax": {logSoftmax[float32](single.ExpBelow), logSoftmax[float64](expBelow)},
 		"Hardmax":    {hardmax[float32], hardmax[float64]},
 	} {
 		t[engine.Key{Op: op}] = []engine.Operator{
@@ -88,24 +88,35 @@ func lanes[T float](f func(dst, x []T, count, step int, scratch []float64), dst,
 
 // peak is the greatest element; NaN wins.
 func peak[T float](x []T, count, step int) float64 {
-	top := x[0]
-	for i, at := 1, step; i < count; i, at = i+1, at+step {
-		top = max(top, x[at])
+	if step == 1 {
+		return float64(maximum(x[:count]))
 	}
-	return float64(top)
+	best := x[0]
+	for i, at := 1, step; i < count; i, at = i+1, at+step {
+		if v := x[at]; !(v < best) {
+			best = max(best, v)
+		}
+	}
+	return float64(best)
 }
 
-func softmax[T float](exp func(float64) float64) func(dst, x []T, count, step int, scratch []float64) {
+// expBelow overwrites x with exp(x - top) and returns the sum, with the exactness of a float64.
+func expBelow(x []float64, top float64) float64 {
+	total := 0.0
+	for i, v := range x {
+		x[i] = math.Exp(v - top)
+		total += x[i]
+	}
+	return total
+}
+
+// softmax fetches the lane, of which exp makes the exponentials in place.
+func softmax[T float](exp func(x []float64, top float64) float64) func(dst, x []T, count, step int, scratch []float64) {
 	return func(dst, x []T, count, step int, scratch []float64) {
-		top, total := peak(x, count, step), 0.0
+		top := peak(x, count, step)
+		fetch(scratch, x, step)
+		total := 1 / exp(scratch, top) // one division for all: it costs the last bit of a float64 at most
 		at := 0
-		for i := range scratch {
-			e := exp(float64(x[at]) - top)
-			scratch[i] = e
-			total += e
-			at += step
-		}
-		at, total = 0, 1/total // one division for all: it costs the last bit of a float64 at most
 		for _, e := range scratch {
 			dst[at] = T(e * total)
 			at += step
@@ -113,19 +124,23 @@ func softmax[T float](exp func(float64) float64) func(dst, x []T, count, step in
 	}
 }
 
-func logSoftmax[T float](exp func(float64) float64) func(dst, x []T, count, step int, scratch []float64) {
+// fetch widens elements that lie step apart.
+func fetch[T float](dst []float64, x []T, step int) {
+	at := 0
+	for i := range dst {
+		dst[i] = float64(x[at])
+		at += step
+	}
+}
+
+func logSoftmax[T float](exp func(x []float64, top float64) float64) func(dst, x []T, count, step int, scratch []float64) {
 	return func(dst, x []T, count, step int, scratch []float64) {
-		top, total := peak(x, count, step), 0.0
+		top := peak(x, count, step)
+		fetch(scratch, x, step)
+		shift := math.Log(exp(scratch, top))
 		at := 0
-		for i := range scratch {
-			scratch[i] = float64(x[at]) - top
-			total += exp(scratch[i])
-			at += step
-		}
-		shift := math.Log(total)
-		at = 0
-		for _, v := range scratch {
-			dst[at] = T(v - shift)
+		for i := range count {
+			dst[i*step] = T((float64(x[at]) - top) - shift)
 			at += step
 		}
 	}

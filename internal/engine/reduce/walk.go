@@ -8,31 +8,34 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// axisSet marks the reduced axes of a shape.
-type axisSet []bool
+// axisSet marks the reduced axes of a shape, a bit each.
+type axisSet uint64
+
+func (set axisSet) has(d int) bool { return set>>d&1 != 0 }
 
 // axesOf resolves a list of axes; an empty one means all.
-func axesOf(list []int64, x *tensor.Tensor) (axisSet, error) {
-	set := make(axisSet, x.Rank())
+func axesOf(list []int64, x *tensor.Tensor) (set axisSet, err error) {
+	if x.Rank() > 64 {
+		return 0, fmt.Errorf("%v has more than 64 dimensions", x)
+	}
 	for _, a := range list {
 		axis, ok := engine.Axis(a, x.Rank())
 		if !ok {
-			return nil, fmt.Errorf("axis %d does not lie in %v", a, x)
+			return 0, fmt.Errorf("axis %d does not lie in %v", a, x)
 		}
-		set[axis] = true
+		set |= 1 << axis
 	}
-	for d := range set {
-		set[d] = set[d] || len(list) == 0
+	if len(list) == 0 {
+		set = 1<<x.Rank() - 1
 	}
 	return set, nil
 }
 
-// reduced is the shape without the axes, or with 1 in their places.
-func (set axisSet) reduced(s tensor.Shape, keep bool) tensor.Shape {
-	out := make(tensor.Shape, 0, len(s))
+// reduced appends the shape without the axes, or with 1 in their places, to out.
+func (set axisSet) reduced(out, s tensor.Shape, keep bool) tensor.Shape {
 	for d, n := range s {
 		switch {
-		case !set[d]:
+		case !set.has(d):
 			out = append(out, n)
 		case keep:
 			out = append(out, 1)
@@ -45,7 +48,7 @@ func (set axisSet) reduced(s tensor.Shape, keep bool) tensor.Shape {
 func (set axisSet) count(s tensor.Shape) int {
 	n := 1
 	for d, size := range s {
-		if set[d] {
+		if set.has(d) {
 			n *= size
 		}
 	}
@@ -53,11 +56,13 @@ func (set axisSet) count(s tensor.Shape) int {
 }
 
 // loop visits the elements of a shape in runs; operand 0 is the result's element, which stands still along the axes.
-func (set axisSet) loop(s tensor.Shape) *strided.Loop {
-	step := make([]int, len(s))
+func (set axisSet) loop(s tensor.Shape) strided.Loop {
+	var few [8]int
+	step := append(few[:0], s...)
 	next := 1
 	for d := len(s) - 1; d >= 0; d-- {
-		if !set[d] {
+		step[d] = 0
+		if !set.has(d) {
 			step[d] = next
 			next *= s[d]
 		}

@@ -27,7 +27,8 @@ func concat(s *engine.Site) (engine.Kernel, error) {
 		if !ok {
 			return fmt.Errorf("axis %d does not lie in %v", attr, first)
 		}
-		shape := first.Shape().Clone()
+		var few [8]int
+		shape := tensor.Shape(append(few[:0], first.Shape()...))
 		shape[axis] = 0
 		for _, t := range c.In {
 			if t.DType() != first.DType() || t.Rank() != first.Rank() {
@@ -60,7 +61,7 @@ func join(c *engine.Call, axis int, shape tensor.Shape) error {
 			}
 		}
 		var err error
-		c.Out[0], err = tensor.FromStrings(shape, values)
+		c.Out[0], err = tensor.FromStrings(shape.Clone(), values)
 		return err
 	}
 	c.Out[0] = c.New(c.In[0].DType(), shape...)

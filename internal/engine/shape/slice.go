@@ -56,8 +56,10 @@ func (b bounds) cut(c *engine.Call) (err error) {
 	if len(b.ends) != n || b.axes != nil && len(b.axes) != n || b.steps != nil && len(b.steps) != n || b.axes == nil && n > x.Rank() {
 		return fmt.Errorf("starts %v, ends %v, axes %v, steps %v do not fit %v", b.starts, b.ends, b.axes, b.steps, x)
 	}
-	shape, step, offset := x.Shape().Clone(), strided.RowMajor(x.Shape()), 0
-	seen := make([]bool, x.Rank())
+	var few [2][8]int // enough for most, and no memory of the heap's
+	shape, offset := tensor.Shape(append(few[0][:0], x.Shape()...)), 0
+	step := strided.AppendRowMajor(few[1][:0], x.Shape())
+	seen := uint64(0)
 	for i := range b.starts {
 		axis, by := int64(i), int64(1)
 		if b.axes != nil {
@@ -67,10 +69,10 @@ func (b bounds) cut(c *engine.Call) (err error) {
 			by = b.steps[i]
 		}
 		d, ok := engine.Axis(axis, x.Rank())
-		if !ok || by == 0 || seen[d] {
+		if !ok || by == 0 || seen>>d&1 != 0 {
 			return fmt.Errorf("axes %v, steps %v do not fit %v", b.axes, b.steps, x)
 		}
-		seen[d] = true
+		seen |= 1 << d
 		first, count := span(int64(x.Dim(d)), b.starts[i], b.ends[i], by)
 		shape[d] = count
 		if count > 0 {

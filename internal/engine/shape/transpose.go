@@ -22,18 +22,23 @@ func transpose(s *engine.Site) (engine.Kernel, error) {
 		if given && len(perm.Ints) != x.Rank() {
 			return fmt.Errorf("perm %v does not fit %v", perm.Ints, x)
 		}
-		shape, step, from := make(tensor.Shape, x.Rank()), make([]int, x.Rank()), strided.RowMajor(x.Shape())
-		seen := make([]bool, x.Rank())
+		var few [2][8]int // enough for most, and no memory of the heap's
+		shape, step := append(few[0][:0], x.Shape()...), append(few[1][:0], x.Shape()...)
+		seen := uint64(0)
 		for i := range shape {
 			p := int64(len(shape) - 1 - i)
 			if given {
 				p = perm.Ints[i]
 			}
 			d, ok := engine.Axis(p, len(shape))
-			if !ok || seen[d] {
+			if !ok || seen>>d&1 != 0 {
 				return fmt.Errorf("perm %v does not fit %v", perm.Ints, x)
 			}
-			shape[i], step[i], seen[d] = x.Dim(d), from[d], true
+			seen |= 1 << d
+			shape[i], step[i] = x.Dim(d), 1
+			for _, n := range x.Shape()[d+1:] {
+				step[i] *= n
+			}
 		}
 		c.Out[0], err = strided.Copy(c, x, shape, step, 0)
 		return err

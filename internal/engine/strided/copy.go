@@ -14,11 +14,11 @@ func Copy(c *engine.Call, x *tensor.Tensor, shape tensor.Shape, step []int, offs
 	}
 	l := Over(shape, step)
 	if x.DType() == tensor.String {
-		return copyStrings(x, shape, l, offset, n)
+		return copyStrings(x, shape.Clone(), &l, offset, n)
 	}
 	size := x.DType().Size()
 	if n > 0 && l.Run == n && (l.Inner[0] == 1 || n == 1) {
-		return tensor.FromBytes(x.DType(), shape, x.Bytes()[offset*size:(offset+n)*size])
+		return tensor.FromBytes(x.DType(), shape.Clone(), x.Bytes()[offset*size:(offset+n)*size])
 	}
 	out := c.New(x.DType(), shape...)
 	if n == 0 {
@@ -26,13 +26,13 @@ func Copy(c *engine.Call, x *tensor.Tensor, shape tensor.Shape, step []int, offs
 	}
 	switch size {
 	case 1:
-		move(l, tensor.Of[uint8](out), tensor.Of[uint8](x), offset)
+		move(&l, tensor.Of[uint8](out), tensor.Of[uint8](x), offset)
 	case 2:
-		move(l, tensor.Of[uint16](out), tensor.Of[uint16](x), offset)
+		move(&l, tensor.Of[uint16](out), tensor.Of[uint16](x), offset)
 	case 4:
-		move(l, tensor.Of[uint32](out), tensor.Of[uint32](x), offset)
+		move(&l, tensor.Of[uint32](out), tensor.Of[uint32](x), offset)
 	default:
-		move(l, tensor.Of[uint64](out), tensor.Of[uint64](x), offset)
+		move(&l, tensor.Of[uint64](out), tensor.Of[uint64](x), offset)
 	}
 	return out, nil
 }
@@ -52,7 +52,7 @@ const tile = 16
 
 func move[T tensor.Element](l *Loop, dst, src []T, offset int) {
 	step := l.Inner[0]
-	if step != 1 && step != 0 && len(l.dims) > 0 && l.steps[0][0] == 1 {
+	if step != 1 && step != 0 && l.count > 0 && l.few[0].step[0] == 1 {
 		transpose(l, dst, src, offset)
 		return
 	}
@@ -77,16 +77,19 @@ func move[T tensor.Element](l *Loop, dst, src []T, offset int) {
 
 // transpose moves the two innermost dimensions, of which the outer one is contiguous in src, in squares.
 func transpose[T tensor.Element](l *Loop, dst, src []T, offset int) {
-	rows, cols, step := l.dims[0], l.Run, l.Inner[0]
-	outer := &Loop{Run: rows * cols, dims: l.dims[1:], index: l.index[1:], steps: l.steps[1:], total: l.total}
-	for ok := outer.Start(); ok; ok = outer.Next() {
-		at := offset + outer.At[0]
+	rows, cols, step := l.few[0].size, l.Run, l.Inner[0]
+	rest := Loop{Run: rows * cols, total: l.total}
+	for d := 1; d < l.count; d++ {
+		rest.push(*l.at(d))
+	}
+	for ok := rest.Start(); ok; ok = rest.Next() {
+		at := offset + rest.At[0]
 		for r0 := 0; r0 < rows; r0 += tile {
 			r1 := min(r0+tile, rows)
 			for c0 := 0; c0 < cols; c0 += tile {
 				c1 := min(c0+tile, cols)
 				for r := r0; r < r1; r++ {
-					d, from := dst[outer.Out+r*cols+c0:outer.Out+r*cols+c1], at+r+c0*step
+					d, from := dst[rest.Out+r*cols+c0:rest.Out+r*cols+c1], at+r+c0*step
 					for i := range d {
 						d[i] = src[from]
 						from += step

@@ -6,10 +6,14 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// BroadcastShape is numpy's broadcasting rule: dimensions match from the last, 1 stretches.
+// BroadcastShape is numpy's broadcasting rule: dimensions match from the last, 1 stretches. The result is one of the shapes
+// where the other stretches to it.
 func BroadcastShape(a, b tensor.Shape) (tensor.Shape, error) {
-	if a.Equal(b) {
+	switch {
+	case stretches(b, a):
 		return a, nil
+	case stretches(a, b):
+		return b, nil
 	}
 	out := make(tensor.Shape, max(len(a), len(b)))
 	for i := range out {
@@ -26,19 +30,37 @@ func BroadcastShape(a, b tensor.Shape) (tensor.Shape, error) {
 		case x == 1:
 			out[i] = y
 		default:
-			return nil, fmt.Errorf("shapes %v and %v do not broadcast", a, b)
+			return nil, fmt.Errorf("shapes %v and %v do not broadcast", a.Clone(), b.Clone())
 		}
 	}
 	_, err := out.Elements()
 	return out, err
 }
 
+// stretches reports whether s stretches to the shape.
+func stretches(s, to tensor.Shape) bool {
+	ahead := len(to) - len(s)
+	if ahead < 0 {
+		return false
+	}
+	for i, n := range s {
+		if n != 1 && n != to[ahead+i] {
+			return false
+		}
+	}
+	return true
+}
+
 // RowMajor are the steps, in elements, of a tensor of that shape.
-func RowMajor(s tensor.Shape) []int {
-	out := make([]int, len(s))
+func RowMajor(s tensor.Shape) []int { return AppendRowMajor(nil, s) }
+
+// AppendRowMajor appends them to out.
+func AppendRowMajor(out []int, s tensor.Shape) []int {
+	from := len(out)
+	out = append(out, s...)
 	step := 1
 	for d := len(s) - 1; d >= 0; d-- {
-		out[d] = step
+		out[from+d] = step
 		step *= s[d]
 	}
 	return out

@@ -82,9 +82,9 @@ type Geometry struct {
 	Spatial int
 }
 
-// Shape is [n, c] and the tensor's output extents.
-func (g *Geometry) Shape(n, c int) tensor.Shape {
-	out := tensor.Shape{n, c}
+// Shape appends [n, c] and the tensor's output extents to out.
+func (g *Geometry) Shape(out tensor.Shape, n, c int) tensor.Shape {
+	out = append(out, n, c)
 	for _, a := range g.Axes[3-g.Spatial:] {
 		out = append(out, a.Out)
 	}
@@ -102,25 +102,27 @@ func (g *Geometry) Kernel() int { return g.Axes[0].Kernel * g.Axes[1].Kernel * g
 
 // Arrange lays out axes without places: extents, kernel, strides, dilations and explicit pads. The kernel is that of the
 // weights, or nil when kernel_shape alone says it.
-func (a *Attrs) Arrange(spatial, kernel []int) (*Geometry, error) {
+func (a *Attrs) Arrange(spatial, kernel []int) (g Geometry, err error) {
 	d := len(spatial)
 	if d < 1 || d > 3 {
-		return nil, fmt.Errorf("the input has %d spatial dimensions, 1 to 3 are covered", d)
+		return g, fmt.Errorf("the input has %d spatial dimensions, 1 to 3 are covered", d)
 	}
-	if kernel == nil {
-		for _, k := range a.Kernel {
-			kernel = append(kernel, int(k))
+	var few [3]int
+	if kernel == nil && len(a.Kernel) <= len(few) {
+		for i, k := range a.Kernel {
+			few[i] = int(k)
 		}
+		kernel = few[:len(a.Kernel)]
 	}
 	for i, k := range a.Kernel {
 		if len(a.Kernel) != d || len(kernel) != d || int(k) != kernel[i] {
-			return nil, fmt.Errorf("kernel_shape is %v, the weights have %v and the input %d spatial dimensions", a.Kernel, kernel, d)
+			return g, fmt.Errorf("kernel_shape is %v, the weights have %v and the input %d spatial dimensions", a.Kernel, slices.Clone(kernel), d)
 		}
 	}
 	if len(kernel) != d || a.Strides != nil && len(a.Strides) != d || a.Dilations != nil && len(a.Dilations) != d || a.Pads != nil && len(a.Pads) != 2*d {
-		return nil, fmt.Errorf("kernel %v, strides %v, dilations %v and pads %v do not suit %d spatial dimensions", kernel, a.Strides, a.Dilations, a.Pads, d)
+		return g, fmt.Errorf("kernel %v, strides %v, dilations %v and pads %v do not suit %d spatial dimensions", slices.Clone(kernel), a.Strides, a.Dilations, a.Pads, d)
 	}
-	g := &Geometry{Spatial: d}
+	g.Spatial = d
 	for i := range g.Axes {
 		g.Axes[i] = Axis{In: 1, Kernel: 1, Stride: 1, Dilation: 1, Out: 1}
 	}
@@ -137,7 +139,7 @@ func (a *Attrs) Arrange(spatial, kernel []int) (*Geometry, error) {
 			x.Begin, x.End = int(a.Pads[i]), int(a.Pads[d+i])
 		}
 		if x.Kernel > maxExtent/x.Dilation || x.In > maxExtent || x.Kernel < 1 {
-			return nil, fmt.Errorf("kernel %v with dilations %v is empty or too large", kernel, a.Dilations)
+			return g, fmt.Errorf("kernel %v with dilations %v is empty or too large", slices.Clone(kernel), a.Dilations)
 		}
 	}
 	return g, nil
@@ -146,10 +148,9 @@ func (a *Attrs) Arrange(spatial, kernel []int) (*Geometry, error) {
 // Resolve is the geometry of a window that slides over an input: floor or, with ceil_mode, ceiling of
 // (in + pads - span) / stride, plus 1; with SAME padding ceil(in / stride). A last place that would start behind the
 // input and its front padding does not count.
-func (a *Attrs) Resolve(spatial, kernel []int) (*Geometry, error) {
-	g, err := a.Arrange(spatial, kernel)
-	if err != nil {
-		return nil, err
+func (a *Attrs) Resolve(spatial, kernel []int) (g Geometry, err error) {
+	if g, err = a.Arrange(spatial, kernel); err != nil {
+		return g, err
 	}
 	for i := range g.Axes {
 		x := &g.Axes[i]
@@ -161,7 +162,7 @@ func (a *Attrs) Resolve(spatial, kernel []int) (*Geometry, error) {
 		}
 		room := x.In + x.Begin + x.End - x.Span()
 		if room < 0 {
-			return nil, fmt.Errorf("the window covers %d elements, the padded input has %d", x.Span(), x.In+x.Begin+x.End)
+			return g, fmt.Errorf("the window covers %d elements, the padded input has %d", x.Span(), x.In+x.Begin+x.End)
 		}
 		x.Out = room/x.Stride + 1
 		if a.Ceil && a.AutoPad != "VALID" {
