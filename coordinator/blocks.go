@@ -29,7 +29,7 @@ func messageOverhead(names ...string) int {
 
 // blockRows is the greatest number of rows whose requests and replies fit Lambda's limits in every stage of the steps.
 // It depends on the model, the mode, the outputs and the deployment alone, never on a request. When not even one row
-// fits, blocks are of one row each, which goes by reference (heavy); without a store that fails with kind TooLarge,
+// fits, blocks are of one row each, which goes by reference (heavy), or a few rows that go to different shards; without a store that fails with kind TooLarge,
 // naming the stage and shard. Where rows fit they are not joined to larger blocks by reference: a message costs less.
 func (c *Coordinator) blockRows(steps []manifest.Step) (rows int, heavy bool, err error) {
 	x := newExtents(c.manifest, c.tableColumns)
@@ -47,7 +47,9 @@ func (c *Coordinator) blockRows(steps []manifest.Step) (rows int, heavy bool, er
 			if heavy = c.store != nil && shard.KindOf(err) == shard.TooLarge; !heavy {
 				return 0, false, err
 			}
-			n = 1
+			if n, err = c.heavyRows(x, step.Stage); err != nil {
+				return 0, false, err
+			}
 		}
 		rows = min(rows, n)
 		for j := range step.Stage.Outputs {
@@ -104,6 +106,9 @@ func (c *Coordinator) stageRows(x *extents, step *manifest.Step) (int, error) {
 		}
 		rows = min(rows, n, c.memoryRows(s))
 		perRow += request.perRow + reply.perRow
+	}
+	if stage.ByRows() {
+		rows, perRow = shared(rows, len(stage.Shards)), perRow/len(stage.Shards)
 	}
 	if perRow > 0 {
 		rows = min(rows, max(blockBytes/perRow, 1))

@@ -78,12 +78,17 @@ func (x *extents) input(stage *manifest.Stage, in *manifest.StageInput, p int) e
 		return e.with(in.Scatter.Dim, in.Scatter.Bounds[place+1]-in.Scatter.Bounds[place])
 	case manifest.ScatterSelect:
 		return e.with(len(e.dims)-1, len(columnsAt(x.manifest, stage, in, p)))
+	case manifest.ScatterRoute:
+		return x.routedInput(e, stage, in, p)
 	}
 	return e
 }
 
 // component is the size of one component of the partial that the shard at position p returns.
 func (x *extents) component(stage *manifest.Stage, out *manifest.StageOutput, c *manifest.Component, p int) (extent, error) {
+	if out.Merge.Route != "" {
+		return x.routedGroups(extent{dtype: c.DType, dims: c.Shape, known: true}, stage, out), nil
+	}
 	e := extent{dtype: c.DType, dims: c.Shape, known: true}
 	for i, d := range c.Shape {
 		if d.Name == "" || d.Name == manifest.Batch && i == 0 {
@@ -135,6 +140,8 @@ func (x *extents) merged(stage *manifest.Stage, out *manifest.StageOutput) {
 		e.dims, e.known = out.Components[0].Shape, true
 	}
 	switch {
+	case out.Merge.Route != "":
+		e = x.routedGroups(e, stage, out)
 	case len(out.Merge.Bounds) > 0:
 		e = e.with(out.Merge.Dim, out.Merge.Bounds[len(out.Merge.Bounds)-1])
 	case len(out.Merge.Init) > 0:

@@ -64,7 +64,7 @@ func TestScatterSlicesAndSelects(t *testing.T) {
 			t.Errorf("%+v %v: found %v %v, %v", c.scatter, c.columns, got, tensor.Of[int16](got), err)
 		}
 	}
-	for kind, want := range map[string]shard.Kind{"rows": shard.Unsupported, "route": shard.Unsupported} {
+	for kind, want := range map[string]shard.Kind{"teleport": shard.Unsupported, "route": shard.Unsupported} {
 		if _, err := scatter(v, &manifest.Scatter{Kind: kind}, nil, 0); shard.KindOf(err) != want {
 			t.Errorf("%s: %v", kind, err)
 		}

@@ -22,6 +22,9 @@ type Report struct {
 	Merges    []Local   `json:"merges"`   // by step, block: from the arrival of a stage's last partials to its values
 	Omitted   int       `json:"omitted"`  // attempts and locals left out of a reply for size
 
+	// Spared lists, by step, block and shard, the shards of stages that were not asked because nothing was routed to them.
+	Spared []Spared `json:"spared,omitempty"`
+
 	// Leftovers counts the request's objects in the store that could not be removed; LeftoverError is the first reason.
 	Leftovers     int    `json:"leftovers,omitempty"`
 	LeftoverError string `json:"leftover_error,omitempty"`
@@ -51,6 +54,15 @@ type Attempt struct {
 	ReplyRefBytes   int64 `json:"reply_ref_bytes,omitempty"`
 
 	Error string `json:"error,omitempty"`
+
+	order int // of the step in the plan
+}
+
+// Spared is a shard that a stage did not ask: no number or row of the block belongs to it.
+type Spared struct {
+	Step  string `json:"step"`
+	Block int    `json:"block"`
+	Shard int    `json:"shard"`
 
 	order int // of the step in the plan
 }
@@ -87,11 +99,12 @@ const maxReported = 1000
 // abridged keeps at most limit attempts and as many locals: those of the first blocks, and every failed attempt among the
 // first limit ones of those.
 func (r *Report) abridged(limit int) *Report {
-	if len(r.Attempts) <= limit && len(r.Locals) <= limit && len(r.Merges) <= limit {
+	if len(r.Attempts) <= limit && len(r.Locals) <= limit && len(r.Merges) <= limit && len(r.Spared) <= limit {
 		return r
 	}
 	short := *r
 	short.Attempts, short.Locals, short.Merges = nil, r.Locals[:min(len(r.Locals), limit)], r.Merges[:min(len(r.Merges), limit)]
+	short.Spared = r.Spared[:min(len(r.Spared), limit)]
 	failed := 0
 	for _, a := range r.Attempts {
 		if a.Outcome != outcomeOK {
@@ -109,7 +122,7 @@ func (r *Report) abridged(limit int) *Report {
 			short.Attempts = append(short.Attempts, a)
 		}
 	}
-	short.Omitted = len(r.Attempts) - len(short.Attempts) + len(r.Locals) - len(short.Locals)
+	short.Omitted = len(r.Attempts) - len(short.Attempts) + len(r.Locals) - len(short.Locals) + len(r.Spared) - len(short.Spared)
 	return &short
 }
 
@@ -148,6 +161,12 @@ func (r *recorder) merge(l Local) {
 	r.report.Merges = append(r.report.Merges, l)
 }
 
+func (r *recorder) spare(s Spared) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Spared = append(r.report.Spared, s)
+}
+
 // finish sorts what was recorded in order of arrival. No goroutine may record any more.
 func (r *recorder) finish() Report {
 	slices.SortFunc(r.report.Attempts, func(a, b Attempt) int {
@@ -156,6 +175,9 @@ func (r *recorder) finish() Report {
 	byBlock := func(a, b Local) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block)) }
 	slices.SortFunc(r.report.Locals, byBlock)
 	slices.SortFunc(r.report.Merges, byBlock)
+	slices.SortFunc(r.report.Spared, func(a, b Spared) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Block, b.Block), cmp.Compare(a.Shard, b.Shard))
+	})
 	r.report.TotalUS = r.us()
 	return r.report
 }

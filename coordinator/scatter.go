@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -17,15 +18,13 @@ type scatterer struct {
 	run      *run
 	place    string   // of the stage and block, in keys
 	shared   *payload // the one payload of all shards, when every input is replicated
+	routings routings
 }
 
-func (r *run) newScatterer(step *manifest.Step, b *block) (*scatterer, error) {
-	stage := step.Stage
-	s := &scatterer{manifest: r.c.manifest, stage: stage, values: b.values, run: r, place: place(step.Name, b.index)}
-	for _, in := range stage.Inputs {
-		if in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0 {
-			return s, nil
-		}
+func (r *run) newScatterer(step *manifest.Step, b *block, routed routings) (*scatterer, error) {
+	s := &scatterer{manifest: r.c.manifest, stage: step.Stage, values: b.values, run: r, place: place(step.Name, b.index), routings: routed}
+	if !replicated(step.Stage) {
+		return s, nil
 	}
 	in, err := s.inputs(0)
 	if err != nil {
@@ -33,6 +32,13 @@ func (r *run) newScatterer(step *manifest.Step, b *block) (*scatterer, error) {
 	}
 	s.shared, err = r.newPayload(in, s.place, "request")
 	return s, err
+}
+
+// replicated reports whether all shards of a stage get the same inputs.
+func replicated(stage *manifest.Stage) bool {
+	return !slices.ContainsFunc(stage.Inputs, func(in manifest.StageInput) bool {
+		return in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0
+	})
 }
 
 // payload is what the shard at position p is sent. It is safe for concurrent use.
@@ -58,13 +64,24 @@ func (s *scatterer) inputs(p int) (tensor.Named, error) {
 		if !ok {
 			return nil, &shard.Error{Op: "scatter", Kind: shard.Internal, Message: fmt.Sprintf("value %q has not been computed", si.Value)}
 		}
-		t, err := scatter(v, &si.Scatter, columnsAt(s.manifest, s.stage, &si, p), place)
+		t, err := s.cut(v, &si, p, place)
 		if err != nil {
 			return nil, &shard.Error{Op: "scatter", Shard: s.stage.Shards[p], Of: len(s.manifest.Shards), Kind: shard.KindOf(err), Message: fmt.Sprintf("value %q", si.Value), Cause: err}
 		}
 		in[si.Name] = t
 	}
 	return in, nil
+}
+
+// cut is what the shard at position p, at the place among those that get the input, gets of the value.
+func (s *scatterer) cut(v *tensor.Tensor, in *manifest.StageInput, p, place int) (*tensor.Tensor, error) {
+	if r := s.routings[in.Scatter.Route]; r != nil {
+		return r.part(v, in.Scatter.Part, place)
+	}
+	if in.Scatter.Kind == manifest.ScatterRows {
+		return shareOfRows(v, place, len(s.stage.Shards))
+	}
+	return scatter(v, &in.Scatter, columnsAt(s.manifest, s.stage, in, p), place)
 }
 
 // columnsAt are the columns that scatter kind select gives to the shard at position p.

@@ -15,17 +15,18 @@ import (
 
 // gatherer folds the partials of one stage and block, in whatever order they arrive.
 type gatherer struct {
-	stage *manifest.Stage
-	rows  int // of the block, -1 when the model has no batch
+	stage    *manifest.Stage
+	asked    asked
+	routings routings
 
 	mu      sync.Mutex // guards mergers: a fold is short against a round trip, and order is the merger's business
 	mergers []aggregate.Merger
 }
 
-func (r *run) newGatherer(step *manifest.Step, rows int) (*gatherer, error) {
-	g := &gatherer{stage: step.Stage, rows: rows}
+func (r *run) newGatherer(step *manifest.Step, a asked, routed routings) (*gatherer, error) {
+	g := &gatherer{stage: step.Stage, asked: a, routings: routed}
 	for i := range step.Stage.Outputs {
-		m, err := aggregate.New(step.Stage.Outputs[i].Merge, step.Stage.Outputs[i].Contributors(step.Stage), r.c.manifest.Radix, r.c.local)
+		m, err := aggregate.New(step.Stage.Outputs[i].Merge, a.contributors(&step.Stage.Outputs[i]), r.c.manifest.Radix, r.c.local)
 		if err != nil {
 			return nil, &shard.Error{Op: "stage " + step.Name, Kind: shard.Config, Message: "value " + step.Stage.Outputs[i].Value, Cause: err}
 		}
@@ -38,17 +39,24 @@ func (r *run) newGatherer(step *manifest.Step, rows int) (*gatherer, error) {
 func (g *gatherer) add(p int, out tensor.Named) error {
 	partials := make([]aggregate.Partial, len(g.mergers))
 	used := map[string]bool{}
+	rows := g.asked.share(p)
 	for i := range g.stage.Outputs {
-		if _, ok := g.stage.Outputs[i].Contributor(p); !ok {
+		place, ok := g.stage.Outputs[i].Contributor(p)
+		if !ok {
 			continue
 		}
 		partials[i] = make(aggregate.Partial, len(g.stage.Outputs[i].Components))
 		for _, c := range g.stage.Outputs[i].Components {
 			t := out[c.Name]
-			if err := checkComponent(&c, t, g.rows); err != nil {
+			if err := checkComponent(&c, t, rows); err != nil {
 				return err
 			}
 			partials[i][c.Role], used[c.Name] = t, true
+		}
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil {
+			if err := r.place(&g.stage.Outputs[i], place, partials[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if len(out) != len(used) {
@@ -91,6 +99,9 @@ func checkComponent(c *manifest.Component, t *tensor.Tensor, rows int) error {
 func (g *gatherer) results(values tensor.Named) error {
 	for i, m := range g.mergers {
 		t, err := m.Result()
+		if r := g.routings[g.stage.Outputs[i].Merge.Route]; r != nil && err == nil {
+			t, err = r.whole(t, g.stage.Outputs[i].Merge.Kind)
+		}
 		if err != nil {
 			return &shard.Error{Op: "gather", Kind: shard.Internal, Message: "value " + g.stage.Outputs[i].Value, Cause: err}
 		}
@@ -102,23 +113,31 @@ func (g *gatherer) results(values tensor.Named) error {
 // runStage is one round: scatter, fan-out, gather. It adds the stage's values to values.
 func (r *run) runStage(ctx context.Context, b *block, order int) error {
 	step := &r.steps[order]
-	rows := -1
-	if r.batched {
-		rows = b.span.hi - b.span.lo
-	}
-	scatterer, err := r.newScatterer(step, b)
+	asked, err := r.asked(step.Stage, b)
 	if err != nil {
 		return err
 	}
-	gatherer, err := r.newGatherer(step, rows)
+	routed, err := newRoutings(step, b.values)
+	if err != nil {
+		return err
+	}
+	scatterer, err := r.newScatterer(step, b, routed)
+	if err != nil {
+		return err
+	}
+	gatherer, err := r.newGatherer(step, asked, routed)
 	if err != nil {
 		return err
 	}
 	var arrived atomic.Int64 // when the latest partials came
-	_, err = fanOut(ctx, len(step.Stage.Shards), r.policy.InFlight, func(ctx context.Context, p int) (struct{}, error) {
+	_, err = fanOut(ctx, asked.shards, r.policy.InFlight, func(ctx context.Context, p int) (struct{}, error) {
 		s, want := step.Stage.Shards[p], step.Stage.Wanted(p)
 		if len(want) == 0 {
 			return struct{}{}, nil
+		}
+		if routed.idle(step.Stage, p) {
+			r.recorder.spare(Spared{Step: step.Name, Block: b.index, Shard: s, order: order})
+			return struct{}{}, gatherer.add(p, nothing(step.Stage, p))
 		}
 		sent, err := scatterer.payload(p)
 		if err != nil {
@@ -126,7 +145,7 @@ func (r *run) runStage(ctx context.Context, b *block, order int) error {
 		}
 		c := &call{run: r, order: order, block: b.index, target: r.c.targets[s], payload: sent, request: wire.Request{
 			Kind: wire.KindInfer, Fingerprint: r.c.fingerprint, RequestID: r.id, Step: step.Name, Shard: s,
-			Row: b.span.lo, Rows: max(rows, 0), Outputs: want, Mode: r.mode, Trace: r.trace, Reply: r.c.deployment.Reply,
+			Row: b.span.lo, Rows: max(asked.share(p), 0), Outputs: want, Mode: r.mode, Trace: r.trace, Reply: r.c.deployment.Reply,
 		}}
 		out, err := c.do(ctx)
 		if err == nil {

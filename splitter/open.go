@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/shardwise/shardwise/splitter/ensemble"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/onnx"
 	"github.com/shardwise/shardwise/splitter/recommender"
@@ -26,7 +27,25 @@ func Open(path string) (layout.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isEnsemble(head) {
+		return ensemble.Open(path, openOne)
+	}
+	return openOne(path)
+}
+
+func isEnsemble(head []byte) bool {
+	return looksLikeJSON(head) && bytes.Contains(head, []byte(ensemble.Format))
+}
+
+// openOne is Open for anything but an ensemble: the members of one are no ensembles themselves, so that none is its own member.
+func openOne(path string) (layout.Model, error) {
+	head, err := readHead(path)
+	if err != nil {
+		return nil, err
+	}
 	switch {
+	case isEnsemble(head):
+		return nil, &layout.RefusalError{Subject: filepath.Base(path), Reason: "is an ensemble, and a member of one is a single model", Remedy: "name the inner ensemble's members"}
 	case looksLikeONNX(path, head):
 		return onnx.Open(path)
 	case looksLikeJSON(head) && bytes.Contains(head, []byte(recommender.Format)):

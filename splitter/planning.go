@@ -15,6 +15,11 @@ type partitioned interface {
 	Partition() (*partition.Model, error)
 }
 
+// surveyed is a model that has one plan of its own.
+type surveyed interface {
+	Survey(o plan.Options, w plan.Wish) (*plan.Survey, error)
+}
+
 // Plan explores how the model file, or the description of a recommender, at path can be cut, without reading weights. What cannot be planned, and a wish
 // that cannot be met, is a *layout.RefusalError.
 func Plan(ctx context.Context, path string, o plan.Options, w plan.Wish) (s *plan.Survey, err error) {
@@ -27,6 +32,9 @@ func Plan(ctx context.Context, path string, o plan.Options, w plan.Wish) (s *pla
 			err = e
 		}
 	}()
+	if e, ok := m.(surveyed); ok {
+		return e.Survey(o, w)
+	}
 	p, ok := m.(partitioned)
 	if !ok {
 		return nil, &layout.RefusalError{Subject: filepath.Base(path), Reason: fmt.Sprintf("is a tree ensemble (%s), which has one plan: ranges of trees, one round", m.Info().Format),

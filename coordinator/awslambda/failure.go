@@ -1,17 +1,14 @@
 package awslambda
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/restjson"
 
 	"github.com/shardwise/shardwise/coordinator"
 	"github.com/shardwise/shardwise/shard"
@@ -20,51 +17,41 @@ import (
 // maxRetryAfter bounds what a Retry-After header may ask for.
 const maxRetryAfter = time.Minute
 
-func requestID(m middleware.Metadata) string {
-	id, ok := awsmiddleware.GetRequestIDMetadata(m)
-	if !ok {
-		return ""
+// refused turns an answer other than 200 into a *shard.Error.
+func refused(t coordinator.Target, resp *http.Response, body []byte) error {
+	e := &shard.Error{Op: "invoke " + t.String(), Kind: shard.Transport}
+	if resp.StatusCode < http.StatusBadRequest {
+		e.Message, e.Cause = "wanted status 200", errors.New(resp.Status)
+		return e
 	}
-	return id
+	code, text := reason(resp.Header, body)
+	e.Kind = kindOf(resp.StatusCode, code)
+	e.Message = "status " + strconv.Itoa(resp.StatusCode) + remedy(e.Kind)
+	if about := strings.Trim(code+": "+text, ": "); about != "" {
+		e.Cause = errors.New(about)
+	}
+	return e
 }
 
-// failure turns an error of the SDK into a *shard.Error.
-func failure(ctx context.Context, t coordinator.Target, err error) (coordinator.Reply, error) {
-	var r coordinator.Reply
-	e := &shard.Error{Op: "invoke " + t.String(), Cause: err}
-	var response *smithyhttp.ResponseError
-	status := 0
-	if errors.As(err, &response) {
-		status = response.HTTPStatusCode()
-		if response.Response != nil && response.Response.Response != nil {
-			r.RequestID = response.Response.Header.Get("X-Amzn-Requestid")
-			r.RetryAfter = retryAfter(response.Response.Header)
+// reason reads the code and the text of an error as the service writes them: the code in a header, or in the document.
+func reason(h http.Header, body []byte) (code, text string) {
+	var d struct {
+		Code    string
+		Type    string `json:"__type"`
+		Message string // or "message"
+		Reason  string // of a throttle, more telling than its message
+	}
+	_ = json.Unmarshal(body, &d) // a proxy's page, or nothing, has no code: the status alone then says what happened
+	for _, c := range []string{h.Get("X-Amzn-Errortype"), d.Code, d.Type} {
+		if c != "" {
+			code = restjson.SanitizeErrorCode(c)
+			break
 		}
 	}
-	switch {
-	case ctx.Err() != nil:
-		e.Kind, e.Cause = shard.KindOf(ctx.Err()), ctx.Err()
-	case status >= http.StatusBadRequest:
-		var api smithy.APIError
-		code := ""
-		if errors.As(err, &api) {
-			code = api.ErrorCode()
-			e.Cause = errors.New(code + ": " + message(api))
-		}
-		e.Kind = kindOf(status, code)
-		e.Message = "status " + strconv.Itoa(status) + remedy(e.Kind)
-	default:
-		e.Kind = shard.Transport
+	if d.Reason != "" {
+		return code, d.Reason
 	}
-	return r, e
-}
-
-func message(api smithy.APIError) string {
-	var throttled *types.TooManyRequestsException
-	if errors.As(api, &throttled) && throttled.Reason != "" {
-		return string(throttled.Reason)
-	}
-	return api.ErrorMessage()
+	return code, d.Message
 }
 
 func remedy(k shard.Kind) string {

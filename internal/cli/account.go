@@ -28,6 +28,7 @@ type account struct {
 	blocks       int
 	blockRows    int
 	omitted      int // calls that the coordinators' reports left out
+	spared       int // calls that were not needed, because no row was routed to the shard
 
 	// served tells of an invocation by its request id what the simulator saw; nil when nobody asked for details.
 	served func(id string) (simulator.InvocationChange, bool)
@@ -83,6 +84,7 @@ func (c *account) add(k local.Chunk) {
 	c.replyBytes += int64(k.ReplyBytes)
 	c.mode, c.blocks, c.blockRows = r.Mode, c.blocks+r.Blocks, r.BlockRows
 	c.omitted += r.Omitted
+	c.spared += len(r.Spared)
 	if k.End.After(c.end) {
 		c.end = k.End
 	}

@@ -18,6 +18,7 @@ type modelFacts struct {
 	Signature  manifest.Signature `json:"signature"`
 	Parameters int64              `json:"parameters"`
 	Bytes      int64              `json:"bytes"`
+	MinShards  int                `json:"min_shards,omitempty"` // when it is not 1
 	MaxShards  *int               `json:"max_shards,omitempty"` // absent when it is not reckoned
 	Facts      []factPair         `json:"facts,omitempty"`
 	Operators  map[string]int     `json:"operators,omitempty"`
@@ -63,7 +64,7 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes}
+		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes, MinShards: i.MinShards}
 	f.Optimised = changesOf(i.Optimised)
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
@@ -146,6 +147,8 @@ func (f *modelFacts) cuts() string {
 		return "no shards: it cannot be split"
 	case *f.MaxShards == 1:
 		return "1 shard only"
+	case *f.MaxShards == f.MinShards:
+		return count(int64(f.MinShards), "shard") + ", no other number"
 	}
 	return "1 to " + count(int64(*f.MaxShards), "shard")
 }

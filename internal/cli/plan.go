@@ -41,8 +41,8 @@ func (a *App) plan() *cobra.Command {
 plan that fits the wishes best, with the best alternatives. Latency and cost
 are estimates from a model of AWS Lambda (docs/plans.md).
 
-MODEL is an ONNX file, or a JSON description of a recommender that does not
-exist yet. With --latency-target the cheapest plan within it is chosen, with
+MODEL is an ONNX file, or a JSON description: of an ensemble of models, or of a
+recommender that does not exist yet. With --latency-target the cheapest plan within it is chosen, with
 --max-cost the fastest for that money, with neither the plan with the least
 product of latency and cost.`,
 		Example: `  shardwise plan model.onnx

@@ -62,6 +62,8 @@ func TestImpossiblePlansSayWhatWouldHelp(t *testing.T) {
 		"ends with .svg or .png":       {mlp, "--frontier", "a.pdf"},
 		"ranges of trees":              {examplePath("vote-xgboost", "model.json")},
 		"the largest useful number":    {mlp, "--shards", "5000"},
+		"no input of the model has":    {mlp, "--dim", "nope=3"},
+		"less than half":               {mlp, "--kind", "tables"},
 	} {
 		r := runCommand(t, append([]string{"plan"}, args...)...).want(t, StatusInput)
 		if !strings.Contains(r.stderr, want) {
@@ -87,12 +89,20 @@ func TestSplitTakesTheObjectivesOfPlan(t *testing.T) {
 	for want, args := range map[string][]string{
 		"fastest plan takes longer": {examplePath("digits-mlp", "model.onnx"), "--latency-target", "1ms"},
 		"there is no choice":        {examplePath("vote-xgboost", "model.json"), "--max-cost", "1"},
+		"--plan \"fast\"":           {examplePath("digits-mlp", "model.onnx"), "--shards", "2", "--plan", "fast"},
+		"ranges of trees":           {examplePath("vote-xgboost", "model.json"), "--shards", "2", "--plan", "tensor"},
+		"has 2 members":             {examplePath("", "digits-ensemble.json"), "--shards", "3"},
 		"--rows is for":             {examplePath("digits-mlp", "model.onnx"), "--shards", "2", "--rows", "4"},
 	} {
 		r := runCommand(t, append([]string{"split", "-o", filepath.Join(t.TempDir(), "x")}, args...)...).want(t, StatusInput)
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("%q: found %s", want, r.stderr)
 		}
+	}
+	rows := filepath.Join(t.TempDir(), "rows")
+	runCommand(t, "split", examplePath("digits-xgboost", "model.json"), "-o", rows, "--shards", "3", "--plan", "rows").want(t, StatusOK)
+	if m, _, err = manifest.Read(filepath.Join(rows, manifest.FileName)); err != nil || !m.Steps[0].Stage.ByRows() || len(m.Shards) != 3 {
+		t.Errorf("a split by rows made %+v (%v)", m, err)
 	}
 	r := runCommand(t, "split", examplePath("", "dlrm-dcnv2.json"), "-o", filepath.Join(t.TempDir(), "x"), "--shards", "12").want(t, StatusInput)
 	if !strings.Contains(r.stderr, "without weights") {

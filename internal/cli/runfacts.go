@@ -23,6 +23,7 @@ type runFacts struct {
 	Requests     int             `json:"requests"`            // to the coordinator
 	Blocks       int             `json:"blocks"`              // of rows, over all requests
 	Calls        int             `json:"calls"`               // of shards
+	Spared       int             `json:"calls_spared"`        // calls of shards that no row was routed to
 	ColdStarts   int             `json:"cold_starts"`         // of shards
 	Retries      int             `json:"retries"`             // of shards, by the coordinator
 	Repeated     int             `json:"coordinator_retries"` // of the coordinator, after it broke or was not reached
@@ -86,7 +87,7 @@ func (c *comparison) within() bool {
 // fill takes over what the account and the deployment know. began is when the command began.
 func (f *runFacts) fill(c *account, d *local.Deployment, began time.Time) {
 	f.piece = d.Manifest.Signature.Rows == manifest.RowsNone
-	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted = c.mode, c.rows, c.requests, c.blocks, c.omitted
+	f.Mode, f.Rows, f.Requests, f.Blocks, f.Omitted, f.Spared = c.mode, c.rows, c.requests, c.blocks, c.omitted, c.spared
 	f.Repeated = c.coordinator.retries
 	f.Seconds, f.ServeSeconds = time.Since(began).Seconds(), c.elapsed().Seconds()
 	f.Bytes.CoordinatorRequests, f.Bytes.CoordinatorReplies = c.requestBytes, c.replyBytes

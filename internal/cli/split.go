@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // cutFlags are the wishes that split and predict share.
@@ -25,6 +27,7 @@ type cutFlags struct {
 	rows           int
 	name, version  string
 	engine         string
+	kind           string
 }
 
 func (c *cutFlags) register(cmd *cobra.Command) {
@@ -33,6 +36,7 @@ func (c *cutFlags) register(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&c.latency, "latency-target", 0, "graphs: the cheapest plan with an estimated warm latency within `DURATION` (see shardwise plan)")
 	cmd.Flags().Float64Var(&c.maxCost, "max-cost", 0, "graphs: the fastest plan for at most `USD` per million requests")
 	cmd.Flags().IntVar(&c.rows, "rows", 1, "`N` rows in a request, for those two")
+	cmd.Flags().StringVar(&c.kind, "plan", "", "only plans of the `KIND` (see shardwise plan); rows also for trees")
 	cmd.Flags().StringVar(&c.name, "name", "", "model `NAME`: part of the functions' names (default: the file's name)")
 	cmd.Flags().StringVar(&c.engine, "engine", layout.EngineAuto, "`ENGINE` of the programs: auto (native where it can), native or onnxruntime")
 	cmd.Flags().StringVar(&c.version, "model-version", "", "the model's own `VERSION` (default: 1)")
@@ -40,7 +44,7 @@ func (c *cutFlags) register(cmd *cobra.Command) {
 
 // given names the first of the flags that the user set, "" when there is none.
 func (c *cutFlags) given(cmd *cobra.Command) string {
-	for _, name := range []string{"shards", "memory", "latency-target", "max-cost", "rows", "name", "model-version", "engine"} {
+	for _, name := range []string{"shards", "memory", "latency-target", "max-cost", "rows", "plan", "name", "model-version", "engine"} {
 		if cmd.Flags().Changed(name) {
 			return name
 		}
@@ -50,12 +54,14 @@ func (c *cutFlags) given(cmd *cobra.Command) string {
 
 // options checks the flags. fallbackMB is the memory when neither shards nor memory is given; 0 makes that an error.
 func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, error) {
-	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Latency: c.latency, MaxCost: c.maxCost, Rows: c.rows, Name: c.name, Version: c.version, Engine: c.engine}
+	o := layout.Options{Shards: c.shards, MemoryMB: c.memory, Latency: c.latency, MaxCost: c.maxCost, Rows: c.rows, Name: c.name, Version: c.version, Engine: c.engine, Plan: c.kind}
 	f := cmd.Flags()
 	wished := c.latency > 0 || c.maxCost > 0
 	switch {
 	case f.Changed("latency-target") && c.latency <= 0, f.Changed("max-cost") && !(c.maxCost > 0), c.rows < 1:
 		return o, usage(cmd, "--latency-target, --max-cost and --rows want something above 0")
+	case c.kind != "" && !slices.Contains(plan.Kinds(), c.kind):
+		return o, usage(cmd, "--plan %q: one of %s is wanted", c.kind, strings.Join(plan.Kinds(), ", "))
 	case f.Changed("rows") && !wished:
 		return o, usage(cmd, "--rows is for --latency-target and --max-cost")
 	case f.Changed("shards") && f.Changed("memory") && !wished:
@@ -109,10 +115,13 @@ files of each shard and of the coordinator. The same model and flags give the
 same bytes. DIR must not exist, or be empty; when the command fails it is left
 as it was.
 
-MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file of dense
-layers. Models larger than memory are read and written as streams.`,
+MODEL is an XGBoost model saved as JSON or UBJSON, an ONNX file, or a JSON
+description of an ensemble of such files (docs/plans.md). Models larger than
+memory are read and written as streams.`,
 		Example: `  shardwise split model.json -o parts --shards 4
-  shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7`,
+  shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7
+  shardwise split model.onnx -o parts --shards 4 --plan rows
+  shardwise split ensemble.json -o parts --memory 1769`,
 		Args: oneArgument("the model file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkPaths(cmd, args[0], out); err != nil {

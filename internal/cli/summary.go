@@ -151,6 +151,9 @@ func (f *runFacts) totals() []string {
 		fmt.Sprintf("%s to the coordinator and %s back; %s to the shards and %s back",
 			size(f.Bytes.CoordinatorRequests), size(f.Bytes.CoordinatorReplies), size(f.Bytes.ShardRequests), size(f.Bytes.ShardReplies)),
 	}
+	if f.Spared > 0 {
+		lines = append(lines, fmt.Sprintf("%s of shards spared: no row was routed to them", count(int64(f.Spared), "call")))
+	}
 	if f.Repeated > 0 {
 		lines = append(lines, fmt.Sprintf("the coordinator was asked again after it broke or was not reached: %s", retries(f.Repeated)))
 	}

@@ -20,18 +20,29 @@ import (
 
 const wide = 64
 
-// handlers serves as many handlers as there are shards from this process, each answers with what it was sent, and returns
-// a function that asks all of them at once in a plain loop.
-func handlers(b *testing.B, body []byte) (all func() error) {
+// handlers serves as many handlers as there are shards from this process, each decodes a tensor and answers with it, and
+// returns a function that asks all of them at once in a plain loop.
+func handlers(b *testing.B, in *tensor.Tensor) (all func() error) {
+	echo := func(body io.Reader, n int64) ([]byte, error) {
+		p := make([]byte, n)
+		if _, err := io.ReadFull(body, p); err != nil {
+			return nil, err
+		}
+		got, _, err := tensor.ParseFrame(p, tensor.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		return tensor.AppendFrame(nil, got, nil)
+	}
 	mux := http.NewServeMux()
 	for i := range wide {
 		mux.HandleFunc(fmt.Sprintf("POST /shard/%d", i), func(w http.ResponseWriter, r *http.Request) {
-			p := make([]byte, r.ContentLength)
-			if _, err := io.ReadFull(r.Body, p); err == nil {
+			p, err := echo(r.Body, r.ContentLength)
+			if err == nil {
 				_, err = w.Write(p)
-				if err != nil {
-					b.Error(err)
-				}
+			}
+			if err != nil {
+				b.Error(err)
 			}
 		})
 	}
@@ -42,12 +53,16 @@ func handlers(b *testing.B, body []byte) (all func() error) {
 		server.Close()
 	})
 	one := func(i int) error {
+		body, err := tensor.AppendFrame(nil, tensor.Named{"features": in}, nil)
+		if err != nil {
+			return err
+		}
 		r, err := client.Post(fmt.Sprintf("%s/shard/%d", server.URL, i), "application/octet-stream", bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
 		defer r.Body.Close()
-		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, body) {
+		if got, err := echo(r.Body, r.ContentLength); err != nil || !bytes.Equal(got, body) {
 			return fmt.Errorf("wanted the %d bytes that were sent, found %d: %v", len(body), len(got), err)
 		}
 		return nil
@@ -62,8 +77,8 @@ func handlers(b *testing.B, body []byte) (all func() error) {
 }
 
 // BenchmarkFanOut64 asks a model in 64 shards, 1 KB of features at a time: coordinator, simulator and shards are the
-// processes that a user runs. In turns with it 64 handlers of this process are asked for as many bytes over HTTP in a plain
-// errgroup loop. The ratio is of the medians.
+// processes that a user runs. In turns with it 64 handlers of this process are asked for the same tensor over HTTP in a plain
+// errgroup loop, and the floor is measured: the same processes with nothing to do. The ratios are of the medians.
 func BenchmarkFanOut64(b *testing.B) {
 	m := load(b, directory(b, wide))
 	d := start(b, m)
@@ -71,17 +86,18 @@ func BenchmarkFanOut64(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	plain := handlers(b, in.Bytes())
+	plain := handlers(b, in)
 	predict := func() error {
 		_, err := d.Predict(context.Background(), tensor.Named{"features": in}, local.Request{})
 		return err
 	}
-	var through, direct []time.Duration
-	for _, warm := range []func() error{predict, plain} {
+	bare := floor(b)
+	var through, direct, least []time.Duration
+	for _, warm := range []func() error{predict, plain, bare} {
 		timed(b, warm)
 	}
 	for b.Loop() {
-		through, direct = append(through, timed(b, predict)), append(direct, timed(b, plain))
+		through, direct, least = append(through, timed(b, predict)), append(direct, timed(b, plain)), append(least, timed(b, bare))
 	}
 	if n := len(d.Processes()); n != wide+1 {
 		b.Fatalf("%d functions have run, wanted the coordinator and %d shards", n, wide)
@@ -89,6 +105,7 @@ func BenchmarkFanOut64(b *testing.B) {
 	b.ReportMetric(median(through)*1e6, "µs-predict")
 	b.ReportMetric(median(direct)*1e6, "µs-plain")
 	b.ReportMetric(median(through)/median(direct), "x-plain-http")
+	b.ReportMetric(median(least)/median(direct), "floor-x-plain-http")
 }
 
 func timed(b *testing.B, f func() error) time.Duration {

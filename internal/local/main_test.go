@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		bootstrap.Main()
 		return
 	}
+	if role := os.Getenv(envFloor); role != "" {
+		floorProcess(role)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -17,10 +17,10 @@ func (e *FeatureError) Error() string {
 
 // Features lists, ascending, the names that Manifest.Requires may hold. What every reader of the format knows needs no
 // name: the merges concat, sum and ordered_sum, the scatters replicate, slice and select. Every other merge is the
-// feature "merge.KIND", every other scatter "scatter.KIND"; "stage.subset" is a stage's input or output that only some of its shards have,
+// feature "merge.KIND", every other scatter "scatter.KIND"; "stage.subset" is a stage's input or output that only some of its shards have, "stage.routes" a stage with routes,
 // "rows.none" a signature without rows.
 func Features() []string {
-	names := []string{"scatter." + ScatterRoute, "scatter." + ScatterRows, featureSubset, featureRowsNone}
+	names := []string{"scatter." + ScatterRoute, "scatter." + ScatterRows, featureSubset, featureRoutes, featureRowsNone}
 	for _, kind := range mergeKinds() {
 		if !basicMerge(kind) {
 			names = append(names, "merge."+kind)
@@ -33,6 +33,7 @@ func Features() []string {
 const (
 	// featureSubset is the feature of StageInput.To and StageOutput.From.
 	featureSubset   = "stage.subset"
+	featureRoutes   = "stage.routes"
 	featureRowsNone = "rows." + RowsNone
 )
 
@@ -53,6 +54,9 @@ func (m *Manifest) Needs() []string {
 	for _, s := range m.Steps {
 		if s.Stage == nil {
 			continue
+		}
+		if len(s.Stage.Routes) > 0 {
+			names = append(names, featureRoutes)
 		}
 		for _, in := range s.Stage.Inputs {
 			if !basicScatter(in.Scatter.Kind) {

@@ -171,9 +171,15 @@ func (s *Step) needs() []string {
 	if s.Stage == nil {
 		return s.Local.Inputs
 	}
-	names := make([]string, len(s.Stage.Inputs))
-	for i, in := range s.Stage.Inputs {
-		names[i] = in.Value
+	var names []string
+	for _, in := range s.Stage.Inputs {
+		names = append(names, in.Value)
+	}
+	for _, r := range s.Stage.Routes {
+		names = append(names, r.Value)
+		if r.Groups != "" {
+			names = append(names, r.Groups)
+		}
 	}
 	return names
 }

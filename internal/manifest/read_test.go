@@ -23,7 +23,7 @@ func encode(t testing.TB, m *Manifest) []byte {
 }
 
 func samples() map[string]*Manifest {
-	return map[string]*Manifest{"tree": treeManifest(), "dense": denseManifest()}
+	return map[string]*Manifest{"tree": treeManifest(), "dense": denseManifest(), "routed": routedManifest()}
 }
 
 func TestReadReturnsWhatCanonicalWrote(t *testing.T) {

@@ -14,15 +14,17 @@ type Step struct {
 }
 
 // LocalStep runs the coordinator's program of the step's name: Inputs and Outputs are value names, which are also the
-// graph's input and output names.
+// graph's input and output names. A program of constants has no inputs.
 type LocalStep struct {
 	Inputs  []string `json:"inputs"`
 	Outputs []string `json:"outputs"`
 }
 
-// Stage is one round. Shards are indices into Manifest.Shards, ascending. Contributions are ordered by position in Shards.
+// Stage is one round. Shards are indices into Manifest.Shards, ascending. Contributions are ordered by position in Shards. Routes say who gets what of the
+// inputs that are scattered by route.
 type Stage struct {
 	Shards  []int         `json:"shards"`
+	Routes  []Route       `json:"routes,omitempty"`
 	Inputs  []StageInput  `json:"inputs"`
 	Outputs []StageOutput `json:"outputs"`
 }
@@ -41,8 +43,8 @@ const (
 	ScatterReplicate = "replicate" // every shard gets the whole value
 	ScatterSlice     = "slice"     // shard i gets [Bounds[i], Bounds[i+1]) along Dim
 	ScatterSelect    = "select"    // shard i gets the columns (last dimension) Columns[i], or its Trees.Features when Columns is empty
-	ScatterRows      = "rows"      // data parallel: shard i gets a share of the rows
-	ScatterRoute     = "route"     // shard i gets only the ids or rows that it owns
+	ScatterRows      = "rows"      // data parallel: shard i gets its RowShare of the rows
+	ScatterRoute     = "route"     // shard i gets its Part of the stage's Route: only the numbers or rows that it owns
 )
 
 // Scatter describes one placement of an input over the shards that get it. Bounds has one entry more than there are such shards, Columns as many
@@ -52,6 +54,8 @@ type Scatter struct {
 	Dim     int     `json:"dim,omitempty"`
 	Bounds  []int   `json:"bounds,omitempty"`
 	Columns [][]int `json:"columns,omitempty"`
+	Route   string  `json:"route,omitempty"`
+	Part    string  `json:"part,omitempty"`
 }
 
 // StageOutput says how the shards' partials become the full value Value. Modes, when not empty, limits it to those
@@ -135,4 +139,7 @@ type Merge struct {
 	Squeeze bool `json:"squeeze,omitempty"`
 	// Bounds: per shard first offset along Dim, plus the total; concat, topk (global index = bound + local index).
 	Bounds []int `json:"bounds,omitempty"`
+	// Route names the stage's route whose groups the partials have along dimension 0. The value has all groups; scatter_back takes their places
+	// from the route, and its partial has no index.
+	Route string `json:"route,omitempty"`
 }

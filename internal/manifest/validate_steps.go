@@ -29,6 +29,9 @@ func (m *Manifest) checkSteps(c *checker) {
 			m.checkStage(c, p, s)
 		default:
 			c.distinct(p.key("local").key("inputs"), s.Local.Inputs)
+			if len(s.Local.Outputs) == 0 {
+				c.fail(p.key("local").key("outputs"), "is empty")
+			}
 			c.distinct(p.key("local").key("outputs"), s.Local.Outputs)
 		}
 	}
@@ -43,9 +46,6 @@ func (c *checker) modes(p at, modes, known []string) {
 }
 
 func (c *checker) distinct(p at, names []string) {
-	if len(names) == 0 {
-		c.fail(p, "is empty")
-	}
 	seen := map[string]bool{}
 	for i, name := range names {
 		c.valueName(p.index(i), name, seen)
@@ -62,6 +62,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 	if len(st.Inputs) == 0 {
 		c.fail(p.key("inputs"), "is empty")
 	}
+	c.routes(p.key("routes"), st)
 	inputs := map[string]bool{}
 	for i, in := range st.Inputs {
 		q := p.key("inputs").index(i)
@@ -86,6 +87,7 @@ func (m *Manifest) checkStage(c *checker, p at, s Step) {
 		m.checkOutput(c, q, st, out)
 		c.components(q.key("components"), out.Components, components)
 	}
+	m.checkRows(c, p, st)
 }
 
 // components checks the tensors of one partial. Two outputs of a stage may share one, declared alike.
@@ -111,6 +113,7 @@ func (m *Manifest) checkScatter(c *checker, p at, st *Stage, in StageInput) {
 	if sc.Kind != ScatterSelect && len(sc.Columns) > 0 {
 		c.fail(p.key("columns"), "stands with %.80q; only %q has it", sc.Kind, ScatterSelect)
 	}
+	c.routedInput(p, st, in)
 	shape, known := m.inputShape(in.Value)
 	switch sc.Kind {
 	case ScatterReplicate, ScatterRows, ScatterRoute:

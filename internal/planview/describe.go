@@ -48,12 +48,18 @@ func Describe(c *plan.Candidate) []Stage {
 					continue
 				}
 				h := Hold{Label: label, Bytes: bytes}
+				if p.Rows {
+					h.Share = "a share of the rows"
+				}
 				if p.Region != nil {
 					lo, hi := p.Bounds[at], p.Bounds[at+1]
 					h.Share, h.Bytes = share(hi-lo, c.Plan.Graph, p), bytes/int64(p.Region.Units)*int64(hi-lo)
 				}
 				s.Boxes[at].Holds = append(s.Boxes[at].Holds, h)
 				s.Boxes[at].Bytes += h.Bytes
+			}
+			if p.Rows {
+				s.parts = append(s.parts, fmt.Sprintf("whole on all %d shards, each with a share of the rows: %s, %s", len(st.Shards), label, Size(bytes)))
 			}
 			if p.Region != nil {
 				s.parts = append(s.parts, sentence(c.Plan.Graph, p, st.Shards, label))
@@ -131,6 +137,9 @@ func share(n int, g *sharding.Graph, p *program.Piece) string {
 // unitName is what a region is cut into.
 func unitName(g *sharding.Graph, p *program.Piece) string {
 	units := grouped(p.Region.Units)
+	if p.Region.Experts(p.Region.Nodes[0]) {
+		return units + " experts"
+	}
 	if p.Region.Lookup(p.Region.Nodes[0]) {
 		return units + " rows"
 	}
@@ -151,7 +160,7 @@ func sentence(g *sharding.Graph, p *program.Piece, shards []int, label string) s
 		}
 	}
 	if len(where) == len(shards) && even {
-		return fmt.Sprintf("cut: %s, %s over all %d shards", label, unitName(g, p), len(shards))
+		return fmt.Sprintf("cut: %s, %s over all %d shards%s", label, unitName(g, p), len(shards), routed(p))
 	}
 	var parts []string
 	for at := range shards {
@@ -159,7 +168,14 @@ func sentence(g *sharding.Graph, p *program.Piece, shards []int, label string) s
 			parts = append(parts, fmt.Sprintf("%s on shard %d", grouped(p.Bounds[at+1]-p.Bounds[at]), shards[at]))
 		}
 	}
-	return fmt.Sprintf("cut: %s, %s: %s", label, unitName(g, p), few(parts, 4))
+	return fmt.Sprintf("cut: %s, %s: %s%s", label, unitName(g, p), few(parts, 4), routed(p))
+}
+
+func routed(p *program.Piece) string {
+	if p.Routed {
+		return ", routed"
+	}
+	return ""
 }
 
 func grouped(n int) string {

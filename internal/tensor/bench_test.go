@@ -61,10 +61,11 @@ func BenchmarkRequest4MB(b *testing.B) {
 func TestFrameAllocationsDoNotGrowWithElements(t *testing.T) {
 	measure := func(elements int) float64 {
 		n := Named{"a": New(F32, elements), "b": New(Bool, elements)}
-		size, err := FrameSize(n, nil)
+		plan, err := PlanFrame(n, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		size := plan.Size()
 		frame, decoded := make([]byte, 0, size), Aligned(size)
 		text := make([]byte, 0, Base64Size(size))
 		return testing.AllocsPerRun(20, func() {

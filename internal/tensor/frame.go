@@ -22,27 +22,12 @@ const (
 	bytesSuffix   = ".bytes"
 )
 
-// FrameSize is the number of bytes that AppendFrame appends for the same arguments.
-func FrameSize(n Named, meta map[string]string) (int, error) {
-	_, _, total, err := planFrame(n, meta)
-	return total, err
-}
-
-// AppendFrame appends the canonical frame of n and meta to dst and returns the extended buffer. It grows dst at most once, and
-// what else it allocates depends on the number of tensors, not of elements. The data is aligned when dst's end is a
-// multiple of 8 in memory. It fails on nil tensors, names that are not UTF-8 or clash with a String tensor's parts,
-// reserved metadata keys, and on what the default Limits refuse.
-func AppendFrame(dst []byte, n Named, meta map[string]string) ([]byte, error) {
-	header, parts, total, err := planFrame(n, meta)
-	if err != nil {
-		return nil, err
-	}
-	dst = slices.Grow(dst, total)
-	dst = append(dst, header...)
-	for _, p := range parts {
-		dst = append(dst, p.data...)
-	}
-	return dst, nil
+// FramePlan is a frame that has been laid out and not written yet, so that its size is known before anything is copied. It
+// refers to the tensors, which must not change until it has been written.
+type FramePlan struct {
+	header []byte
+	parts  []framePart // in their order
+	size   int
 }
 
 type framePart struct {
@@ -50,14 +35,43 @@ type framePart struct {
 	data  []byte
 }
 
-// planFrame lays out the frame: its header, its parts in order, and its size.
-func planFrame(n Named, meta map[string]string) ([]byte, []framePart, int, error) {
-	fail := func(err error) ([]byte, []framePart, int, error) {
-		return nil, nil, 0, fmt.Errorf("encode frame: %w", err)
+// Size is the number of bytes that Append appends.
+func (p *FramePlan) Size() int { return p.size }
+
+// Append appends the frame to dst, which it grows at most once, and returns the extended buffer. The data is aligned when
+// dst's end is a multiple of 8 in memory.
+func (p *FramePlan) Append(dst []byte) []byte {
+	dst = append(slices.Grow(dst, p.size), p.header...)
+	for i := range p.parts {
+		dst = append(dst, p.parts[i].data...)
 	}
+	return dst
+}
+
+// AppendFrame appends the canonical frame of n and meta to dst and returns the extended buffer: PlanFrame and Append.
+func AppendFrame(dst []byte, n Named, meta map[string]string) ([]byte, error) {
+	p, err := PlanFrame(n, meta)
+	if err != nil {
+		return nil, err
+	}
+	return p.Append(dst), nil
+}
+
+// PlanFrame lays out the canonical frame of n and meta. What it allocates depends on the number of tensors, not of
+// elements. It fails on nil tensors, names that are not UTF-8 or clash with a String tensor's parts, reserved metadata
+// keys, and on what the default Limits refuse.
+func PlanFrame(n Named, meta map[string]string) (*FramePlan, error) {
+	p, err := planFrame(n, meta)
+	if err != nil {
+		return nil, fmt.Errorf("encode frame: %w", err)
+	}
+	return p, nil
+}
+
+func planFrame(n Named, meta map[string]string) (*FramePlan, error) {
 	parts, meta, err := frameParts(n, meta)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	entries := make([]Entry, len(parts))
 	at := 0
@@ -67,16 +81,28 @@ func planFrame(n Named, meta map[string]string) ([]byte, []framePart, int, error
 		at = e.End
 		entries[i] = *e
 	}
-	header, err := AppendHeader(nil, entries, meta, frameAlign)
+	header, err := AppendHeader(make([]byte, 0, headerGuess(entries, meta)), entries, meta, frameAlign)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	limits := Limits{}.withDefaults()
 	if len(parts) > limits.Tensors || len(header)-8 > limits.Header {
-		return fail(fmt.Errorf("%d tensors with a header of %d bytes exceed the limits of %d and %d",
-			len(parts), len(header)-8, limits.Tensors, limits.Header))
+		return nil, fmt.Errorf("%d tensors with a header of %d bytes exceed the limits of %d and %d",
+			len(parts), len(header)-8, limits.Tensors, limits.Header)
 	}
-	return header, parts, len(header) + at, nil
+	return &FramePlan{header, parts, len(header) + at}, nil
+}
+
+// headerGuess is what a header without escapes takes, and a little more, so that it seldom grows while it is written.
+func headerGuess(entries []Entry, meta map[string]string) int {
+	size := 64 + 128*len(entries)
+	for i := range entries {
+		size += len(entries[i].Name)
+	}
+	for k, v := range meta {
+		size += len(k) + len(v) + len(`"":"",`)
+	}
+	return size
 }
 
 func frameParts(n Named, meta map[string]string) ([]framePart, map[string]string, error) {

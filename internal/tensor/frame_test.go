@@ -70,11 +70,11 @@ func TestFrameRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, err := FrameSize(want, meta)
-	if err != nil || size != len(frame)-8 {
-		t.Fatalf("FrameSize is %d, %v; the frame has %d bytes", size, err, len(frame)-8)
+	plan, err := PlanFrame(want, meta)
+	if err != nil || plan.Size() != len(frame)-8 {
+		t.Fatalf("planned %+v, %v; the frame has %d bytes", plan, err, len(frame)-8)
 	}
-	buf := Aligned(size)
+	buf := Aligned(plan.Size())
 	copy(buf, frame[8:])
 	got, gotMeta, err := ParseFrame(buf, Limits{})
 	if err != nil {
@@ -151,8 +151,8 @@ func TestAppendFrameRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want one with %q", err, c.want)
 			}
-			if _, sizeErr := FrameSize(c.n, c.meta); sizeErr == nil {
-				t.Fatal("FrameSize accepts what AppendFrame refuses")
+			if _, planErr := PlanFrame(c.n, c.meta); planErr == nil {
+				t.Fatal("PlanFrame accepts what AppendFrame refuses")
 			}
 		})
 	}

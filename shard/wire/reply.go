@@ -110,7 +110,7 @@ func ObjectFrame(out tensor.Named, meta map[string]string) ([]byte, error) {
 	if meta == nil {
 		meta = map[string]string{}
 	}
-	meta[metaChecksum] = checksum(out)
+	meta[metaChecksum] = checksum(out, meta)
 	return tensor.AppendFrame(nil, out, meta)
 }
 
@@ -125,21 +125,21 @@ func EncodeFrame(form string, out tensor.Named, meta map[string]string) ([]byte,
 	if meta == nil {
 		meta = map[string]string{}
 	}
-	meta[metaChecksum] = checksum(out)
-	size, err := tensor.FrameSize(out, meta)
+	meta[metaChecksum] = checksum(out, meta)
+	plan, err := tensor.PlanFrame(out, meta)
 	if err != nil {
 		return nil, err
 	}
-	encoded := size
+	encoded := plan.Size()
 	if form == ReplyBase64 {
-		encoded = len(frameHead) + tensor.Base64Size(size) + len(frameTail)
+		encoded = len(frameHead) + tensor.Base64Size(encoded) + len(frameTail)
 	}
 	if encoded > MaxReply {
 		return nil, &TooLargeError{What: "reply", Bytes: encoded, Limit: MaxReply}
 	}
-	frame, err := tensor.AppendFrame(make([]byte, 0, size), out, meta)
-	if err != nil || form == ReplyRaw {
-		return frame, err
+	frame := plan.Append(nil)
+	if form == ReplyRaw {
+		return frame, nil
 	}
 	body := append(make([]byte, 0, encoded), frameHead...)
 	return append(tensor.AppendBase64(body, frame), frameTail...), nil

@@ -66,13 +66,16 @@ func EncodeBody(in tensor.Named) ([]byte, error) {
 
 // BodyFrame is the frame that EncodeBody puts into base64: what an object holds to which a request refers.
 func BodyFrame(in tensor.Named) ([]byte, error) {
-	return tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in)})
+	return tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in, nil)})
 }
 
 // BodySize is the length of what EncodeBody makes, without making it.
 func BodySize(in tensor.Named) (int, error) {
-	n, err := tensor.FrameSize(in, map[string]string{metaChecksum: "00000000"})
-	return tensor.Base64Size(n), err
+	p, err := tensor.PlanFrame(in, map[string]string{metaChecksum: "00000000"})
+	if err != nil {
+		return 0, err
+	}
+	return tensor.Base64Size(p.Size()), nil
 }
 
 // AppendRequest appends the encoded request to dst. body is what EncodeBody returned, nil for a request without one or

@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"slices"
+
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -10,8 +12,10 @@ func ownRules() map[string]rule {
 	return map[string]rule{
 		key(graph.ShardwiseDomain, "TreeEnsemble"):     inferForest,
 		key(graph.ShardwiseDomain, "TreeLeaf"):         same,
+		key(graph.ShardwiseDomain, "TreeMargin"):       inferMargin,
 		key(graph.ShardwiseDomain, "XGBoostObjective"): inferObjective,
 		key(graph.ShardwiseDomain, "EmbeddingBag"):     inferBag,
+		key(graph.ShardwiseDomain, "Experts"):          inferExperts,
 	}
 }
 
@@ -27,6 +31,20 @@ func inferForest(c *call) error {
 	c.set(0, tensor.F32, c.rows(), columns)
 	c.set(1, tensor.F64, c.rows(), Const(max(c.node.Int("outputs", 0), 0)))
 	c.set(2, tensor.I32, c.rows(), trees)
+	return nil
+}
+
+// inferMargin: one margin of each row for each output, of which there are as many as first margins; a single one has no dimension.
+func inferMargin(c *call) error {
+	v := c.input(2)
+	switch {
+	case v.Rank() != 1:
+		c.dtype(0, tensor.F32)
+	case v.Dims[0].Is(1):
+		c.set(0, tensor.F32, c.rows())
+	default:
+		c.set(0, tensor.F32, c.rows(), v.Dims[0])
+	}
 	return nil
 }
 
@@ -66,4 +84,27 @@ func inferBag(c *call) error {
 	}
 	c.set(0, c.input(0).DType, bags, columns)
 	return nil
+}
+
+// inferExperts: a result of the layer's width for each row.
+func inferExperts(c *call) error {
+	x, gates := c.input(0), c.input(1)
+	if x.Rank() < 0 || gates.Rank() < 1 {
+		c.dtype(0, x.DType)
+		return nil
+	}
+	if x.Rank() != gates.Rank() {
+		return c.rank(0, gates.Rank(), gates.Rank())
+	}
+	c.set(0, x.DType, append(slices.Clone(gates.Dims[:gates.Rank()-1]), Const(max(c.node.Int("width", 0), 0)))...)
+	return nil
+}
+
+// rowsExperts: rows and their weights stand alike, in front of the columns.
+func rowsExperts(c *rowCall) []state {
+	x, gates := c.state(0), c.state(1)
+	if x.kind != along || gates.kind != along || x.dim != gates.dim || !x.span.equal(gates.span) || x.dim >= c.value(0).Rank()-1 {
+		return one(mix("%s mixes rows", label(c.node)))
+	}
+	return one(x)
 }

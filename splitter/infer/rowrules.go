@@ -52,9 +52,10 @@ func rowRules() map[string]rowRule {
 	}
 	out[key("ai.onnx.ml", "FeatureVectorizer")] = rowsTables
 	out[key("ai.onnx.ml", "ArrayFeatureExtractor")] = rowsExtract
-	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "XGBoostObjective"} {
+	for _, op := range []string{"TreeEnsemble", "TreeLeaf", "TreeMargin", "XGBoostObjective"} {
 		out[key("shardwise", op)] = rowsFirst
 	}
+	out[key("shardwise", "Experts")] = rowsExperts
 	return out
 }
 

@@ -83,6 +83,7 @@ type Info struct {
 	Optimised  []Change         // what optimising the graph did, in the order of its passes
 	Largest    []LargestTensor  // the largest tensors, at most 10
 	Dtypes     map[string]int64 // dtype -> bytes
+	MinShards  int              // the smallest number of shards, when it is not 1
 	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }

@@ -74,14 +74,14 @@ func (n *net) splits() bool {
 
 // own is the net with the operators that the native engine alone has, nil when it has no use for them.
 func (c *cleaner) own() (*net, error) {
-	if len(c.net.foreign)+len(c.net.refused) > 0 || c.net.bodies == 0 {
+	if len(c.net.foreign)+len(c.net.refused) > 0 {
 		return nil, nil
 	}
 	portable := c.net
 	defer func() { c.net = portable }()
 	made := *portable
 	made.graph = portable.graph.Clone()
-	done, err := optimise.Bags(made.graph, constants{c.store})
+	done, err := optimise.Own(made.graph, constants{c.store})
 	if err != nil || !done.Any() {
 		return nil, err
 	}

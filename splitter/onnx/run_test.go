@@ -3,15 +3,14 @@ package onnx_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/shardwise/shardwise/aggregate"
-	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/coordinator"
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -19,6 +18,7 @@ import (
 	"github.com/shardwise/shardwise/internal/shardfile"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/internal/unshard"
+	"github.com/shardwise/shardwise/shard/shardtest"
 	"github.com/shardwise/shardwise/splitter/layout"
 	onnximport "github.com/shardwise/shardwise/splitter/onnx"
 )
@@ -109,142 +109,50 @@ func decode(t testing.TB, dir, path string) *graph.Graph {
 	return g
 }
 
-// executor runs a model directory in this process, plainly: every step in order, every shard in order.
+// executor serves a model directory in this process, with the real coordinator and shards.
 type executor struct {
-	t        testing.TB
-	m        *manifest.Manifest
-	programs map[string]engine.Program // shard number and step, or "local" and step
+	t    testing.TB
+	c    *coordinator.Coordinator
+	want []string
 }
 
 func open(t testing.TB, dir string, m *manifest.Manifest) *executor {
 	t.Helper()
-	e := &executor{t: t, m: m, programs: map[string]engine.Program{}}
-	for i, s := range m.Shards {
-		e.add(dir, fmt.Sprint(i), s.Files, s.Programs)
+	data, err := manifest.Canonical(m)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if m.Local != nil {
-		e.add(dir, "local", m.Local.Files, m.Local.Programs)
+	deployment, err := json.Marshal(manifest.DefaultDeployment(m))
+	if err != nil {
+		t.Fatal(err)
 	}
+	for name, text := range map[string][]byte{manifest.FileName: data, manifest.DeploymentFileName: deployment} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := &executor{t: t}
+	for _, o := range m.Signature.Outputs {
+		e.want = append(e.want, o.Name)
+	}
+	if e.c, err = coordinator.Open(dir, coordinator.Options{Invoker: shardtest.New(t, dir)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return e
-}
-
-func (e *executor) add(dir, owner string, files []manifest.File, programs []manifest.Program) {
-	e.t.Helper()
-	var w engine.Weights
-	for _, f := range files {
-		if f.Role != manifest.RoleWeights {
-			continue
-		}
-		r, err := shardfile.Open(filepath.Join(dir, f.Path), f)
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		e.t.Cleanup(func() {
-			if err := r.Close(); err != nil {
-				e.t.Error(err)
-			}
-		})
-		w = r
-	}
-	for _, p := range programs {
-		program, err := native.New().Compile(decode(e.t, dir, p.Graph), w)
-		if err != nil {
-			e.t.Fatalf("%s: %v", p.Graph, err)
-		}
-		e.programs[owner+" "+p.Step] = program
-	}
 }
 
 func (e *executor) run(in tensor.Named) tensor.Named {
 	e.t.Helper()
-	values := tensor.Named{}
-	for name, v := range in {
-		values[name] = v
-	}
-	for _, s := range e.m.Steps {
-		if s.Local != nil {
-			args := tensor.Named{}
-			for _, name := range s.Local.Inputs {
-				args[name] = values[name]
-			}
-			for name, v := range e.call("local "+s.Name, args, s.Local.Outputs) {
-				values[name] = v
-			}
-			continue
-		}
-		e.stage(s, values)
-	}
-	return values
-}
-
-func (e *executor) call(program string, in tensor.Named, want []string) tensor.Named {
-	e.t.Helper()
-	out, err := e.programs[program].Run(e.t.Context(), in, want)
+	got, err := e.c.Run(e.t.Context(), coordinator.Request{Inputs: in, Outputs: e.want})
 	if err != nil {
-		e.t.Fatalf("%s: %v", program, err)
+		e.t.Fatal(err)
 	}
-	return out
-}
-
-func (e *executor) stage(s manifest.Step, values tensor.Named) {
-	e.t.Helper()
-	var mergers []aggregate.Merger
-	for _, o := range s.Stage.Outputs {
-		m, err := aggregate.New(o.Merge, o.Contributors(s.Stage), e.m.Radix, nil)
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		mergers = append(mergers, m)
-	}
-	for pos, shard := range s.Stage.Shards {
-		args := tensor.Named{}
-		for _, in := range s.Stage.Inputs {
-			place, gets := in.Receiver(pos)
-			if !gets {
-				continue
-			}
-			v := values[in.Value]
-			if in.Scatter.Kind == manifest.ScatterSlice {
-				v = columns(e.t, v, in.Scatter.Bounds[place], in.Scatter.Bounds[place+1])
-			}
-			args[in.Name] = v
-		}
-		out := e.call(fmt.Sprintf("%d %s", shard, s.Name), args, s.Stage.Wanted(pos))
-		for i, o := range s.Stage.Outputs {
-			place, yields := o.Contributor(pos)
-			if !yields {
-				continue
-			}
-			partial := aggregate.Partial{}
-			for _, c := range o.Components {
-				partial[c.Role] = out[c.Name]
-			}
-			if err := mergers[i].Add(place, partial); err != nil {
-				e.t.Fatalf("stage %s, value %s: %v", s.Name, o.Value, err)
-			}
-		}
-	}
-	for i, o := range s.Stage.Outputs {
-		v, err := mergers[i].Result()
-		if err != nil {
-			e.t.Fatal(err)
-		}
-		values[o.Value] = v
-	}
-}
-
-// columns are [lo, hi) of the last dimension.
-func columns(t testing.TB, v *tensor.Tensor, lo, hi int) *tensor.Tensor {
-	t.Helper()
-	shape := v.Shape().Clone()
-	width := shape[len(shape)-1]
-	shape[len(shape)-1] = hi - lo
-	out := tensor.New(v.DType(), shape...)
-	size := v.DType().Size()
-	for r := range v.Len() / width {
-		copy(out.Bytes()[r*(hi-lo)*size:(r+1)*(hi-lo)*size], v.Bytes()[(r*width+lo)*size:(r*width+hi)*size])
-	}
-	return out
+	return got.Outputs
 }
 
 // reference runs the unsharded model, put together from the shards.

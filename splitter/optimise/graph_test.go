@@ -152,7 +152,7 @@ func (m *maker) optimised(t *testing.T, exact bool) optimise.Summary {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bags, err := optimise.Bags(m.g, memory{})
+	bags, err := optimise.Own(m.g, memory{})
 	if err != nil {
 		t.Fatal(err)
 	}

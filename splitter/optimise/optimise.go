@@ -30,6 +30,7 @@ type Summary struct {
 	Gelus          int   // recognised Gelu
 	Attentions     int   // attention that was seen; its nodes stay
 	Bags           int   // recognised EmbeddingBag
+	Experts        int   // experts of recognised layers
 	Opset, OpsetTo int64 // the versions of ai.onnx before and after, 0 when it stayed
 }
 
@@ -59,6 +60,7 @@ func (s Summary) Counts() []Count {
 		{"gelu", fmt.Sprintf("recognised %d Gelu", s.Gelus), s.Gelus},
 		{"attention", "saw " + number(s.Attentions, "attention block"), s.Attentions},
 		{"embedding_bag", fmt.Sprintf("recognised %d EmbeddingBag", s.Bags), s.Bags},
+		{"experts", fmt.Sprintf("recognised %s of mixtures", number(s.Experts, "expert")), s.Experts},
 		{"operator_set", fmt.Sprintf("raised operator set %d to %d", s.Opset, s.OpsetTo), int(s.OpsetTo)},
 	}
 	return slices.DeleteFunc(all, func(c Count) bool { return c.Nodes == 0 })
@@ -87,7 +89,7 @@ func (s Summary) String() string {
 func (s Summary) Add(o Summary) Summary {
 	out := Summary{Removed: s.Removed + o.Removed, Merged: s.Merged + o.Merged, Shapes: s.Shapes + o.Shapes, Norms: s.Norms + o.Norms, Biases: s.Biases + o.Biases,
 		Scales: s.Scales + o.Scales, LayerNorms: s.LayerNorms + o.LayerNorms, Gelus: s.Gelus + o.Gelus, Attentions: max(s.Attentions, o.Attentions),
-		Bags: s.Bags + o.Bags, Opset: s.Opset, OpsetTo: s.OpsetTo}
+		Bags: s.Bags + o.Bags, Experts: s.Experts + o.Experts, Opset: s.Opset, OpsetTo: s.OpsetTo}
 	if o.OpsetTo != 0 {
 		out.OpsetTo = o.OpsetTo
 		if s.OpsetTo == 0 {
@@ -143,11 +145,17 @@ func quantises(g *graph.Graph) bool {
 	return false
 }
 
-// Bags rewrites the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag, which the native engine alone
-// has, in place. Everything else is as with Run.
-func Bags(g *graph.Graph, weights Weights) (Summary, error) {
+// Own rewrites what the native engine alone has an operator for, in place: the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag, and
+// mixtures of experts to shardwise.Experts, which adds in another order, and so not where activations are quantised. Everything else is as with Run.
+func Own(g *graph.Graph, weights Weights) (Summary, error) {
+	passes := []func(*work){bags, (*work).experts}
+	if quantises(g) {
+		passes = passes[:1]
+	}
 	w := newWork(g, weights)
-	bags(w)
-	w.finish()
+	for _, pass := range passes {
+		pass(w)
+		w.finish()
+	}
 	return w.done, w.err
 }

@@ -18,11 +18,20 @@ func (b *builder) describe(s *program.Stage) *manifest.Stage {
 		if in.Placement.Kind == sharding.Shard {
 			si.Scatter = manifest.Scatter{Kind: manifest.ScatterSlice, Dim: in.Placement.Dim, Bounds: slices.Compact(slices.Clone(in.Bounds))}
 		}
+		if s.ByRows() && b.model.Signature.Batched(b.model.Dims(b.model.Values[in.Value].Dims)) {
+			si.Scatter.Kind = manifest.ScatterRows
+		}
+		if in.Route != "" {
+			si.Scatter = manifest.Scatter{Kind: manifest.ScatterRoute, Route: in.Route, Part: in.Part}
+		}
 		st.Inputs = append(st.Inputs, si)
+	}
+	for _, r := range s.Routes() {
+		st.Routes = append(st.Routes, manifest.Route{Name: r.Name, Kind: r.Kind, Value: r.Value, Groups: r.Groups, To: some(r.Positions, len(s.Shards)), Bounds: r.Bounds})
 	}
 	outputs := s.Outputs()
 	for i := range outputs {
-		st.Outputs = append(st.Outputs, b.output(&outputs[i], len(s.Shards)))
+		st.Outputs = append(st.Outputs, b.output(s, &outputs[i]))
 	}
 	return st
 }
@@ -36,11 +45,12 @@ func some(positions []int, of int) []int {
 }
 
 // output is how the parts of one value become the value.
-func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
-	out := manifest.StageOutput{Value: o.Name, From: some(o.Positions, shards)}
+func (b *builder) output(s *program.Stage, o *program.Output) manifest.StageOutput {
+	out := manifest.StageOutput{Value: o.Name, From: some(o.Positions, len(s.Shards))}
 	if o.Placement.Kind == sharding.Partial {
 		out.Placement = manifest.Placement{Kind: manifest.PlacePartial, Op: o.Placement.Op}
 		out.Merge = reduction(o.Placement.Op, o.Type.DType)
+		out.Merge.Result = o.Result
 	} else {
 		dim := o.Placement.Dim
 		out.Placement = manifest.Placement{Kind: manifest.PlaceShard, Dim: dim}
@@ -48,14 +58,19 @@ func (b *builder) output(o *program.Output, shards int) manifest.StageOutput {
 		if o.Merge != "" {
 			out.Merge.Kind, out.Merge.K, out.Merge.Result = o.Merge, o.K, o.Result
 		}
-		if o.Merge == manifest.MergeSoftmax {
+		if o.Merge == manifest.MergeSoftmax || o.Merge == manifest.MergeScatterBack {
 			out.Merge.Bounds = nil
 		}
 	}
+	route := s.Route(o.Route)
+	out.Merge.Route = o.Route
 	for _, c := range o.Parts() {
 		shape := b.model.Dims(c.Type.Dims)
 		if c.Cut {
 			shape[o.Placement.Dim] = local(o)
+		}
+		if route != nil {
+			shape = append([]manifest.Dim{{Name: manifest.RoutedDim}}, shape[route.Lead:]...)
 		}
 		out.Components = append(out.Components, manifest.Component{Role: c.Role, Name: c.Name, DType: c.Type.DType, Shape: shape})
 	}
@@ -78,6 +93,8 @@ func reduction(op string, d tensor.DType) manifest.Merge {
 	switch op {
 	case "logsumexp":
 		return manifest.Merge{Kind: manifest.MergeLogSumExp, DType: d}
+	case "moments":
+		return manifest.Merge{Kind: manifest.MergeMoments, DType: d}
 	case "max":
 		return manifest.Merge{Kind: manifest.MergeMax, DType: d}
 	case "min":

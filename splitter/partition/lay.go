@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,7 @@ type builder struct {
 func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
 	b := &builder{model: m, plan: p, consts: map[string]*graph.Weight{}, layout: &layout.Layout{Concurrent: true, Manifest: &manifest.Manifest{
 		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
-		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{Mode}, Local: &manifest.Local{}}}}
+		Sources: slices.Clone(m.Sources), Signature: m.Signature, Modes: []string{cmp.Or(m.Mode, Mode)}, Local: &manifest.Local{}}}}
 	for i, s := range p.Stages {
 		b.stages = append(b.stages, program.NewStage(stageName(i), p.Graph, s.Shards, s.Pieces))
 	}
@@ -45,8 +46,10 @@ func Lay(m *Model, p *Plan, o layout.Options) (*layout.Layout, error) {
 	if err := b.coordinator(); err != nil {
 		return nil, fmt.Errorf("coordinator: %w", err)
 	}
-	if err := b.reference(); err != nil {
-		return nil, err
+	if !p.mixed() {
+		if err := b.reference(); err != nil {
+			return nil, err
+		}
 	}
 	if needs := b.layout.Manifest.Needs(); len(needs) > 0 {
 		b.layout.Manifest.Requires = needs
@@ -59,6 +62,7 @@ func (b *builder) shard(s int) error {
 	f := parts.New(fmt.Sprintf("shard-%03d.safetensors", s), b.model.Read)
 	sh := manifest.Shard{Files: []manifest.File{}}
 	var graphs []*graph.Graph
+	var rows []int64
 	for i, st := range b.stages {
 		position := slices.Index(st.Shards, s)
 		if position < 0 {
@@ -68,10 +72,11 @@ func (b *builder) shard(s int) error {
 		if g == nil {
 			return fmt.Errorf("takes part in stage %d and runs nothing there, which is a bug", i)
 		}
-		graphs = append(graphs, g)
+		in, out := st.Messages(position)
+		graphs, rows = append(graphs, g), append(rows, perRow(g, in, out))
 		sh.Programs = append(sh.Programs, manifest.Program{Step: stageName(i), Engine: b.model.Engine, Graph: fmt.Sprintf("shard-%03d.%s.onnx", s, stageName(i))})
 	}
-	files, memory, err := emit(s, f, graphs, sh.Programs)
+	files, memory, err := emit(s, f, graphs, sh.Programs, rows)
 	sh.Memory = memory
 	b.layout.Manifest.Shards = append(b.layout.Manifest.Shards, sh)
 	b.layout.Files = append(b.layout.Files, files...)
@@ -87,12 +92,14 @@ func (b *builder) coordinator() error {
 		return err
 	}
 	var graphs []*graph.Graph
+	var rows []int64
 	next := 0
 	for i := 0; i <= len(b.stages); i++ {
 		if next < len(steps) && steps[next].phase == i {
 			st := &steps[next]
 			next++
-			graphs = append(graphs, b.program(st, f))
+			g := b.program(st, f)
+			graphs, rows = append(graphs, g), append(rows, perRow(g, g.Inputs, g.Outputs))
 			m.Local.Programs = append(m.Local.Programs, manifest.Program{Step: localName(i), Engine: b.model.Engine, Graph: "coordinator." + localName(i) + ".onnx"})
 			m.Steps = append(m.Steps, manifest.Step{Name: localName(i), Local: &manifest.LocalStep{Inputs: notNil(st.inputs), Outputs: notNil(st.outputs)}})
 		}
@@ -100,7 +107,7 @@ func (b *builder) coordinator() error {
 			m.Steps = append(m.Steps, manifest.Step{Name: stageName(i), Stage: b.describe(b.stages[i])})
 		}
 	}
-	files, memory, err := emit(layout.CoordinatorFile, f, graphs, m.Local.Programs)
+	files, memory, err := emit(layout.CoordinatorFile, f, graphs, m.Local.Programs, rows)
 	if err != nil {
 		return err
 	}
@@ -116,8 +123,8 @@ func notNil(s []string) []string {
 	return s
 }
 
-// emit makes the files of a shard or of the coordinator: its weights, when it has any, and its programs.
-func emit(shard int, f *parts.File, graphs []*graph.Graph, programs []manifest.Program) ([]layout.File, manifest.Memory, error) {
+// emit makes the files of a shard or of the coordinator: its weights, when it has any, and its programs, whose bytes per row are given.
+func emit(shard int, f *parts.File, graphs []*graph.Graph, programs []manifest.Program, rows []int64) ([]layout.File, manifest.Memory, error) {
 	var files []layout.File
 	memory := manifest.Memory{Weights: f.Bytes(), Fixed: FixedBytes}
 	if !f.Empty() {
@@ -132,7 +139,7 @@ func emit(shard int, f *parts.File, graphs []*graph.Graph, programs []manifest.P
 			return nil, memory, err
 		}
 		files = append(files, layout.File{Shard: shard, Role: manifest.RoleProgram, Path: programs[i].Graph, Bytes: data})
-		memory.PerRow = max(memory.PerRow, perRow(g))
+		memory.PerRow = max(memory.PerRow, rows[i])
 	}
 	return files, memory, nil
 }

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 )
@@ -26,9 +27,13 @@ func PerRow(in, out, inner int64) int64 {
 	return ((4*(in+out)+2*inner)*rows + MemoryRows - 1) / MemoryRows
 }
 
-// Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width.
+// Widest are the bytes of a value as wide as the widest dimension of a weight that is input in of a node. A table's rows are no width, nor are the nodes
+// of trees.
 func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	shape := w.Shape
+	if n.Domain == graph.ShardwiseDomain && (n.Op == trees.OpEnsemble && in != trees.InColumns || n.Op == trees.OpLeaf) {
+		return 0
+	}
 	if in == 0 && (n.Op == "Gather" || n.Op == embedding.OpBag) && len(shape) > 0 {
 		shape = shape[1:]
 	}
@@ -39,8 +44,8 @@ func Widest(n *graph.Node, in int, w *graph.Weight) int64 {
 	return most
 }
 
-// perRow is PerRow of a program, whose values between are taken to be as wide as its widest weight.
-func perRow(g *graph.Graph) int64 {
+// perRow is PerRow of a program that gets and yields the values, and whose values between are taken to be as wide as its widest weight.
+func perRow(g *graph.Graph, in, out []graph.Value) int64 {
 	size := func(list []graph.Value) (total int64) {
 		for _, v := range list {
 			n := int64(max(v.DType.Size(), 1))
@@ -52,12 +57,14 @@ func perRow(g *graph.Graph) int64 {
 		return total
 	}
 	inner := int64(0)
-	for _, n := range g.Nodes {
-		for i, in := range n.Inputs {
-			if w := g.Weights[in]; w != nil {
-				inner = max(inner, Widest(n, i, w))
+	for b := range g.All() {
+		for _, n := range b.Nodes {
+			for i, in := range n.Inputs {
+				if w := g.Weights[in]; w != nil {
+					inner = max(inner, Widest(n, i, w))
+				}
 			}
 		}
 	}
-	return PerRow(size(g.Inputs), size(g.Outputs), inner)
+	return PerRow(size(in), size(out), inner)
 }

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"io"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -10,7 +11,7 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Mode is the only numeric mode of plans for graphs: partial sums are added in shard order.
+// Mode is the numeric mode of plans for graphs: partial sums are added in shard order.
 const Mode = "sum"
 
 // Model is a cleaned graph: nodes in topological order, every one covered by its engine, and the type of every value. The
@@ -20,6 +21,7 @@ type Model struct {
 	Values    map[string]graph.Value // by value name, weights included
 	Signature manifest.Signature
 	Sources   []manifest.Source
+	Mode      string // the numeric mode of its rules; Mode when it is empty
 	Engine    string // the engine that the programs need
 	// Dims translates dimensions to the signature's terms.
 	Dims func([]graph.Dim) []manifest.Dim
@@ -32,6 +34,16 @@ type Plan struct {
 	Graph  *sharding.Graph
 	Shards int
 	Stages []Stage
+}
+
+// mixed reports whether parts of the graph have operator sets of their own, so that no graph holds all of them.
+func (p *Plan) mixed() bool {
+	for _, s := range p.Stages {
+		if slices.ContainsFunc(s.Pieces, func(x program.Piece) bool { return x.Opsets != nil }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Stage is one round over the shards with these indices, ascending. Its pieces do not depend on one another.

@@ -46,15 +46,19 @@ func (p *profile) at(m *CostModel, memoryMB, coordinatorMB int) *Estimate {
 	cold := 0.0
 	for k := range p.rounds {
 		rp := &p.rounds[k]
-		r := Round{Shards: len(rp.shards), Requests: rp.request, Replies: rp.reply}
+		r := Round{Requests: rp.request, Replies: rp.reply}
 		coldest := 0.0
 		for at, s := range rp.shards {
+			if rp.asked[at] == 0 {
+				continue
+			}
+			r.Shards++
 			ms := m.compute(rp.work[at], vcpu)
 			in, reply := rp.request[at], rp.reply[at]
 			r.RequestBytes, r.ReplyBytes = r.RequestBytes+in, r.ReplyBytes+reply
 			r.LargestRequest, r.LargestReply = max(r.LargestRequest, in), max(r.LargestReply, reply)
 			r.ComputeMS = max(r.ComputeMS, ms)
-			bill.add(ms+m.codec(in+reply, vcpu), in, reply)
+			bill.add(rp.asked[at], ms+m.codec(in+reply, vcpu), in, reply)
 			if rp.wakes[at] {
 				coldest = max(coldest, m.ColdStartMS+float64(p.weights[s])/m.ColdLoadMBs/1e3)
 			}
@@ -68,7 +72,7 @@ func (p *profile) at(m *CostModel, memoryMB, coordinatorMB int) *Estimate {
 	out.WarmMS += out.LocalMS
 	out.ColdMS = out.WarmMS + cold + m.ColdStartMS + float64(p.own)/m.ColdLoadMBs/1e3
 	bill.gb = float64(coordinatorMB) / 1024
-	bill.add(out.WarmMS, 0, 0)
+	bill.add(1, out.WarmMS, 0, 0)
 	out.CostPerMillion = 1e6 * bill.usd
 	return out
 }
@@ -80,12 +84,17 @@ type bill struct {
 	usd float64
 }
 
-// add enters an invocation of so many milliseconds, which AWS rounds up, and its messages, which travel through S3 where they are too large.
-func (b *bill) add(ms float64, request, reply int64) {
-	b.usd += math.Ceil(ms)/1e3*b.gb*b.m.PriceGBs + b.m.PriceRequest
+// add enters an invocation of so many milliseconds, which AWS rounds up, and its messages, which travel through S3 where they are too large. Where only a
+// share of requests needs it, time and messages are those of all requests together, and so are more in each that does.
+func (b *bill) add(share, ms float64, request, reply int64) {
+	if share == 0 {
+		return
+	}
+	usd := math.Ceil(ms/share)/1e3*b.gb*b.m.PriceGBs + b.m.PriceRequest
 	for _, bytes := range []int64{request, reply} {
-		if bytes > b.m.InlineBytes {
-			b.usd += b.m.PriceS3Put + b.m.PriceS3Get
+		if float64(bytes)/share > float64(b.m.InlineBytes) {
+			usd += b.m.PriceS3Put + b.m.PriceS3Get
 		}
 	}
+	b.usd += share * usd
 }

@@ -57,13 +57,23 @@ func (p *Planner) Explore(ctx context.Context, w Wish) (*Survey, error) {
 	if len(sizes) == 0 {
 		sizes = Sizes()
 	}
-	s := &Survey{}
+	var all []*Candidate
 	for _, n := range p.counts(&w, sizes) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		s.All = append(s.All, p.explored(n, sizes)...)
+		all = append(all, p.explored(n, sizes)...)
 	}
+	chosen, err := choose(all, &w)
+	if chosen == nil && err == nil {
+		err = p.nothing(&w, sizes)
+	}
+	return chosen, err
+}
+
+// choose finds the frontier of all candidates and picks from it; without candidates there is nothing.
+func choose(all []*Candidate, w *Wish) (*Survey, error) {
+	s := &Survey{All: all}
 	slices.SortStableFunc(s.All, func(a, b *Candidate) int {
 		return cmp.Or(cmp.Compare(a.Estimate.WarmMS, b.Estimate.WarmMS), cmp.Compare(a.Estimate.CostPerMillion, b.Estimate.CostPerMillion))
 	})
@@ -73,7 +83,7 @@ func (p *Planner) Explore(ctx context.Context, w Wish) (*Survey, error) {
 		}
 	}
 	if len(s.All) == 0 {
-		return nil, p.nothing(&w, sizes)
+		return nil, nil
 	}
 	if s.Chosen = w.pick(s.Frontier); s.Chosen == nil {
 		return nil, w.unmet(s.Frontier)
@@ -94,13 +104,19 @@ func (p *Planner) explored(n int, sizes []int) []*Candidate {
 	}
 	var out []*Candidate
 	for i := range list.all {
-		k := &list.all[i]
-		for _, mb := range sizes {
-			for _, own := range coordinatorSizes() {
-				c := k.at(p.o.Model, Size{mb, own})
-				if c.Estimate.need() <= int64(mb)<<20 && c.Estimate.LocalWeights+coordinatorBytes <= int64(own)<<20 {
-					out = append(out, &c)
-				}
+		out = append(out, list.all[i].sized(p.o.Model, sizes)...)
+	}
+	return out
+}
+
+// sized are the candidates of a plan at every size into which it fits.
+func (k *kept) sized(m *CostModel, sizes []int) []*Candidate {
+	var out []*Candidate
+	for _, mb := range sizes {
+		for _, own := range coordinatorSizes() {
+			c := k.at(m, Size{mb, own})
+			if c.Estimate.need() <= int64(mb)<<20 && c.Estimate.LocalWeights+coordinatorBytes <= int64(own)<<20 {
+				out = append(out, &c)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -17,18 +18,29 @@ func Layout(ctx context.Context, m *partition.Model, o layout.Options) (*layout.
 	if err := check(m, o.Shards == 1); err != nil {
 		return nil, err
 	}
-	g := sharding.New(m.Graph, m.Values)
 	if o.Latency > 0 || o.MaxCost > 0 {
-		return byWish(ctx, m, New(g, Options{Kind: o.Plan, Symbols: map[string]int{manifest.Batch: max(o.Rows, 1)}}), o)
+		p, err := prepare(m, Options{Kind: o.Plan, Symbols: map[string]int{manifest.Batch: max(o.Rows, 1)}})
+		if err != nil {
+			return nil, err
+		}
+		return byWish(ctx, m, p, o)
 	}
 	if o.Shards > 0 {
-		best, err := New(g, Options{Kind: o.Plan}).Best(o.Shards)
+		p, err := prepare(m, Options{Kind: o.Plan})
+		if err != nil {
+			return nil, err
+		}
+		best, err := p.Best(o.Shards)
 		if err != nil {
 			return nil, err
 		}
 		return partition.Lay(m, best.Plan, o)
 	}
-	return fit(ctx, m, New(g, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true}), o)
+	p, err := prepare(m, Options{Kind: o.Plan, MemoryMB: o.MemoryMB, CoordinatorMB: o.MemoryMB, Fit: true})
+	if err != nil {
+		return nil, err
+	}
+	return fit(ctx, m, p, o)
 }
 
 // maxNodes is the size of graphs up to which plans are searched; larger ones stay whole.
@@ -48,7 +60,25 @@ func Prepare(m *partition.Model, o Options) (*Planner, error) {
 	if err := check(m, false); err != nil {
 		return nil, err
 	}
-	return New(sharding.New(m.Graph, m.Values), o), nil
+	return prepare(m, o)
+}
+
+// prepare makes the planner of a model whose types are known, which knows which dimension counts the rows.
+func prepare(m *partition.Model, o Options) (*Planner, error) {
+	if err := o.named(m); err != nil {
+		return nil, err
+	}
+	rows := findRows(m)
+	if n, ok := o.Symbols[manifest.Batch]; ok && rows.symbol != "" {
+		o.Symbols = maps.Clone(o.Symbols)
+		o.Symbols[rows.symbol] = n
+	}
+	p := New(sharding.New(m.Graph, m.Values), o)
+	p.rows = rows
+	if o.Kind == Rows && !rows.independent {
+		return nil, refuseRows()
+	}
+	return p, nil
 }
 
 // byWish lays out the plan that an exploration picks, for functions of the sizes that it was reckoned with.
@@ -89,7 +119,11 @@ func checkTypes(m *partition.Model) error {
 func fit(ctx context.Context, m *partition.Model, p *Planner, o layout.Options) (*layout.Layout, error) {
 	limit, most := int64(o.MemoryMB)<<20, p.MaxShards()
 	least := int64(0) // the smallest need that was found
-	for n := p.fewest(limit); n <= most; n++ {
+	first := p.fewest(limit)
+	if p.o.Kind == Rows { // more shards do not need less each
+		first, most = 2, 2
+	}
+	for n := first; n <= most; n++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -3,16 +3,20 @@ package plan
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
+	"sort"
 
+	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Kinds of plans: all in one function, tensor-parallel stages, segments one after the other, and both; and look-up tables on single shards each, or
-// some of them by rows or by columns on several.
+// Kinds of plans: all in one function, all in every function with a share of a request's rows each, tensor-parallel stages, segments one after the
+// other, and both; and look-up tables on single shards each, or some of them by rows or by columns on several.
 const (
 	Whole           = "whole"
+	Rows            = "rows"
 	Tensor          = "tensor"
 	Pipeline        = "pipeline"
 	Mixed           = "mixed"
@@ -23,7 +27,7 @@ const (
 
 // Kinds are all kinds of plans.
 func Kinds() []string {
-	return []string{Whole, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
+	return []string{Whole, Rows, Tensor, Pipeline, Mixed, Tables, TablesByRows, TablesByColumns}
 }
 
 // wanted reports whether a plan of the kind will do: any when the wish is empty, and with Tables every one of tables.
@@ -75,6 +79,8 @@ type Planner struct {
 	placed   []int // the tables' nodes
 	restLine *line // without them
 	total    int64 // bytes of all weights
+	rows     rowsOf
+	norms    bool // a region begins behind a normalisation over the dimension that it cuts
 }
 
 // New prepares a graph.
@@ -83,6 +89,7 @@ func New(g *sharding.Graph, o Options) *Planner {
 	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
 	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
+	p.norms = slices.ContainsFunc(p.regions, func(r *sharding.Region) bool { return len(g.Behind(r)) > 0 })
 	for _, w := range g.Weights {
 		p.total += sharding.Bytes(w)
 	}
@@ -142,7 +149,13 @@ func (p *Planner) Candidates(n int) []Candidate {
 
 // choices yields the placements for n shards until yield says no, and reports whether it never did.
 func (p *Planner) choices(n int, limit int64, size Size, yield func(*choice) bool) bool {
-	if n == 1 {
+	if c := p.byRows(n, limit); c != nil && !yield(c) {
+		return false
+	}
+	switch {
+	case p.o.Kind == Rows:
+		return true
+	case n == 1:
 		return yield(&choice{kind: Whole, shards: 1, segments: []segment{{nodes: all(len(p.line.g.Nodes))}}})
 	}
 	// Segments of more than their share would leave shards without any.
@@ -189,14 +202,25 @@ func (k *kepts) add(c *choice) bool {
 	if !k.p.o.wanted(c.name()) {
 		return true
 	}
-	pl, err := c.schedule(k.p.line.g)
-	if err != nil || !usesAll(pl) {
-		return true
-	}
-	if prof := k.p.prof.profile(pl); prof.own <= max(localBytes, k.p.total/localShare) {
-		k.all = append(k.all, kept{c.name(), pl, prof})
+	k.enter(c)
+	if len(c.cuts) > 1 && k.p.norms {
+		with := *c
+		with.moments = true
+		k.enter(&with)
 	}
 	return true
+}
+
+// enter schedules a choice. With moments it counts only if there is a normalisation that they help.
+func (k *kepts) enter(c *choice) {
+	pl, err := c.schedule(k.p.line.g)
+	if err != nil || !usesAll(pl) || c.moments && !normalises(pl) {
+		return
+	}
+	k.p.prof.route(pl)
+	if prof := k.p.profile(pl, c.byRows); prof.own <= max(localBytes, k.p.total/localShare) {
+		k.all = append(k.all, kept{c.name(), pl, prof})
+	}
 }
 
 // usesAll reports whether every shard takes part in a stage.
@@ -213,6 +237,9 @@ func usesAll(p *partition.Plan) bool {
 // key tells choices apart: equal keys place every node alike.
 func (p *Planner) key(c *choice) string {
 	b := binary.AppendUvarint(nil, uint64(c.shards))
+	if c.byRows {
+		return string(append(b, "rows"...))
+	}
 	for _, x := range c.cuts {
 		b = binary.AppendUvarint(b, uint64(p.ids[x.region]))
 		for _, u := range x.bounds {
@@ -235,6 +262,9 @@ func (p *Planner) Best(n int) (*Candidate, error) {
 	if list := p.Candidates(n); len(list) > 0 {
 		return &list[0], nil
 	}
+	if p.o.Kind == Rows {
+		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Reason: "a plan of the kind rows has 2 or more, which share out the rows of a request", Remedy: "give 2 shards or more, or leave the kind away"}
+	}
 	return nil, p.tooMany(n, p.MaxShards())
 }
 
@@ -243,21 +273,28 @@ const maxManifest = 10000
 
 // MaxShards is the largest number of shards for which there is a plan, at least 1.
 func (p *Planner) MaxShards() int {
+	if p.o.Kind == Rows && p.rows.independent {
+		return maxManifest
+	}
 	counts := []int{len(p.line.items)}
 	for _, r := range p.regions {
 		counts = append(counts, r.Units)
 	}
 	slices.Sort(counts)
-	counts = slices.Compact(counts)
+	counts = slices.DeleteFunc(slices.Compact(counts), func(n int) bool { return n <= 1 })
+	beyond := maxManifest + 1
 	for _, n := range slices.Backward(counts) {
-		if n <= 1 || n > maxManifest {
-			continue
+		if n = min(n, maxManifest); n < beyond && p.possible(n) {
+			return n + sort.Search(beyond-n-1, func(more int) bool { return !p.possible(n + more + 1) })
 		}
-		list := &kepts{p: p, seen: map[string]bool{}}
-		p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
-		if len(list.all) > 0 {
-			return n
-		}
+		beyond = n
 	}
-	return 1
+	return 1 + sort.Search(beyond-2, func(more int) bool { return !p.possible(more + 2) })
+}
+
+// possible reports whether there is a plan for n shards.
+func (p *Planner) possible(n int) bool {
+	list := &kepts{p: p, seen: map[string]bool{}}
+	p.choices(n, 1<<62, Size{p.o.MemoryMB, p.o.CoordinatorMB}, func(c *choice) bool { return list.add(c) && len(list.all) == 0 })
+	return len(list.all) > 0
 }

@@ -25,8 +25,9 @@ type roundProfile struct {
 	shards         []int
 	work           []work
 	request, reply []int64
-	wakes          []bool  // the shard's first stage
-	in, out, inner []int64 // bytes of one row: inputs, outputs, the widest value between
+	wakes          []bool    // the shard's first stage
+	asked          []float64 // how often a request needs it
+	in, out, inner []int64   // bytes of one row: inputs, outputs, the widest value between
 }
 
 // profiler makes profiles of plans of one graph.
@@ -71,6 +72,7 @@ func (e *profiler) profile(p *partition.Plan) *profile {
 			e.piece(&st.Pieces[i], st.Shards, &r, out, seen)
 		}
 		e.messages(st, &r)
+		r.asked = e.asked(st)
 		for position, s := range st.Shards {
 			out.perRow[s] = max(out.perRow[s], partition.PerRow(r.in[position], r.out[position], r.inner[position]))
 		}
@@ -110,6 +112,7 @@ type holding struct {
 	cut        bool
 	dim, outer int
 	inner      int64 // bytes of a row of its widest dimension
+	expert     int   // the unit that has it alone, from 1; 0: every one has it or its part
 }
 
 // piece adds what the shards compute and hold for a piece.
@@ -127,6 +130,9 @@ func (e *profiler) piece(p *program.Piece, shards []int, r *roundProfile, out *p
 		r.work[position] = r.work[position].plus(scaled.share(float64(hi-lo) / float64(units))).plus(fixed)
 		for i := range holdings {
 			h := &holdings[i]
+			if at := int64(h.expert); at > 0 && (at <= lo || at > hi) {
+				continue
+			}
 			bytes := h.bytes
 			if h.cut {
 				bytes = h.bytes / units * (hi - lo)
@@ -157,7 +163,9 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 			continue
 		}
 		switch made := w.elements; {
+		case p.Region.Experts(n): // what they compute is shared out, what they yield is whole
 		case e.g.Nodes[n].Op == embedding.OpBag && p.Region.Lookup(n): // it passes over rows that it has not
+		case p.Region.Lookup(n) && p.Routed && len(p.List()) == 1: // it has no rows of others to mask
 		case p.Region.Lookup(n):
 			fixed.elements, w.elements = fixed.elements+2*made, 0
 		case p.Region.Result(n, 0).Kind == sharding.Partial:
@@ -170,13 +178,17 @@ func (e *profiler) pieceWork(p *program.Piece) (scaled, fixed work) {
 	for _, end := range p.Ends {
 		scaled = scaled.plus(e.work[end.Node])
 	}
-	return scaled, fixed
+	return scaled.plus(e.normWork(p)), fixed
 }
 
 // holdings are the weights of a piece, each once for each way to cut it.
 func (e *profiler) holdings(p *program.Piece) []holding {
 	var out []holding
 	for _, n := range p.List() {
+		if p.Region != nil && p.Region.Experts(n) {
+			out = append(out, e.expertHoldings(n, p.Region.ExpertsEach(n))...)
+			continue
+		}
 		for _, name := range sharding.Reads(e.g.Nodes[n]) {
 			in := slices.Index(e.g.Nodes[n].Inputs, name) // -1 when a body captures it
 			w := e.g.Weight(name)
@@ -194,7 +206,7 @@ func (e *profiler) holdings(p *program.Piece) []holding {
 			}
 		}
 	}
-	return out
+	return append(out, e.normHoldings(p)...)
 }
 
 // key tells parts of one weight apart.
@@ -208,9 +220,13 @@ func (h *holding) key(lo, hi int64) string {
 // messages adds the bytes to and from every shard.
 func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 	row := &sizes{other: 1}
+	flows := e.flows(st)
 	for _, in := range st.Inputs() {
-		v := e.g.Values[in.Value]
-		whole, one := e.sizes.bytes(v), row.bytes(v)
+		if in.Route != "" {
+			e.routedInput(st, &in, flows[in.Route], r)
+			continue
+		}
+		whole, one := e.sizes.bytes(in.Type), row.bytes(in.Type)
 		for _, p := range in.Positions {
 			r.request[p] += part(whole, in.Placement, in.Bounds, p)
 			r.in[p] += part(one, in.Placement, in.Bounds, p)
@@ -224,7 +240,11 @@ func (e *profiler) messages(st *program.Stage, r *roundProfile) {
 					v.Dims = slices.Clone(v.Dims)
 					v.Dims[o.Placement.Dim] = graph.Dim{Size: o.Local(at)}
 				}
-				r.reply[p] += e.sizes.bytes(v)
+				bytes := e.sizes.bytes(v)
+				if f := flows[o.Route]; f != nil {
+					bytes = int64(float64(bytes) * f.groups[at])
+				}
+				r.reply[p] += bytes
 				r.out[p] += row.bytes(v)
 			}
 		}

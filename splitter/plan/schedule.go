@@ -22,6 +22,8 @@ type choice struct {
 	cuts     []cut
 	segments []segment
 	divided  bool // a table is on several shards
+	byRows   bool // every shard has all nodes, and a share of the rows
+	moments  bool // normalisations between two cuts are the shards' where they can be
 }
 
 // name is the kind that the choice turned out to be.
@@ -48,6 +50,9 @@ var errCycle = errors.New("the pieces need one another's results")
 
 // schedule puts the pieces into rounds: each as early as its inputs allow. Pieces of one round do not depend on one another.
 func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
+	if c.byRows {
+		return c.rowStage(g), nil
+	}
 	owner := make([]int, len(g.Nodes)) // node -> piece, or -1
 	for i := range owner {
 		owner[i] = -1
@@ -69,11 +74,12 @@ func (c *choice) schedule(g *sharding.Graph) (*partition.Plan, error) {
 		}
 	}
 	ends := c.ends(owner)
+	norms := c.norms(g, owner)
 	levels, err := levels(g, owner, len(c.cuts)+len(c.segments))
 	if err != nil {
 		return nil, err
 	}
-	return c.rounds(g, levels, ends), nil
+	return c.rounds(g, levels, ends, norms), nil
 }
 
 // ends gives the cuts the operators behind them that no other piece has, by cut.
@@ -145,7 +151,7 @@ func levels(g *sharding.Graph, owner []int, pieces int) ([]int, error) {
 }
 
 // rounds makes the stages.
-func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]sharding.End) *partition.Plan {
+func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]sharding.End, norms []between) *partition.Plan {
 	p := &partition.Plan{Graph: g, Shards: c.shards}
 	if len(levels) == 0 {
 		return p
@@ -160,7 +166,7 @@ func (c *choice) rounds(g *sharding.Graph, levels []int, ends []map[string]shard
 		}
 		for r, x := range c.cuts {
 			if levels[r] == k {
-				st.Pieces = append(st.Pieces, program.Piece{Region: x.region, Bounds: x.among(st.Shards), Ends: ends[r]})
+				st.Pieces = append(st.Pieces, program.Piece{Region: x.region, Bounds: x.among(st.Shards), Ends: ends[r], Moments: norms[r].moments, Norms: norms[r].norms})
 			}
 		}
 		for s, seg := range c.segments {

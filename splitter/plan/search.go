@@ -99,6 +99,9 @@ func (s *search) border(list []sharding.Border) int64 {
 
 // cutWeight reports whether the region cuts a weight of the node that is worth placing.
 func (s *search) cutWeight(r *sharding.Region, node int) bool {
+	if r.Experts(node) {
+		return true
+	}
 	for i, in := range s.l.g.Nodes[node].Inputs {
 		if w := s.l.g.Weight(in); w != nil && sharding.Bytes(w) >= s.l.g.Worth && r.Operand(node, i).Kind == sharding.Shard {
 			return true

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
+	"github.com/shardwise/shardwise/internal/engine/trees"
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -69,8 +71,12 @@ func (s *sizes) bytes(v graph.Value) int64 {
 	return int64(s.elements(v) * float64(max(v.DType.Size(), 1)))
 }
 
-// functionElements is how many elements of a simple operator take as long as one of a function such as the exponential.
-const functionElements = 8
+const (
+	// functionElements is how many elements of a simple operator take as long as one of a function such as the exponential.
+	functionElements = 8
+	// normElements is the same for one of a normalisation.
+	normElements = 5
+)
 
 // workOf estimates a node.
 func (s *sizes) workOf(g *sharding.Graph, i int) work {
@@ -94,9 +100,14 @@ func (s *sizes) workOf(g *sharding.Graph, i int) work {
 		w.elements += w.lookups * s.dim(g.Values[n.Inputs[embedding.InTable]].Dims[1])
 	}
 	w.macs = s.macs(g, n, w.elements)
+	if experts.Is(n) {
+		s.expertWork(g, n, &w)
+	}
 	switch n.Op {
-	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow":
+	case "Tanh", "Sigmoid", "Erf", "Gelu", "Exp", "Log", "Softmax", "LogSoftmax", "Softplus", "Mish", "Pow", trees.OpEnsemble:
 		w.elements *= functionElements
+	case "LayerNormalization", "RMSNormalization":
+		w.elements *= normElements
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Shape", "Constant":
 		w.elements, w.weights = 0, 0
 	}

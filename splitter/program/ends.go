@@ -148,6 +148,11 @@ func (w *regionWriter) node(op, out string, in ...string) {
 
 // reduce adds a reduction over one axis.
 func (w *regionWriter) reduce(op, in, out string, axis int, keep bool) string {
+	return w.reduceOver(op, in, out, []int64{int64(axis)}, keep)
+}
+
+// reduceOver adds a reduction over several axes.
+func (w *regionWriter) reduceOver(op, in, out string, axes []int64, keep bool) string {
 	n := &graph.Node{Name: out, Op: op, Inputs: []string{in}, Outputs: []string{out}, Attrs: map[string]graph.Attr{"keepdims": {Kind: graph.AttrInt}}}
 	if keep {
 		n.Attrs["keepdims"] = graph.Attr{Kind: graph.AttrInt, Int: 1}
@@ -156,7 +161,7 @@ func (w *regionWriter) reduce(op, in, out string, axis int, keep bool) string {
 	if op == "ReduceSum" {
 		since = 13
 	}
-	w.axes(n, []int64{int64(axis)}, since)
+	w.axes(n, axes, since)
 	w.g.Nodes = append(w.g.Nodes, n)
 	return out
 }

@@ -7,7 +7,9 @@ import (
 	"slices"
 
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/parts"
 	"github.com/shardwise/shardwise/splitter/sharding"
@@ -20,10 +22,17 @@ type regionWriter struct {
 	lo, hi int
 	g      *graph.Graph
 	use    func(*graph.Graph, parts.Part) string
+	kind   string // of the piece's route, "" for none
 }
 
 func (w *regionWriter) write() {
 	inside := map[string]bool{}
+	for _, in := range w.p.Region.Inputs {
+		if n, ok := w.p.Norms[in.Value]; ok {
+			w.normalise(&n, in.Placement)
+			inside[in.Value] = true
+		}
+	}
 	for _, i := range w.p.Region.Nodes {
 		n := *w.s.Graph.Nodes[i]
 		n.Inputs, n.Outputs = slices.Clone(n.Inputs), slices.Clone(n.Outputs)
@@ -41,6 +50,11 @@ func (w *regionWriter) write() {
 	for _, value := range slices.Sorted(maps.Keys(w.p.Ends)) {
 		w.end(value, w.p.Ends[value])
 	}
+	for _, out := range w.p.Region.Outputs {
+		if n, ok := w.p.Moments[out.Value]; ok {
+			w.moments(&n, out.Placement)
+		}
+	}
 }
 
 // operand enters what input in of the node gets: a part of a weight, or a value from outside.
@@ -51,6 +65,9 @@ func (w *regionWriter) operand(node, in int, name string) string {
 			return w.use(w.g, parts.Whole(weight))
 		}
 		return w.use(w.g, parts.Part{W: weight, Dim: p.Dim, Outer: p.Outer, Lo: w.lo * p.Inner, Hi: w.hi * p.Inner})
+	}
+	if w.p.Routed {
+		return w.s.routed(w.p, name)
 	}
 	if p.Kind == sharding.Shard {
 		return w.s.find(name, p, scale(w.p.Bounds, p.Inner))
@@ -114,8 +131,10 @@ func (w *regionWriter) add(n *graph.Node, i int) {
 		}
 	case embedding.OpBag:
 		w.localBag(n, i)
+	case experts.Op:
+		w.localExperts(n, i)
 	case "Gather":
-		if w.p.Region.Lookup(i) {
+		if w.p.Region.Lookup(i) && w.kind != manifest.RouteIndex {
 			w.lookup(n, i)
 			return
 		}
@@ -221,14 +240,18 @@ func (w *regionWriter) lookup(n *graph.Node, i int) {
 		mask = w.unsqueeze(base+"/mask", outside, rank, extra)
 	}
 	value := w.s.Graph.Values[n.Outputs[0]]
-	empty := w.constant(base+"/nothing", &graph.Weight{DType: value.DType, Shape: tensor.Shape{}, Data: make([]byte, value.DType.Size())})
+	nothing := make([]byte, value.DType.Size())
+	if len(w.p.Region.Nodes) == 1 {
+		nothing[len(nothing)-1] = 0x80 // -0, which changes no row that it is added to
+	}
+	empty := w.constant(base+"/nothing", &graph.Weight{DType: value.DType, Shape: tensor.Shape{}, Data: nothing})
 	w.g.Nodes = append(w.g.Nodes, &graph.Node{Name: n.Name + "/own", Op: "Where", Inputs: []string{mask, empty, c.Outputs[0]}, Outputs: []string{n.Outputs[0]}})
 }
 
 // localBag tells an EmbeddingBag which rows of the whole table it has, when the table is cut by its rows.
 func (w *regionWriter) localBag(n *graph.Node, i int) {
 	p := w.p.Region.Operand(i, embedding.InTable)
-	if p.Kind != sharding.Shard || p.Dim != 0 {
+	if p.Kind != sharding.Shard || p.Dim != 0 || w.kind == manifest.RouteBag {
 		return
 	}
 	table := w.s.Graph.Values[w.s.Graph.Nodes[i].Inputs[embedding.InTable]]

@@ -12,14 +12,25 @@ import (
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
 
-// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At.
+// Piece is one part of a stage: a region with the bounds of each shard's units, or Nodes, whole, on the shard at position At, or with Rows on
+// every shard.
 type Piece struct {
 	Region *sharding.Region
 	Bounds []int // one more than the stage has shards; a shard whose two bounds are equal has no part of the region
+	// Routed says that each shard gets only what belongs to its units: RouteOf must have a kind for the region.
+	Routed bool
 	// Ends are the ends that the stage computes, by the region's output that they stand behind.
-	Ends  map[string]sharding.End
+	Ends map[string]sharding.End
+	// Moments are the normalisations of which the stage yields the moments, by the region's output that they read.
+	Moments map[string]sharding.Norm
+	// Norms are the normalisations that the stage computes of their input and its moments, by the region's input that they yield.
+	Norms map[string]sharding.Norm
 	Nodes []int // ascending
 	At    int
+	// Rows says that every shard runs the nodes for a share of the rows. The piece is the only one of its stage then.
+	Rows bool
+	// Opsets are the operator sets of the nodes, when they are not the graph's. The shard runs no other piece in the stage then.
+	Opsets map[string]int64
 }
 
 // Has reports whether the shard at the position runs something of the piece.
@@ -27,7 +38,12 @@ func (p *Piece) Has(position int) bool {
 	if p.Region != nil {
 		return p.Bounds[position] < p.Bounds[position+1]
 	}
-	return p.At == position
+	return p.Rows || p.At == position
+}
+
+// ByRows reports whether the stage gives each shard a share of the rows.
+func (s *Stage) ByRows() bool {
+	return slices.ContainsFunc(s.Pieces, func(p Piece) bool { return p.Rows })
 }
 
 // List are the piece's nodes, ascending.
@@ -38,9 +54,12 @@ func (p *Piece) List() []int {
 	return p.Nodes
 }
 
-// All are the piece's nodes and the ends behind it.
+// All are the piece's nodes, the normalisations in front of it and the ends behind it.
 func (p *Piece) All() []int {
 	out := slices.Clone(p.List())
+	for _, n := range p.Norms {
+		out = append(out, n.Node)
+	}
 	for _, e := range p.Ends {
 		out = append(out, e.Node)
 	}
@@ -57,14 +76,17 @@ type Stage struct {
 
 	inputs  []Input
 	outputs []Output
+	routes  []Route
 }
 
 // Input is a value that some of the stage's shards get.
 type Input struct {
 	Name, Value string
+	Type        graph.Value // of the whole value
 	Placement   sharding.Placement
-	Bounds      []int // of a Shard: elements, one more than positions
-	Positions   []int // who gets it, ascending
+	Bounds      []int  // of a Shard: elements, one more than positions
+	Positions   []int  // who gets it, ascending
+	Route, Part string // of a part of a route; every other has none
 }
 
 // Output is a value that the stage yields. Without Components, Name is also the shard programs' output.
@@ -84,6 +106,7 @@ type Output struct {
 	Result     string
 	K          int
 	Components []Component
+	Route      string // the partials have the groups of this route in front
 }
 
 // Parts are the tensors of the output's partials.
@@ -100,9 +123,12 @@ func (o *Output) Parts() []Component {
 func NewStage(name string, g *sharding.Graph, shards []int, pieces []Piece) *Stage {
 	s := &Stage{Name: name, Graph: g, Shards: shards, Pieces: pieces}
 	for i := range pieces {
-		if pieces[i].Region != nil {
+		switch {
+		case pieces[i].Region != nil && pieces[i].Routed:
+			s.routedBorder(&pieces[i])
+		case pieces[i].Region != nil:
 			s.regionBorder(&pieces[i])
-		} else {
+		default:
 			s.segmentBorder(&pieces[i])
 		}
 	}
@@ -123,7 +149,11 @@ func (s *Stage) regionBorder(p *Piece) {
 		if in.Placement.Kind == sharding.Shard {
 			elements = scale(p.Bounds, in.Placement.Inner)
 		}
-		s.input(in.Value, in.Placement, elements, positions)
+		if n, ok := p.Norms[in.Value]; ok {
+			s.normInputs(&n, in.Placement, elements, positions)
+			continue
+		}
+		s.input(s.Graph.Values[in.Value], in.Value, in.Placement, elements, positions)
 	}
 	for i := range p.Region.Outputs {
 		out := &p.Region.Outputs[i]
@@ -139,6 +169,9 @@ func (s *Stage) regionBorder(p *Piece) {
 			o.Name, o.Once = s.unused(out.Value+"/partial"), out.Node
 		}
 		s.outputs = append(s.outputs, o)
+		if n, ok := p.Moments[out.Value]; ok {
+			s.momentOutputs(&n, positions)
+		}
 	}
 }
 
@@ -150,12 +183,12 @@ func (s *Stage) segmentBorder(p *Piece) {
 			inside[o] = true
 		}
 	}
-	at := []int{p.At}
+	at := s.positions(p)
 	for _, i := range p.Nodes {
 		n := s.Graph.Nodes[i]
 		for _, in := range sharding.Reads(n) {
 			if !inside[in] && s.Graph.Weight(in) == nil {
-				s.input(in, sharding.Placement{}, nil, at)
+				s.input(s.Graph.Values[in], in, sharding.Placement{}, nil, at)
 			}
 		}
 		for _, o := range n.Outputs {
@@ -193,11 +226,11 @@ func scale(bounds []int, inner int) []int {
 func dense(bounds []int) []int { return slices.Compact(slices.Clone(bounds)) }
 
 // input enters a value that the positions need so, once for each way to cut it.
-func (s *Stage) input(value string, p sharding.Placement, bounds, positions []int) {
+func (s *Stage) input(t graph.Value, value string, p sharding.Placement, bounds, positions []int) {
 	ways := 0
 	for i := range s.inputs {
 		in := &s.inputs[i]
-		if in.Value != value {
+		if in.Value != value || in.Route != "" {
 			continue
 		}
 		if in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
@@ -210,7 +243,7 @@ func (s *Stage) input(value string, p sharding.Placement, bounds, positions []in
 	if p.Kind == sharding.Shard {
 		name = s.unused(fmt.Sprintf("%s/part%d", value, ways))
 	}
-	s.inputs = append(s.inputs, Input{Name: name, Value: value, Placement: p, Bounds: bounds, Positions: positions})
+	s.inputs = append(s.inputs, Input{Name: name, Value: value, Type: t, Placement: p, Bounds: bounds, Positions: positions})
 }
 
 // unused makes a name that no value has.
@@ -230,7 +263,7 @@ func (s *Stage) unused(name string) string {
 // find is the name under which a node of a piece sees an input from outside.
 func (s *Stage) find(value string, p sharding.Placement, bounds []int) string {
 	for _, in := range s.inputs {
-		if in.Value == value && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
+		if in.Value == value && in.Route == "" && in.Placement.Kind == p.Kind && in.Placement.Dim == p.Dim && slices.Equal(in.Bounds, bounds) {
 			return in.Name
 		}
 	}
@@ -243,11 +276,12 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 	g := &graph.Graph{Name: s.Name, Opsets: maps.Clone(s.Graph.Opsets), Weights: map[string]*graph.Weight{}}
 	for _, in := range s.inputs {
 		if slices.Contains(in.Positions, position) {
-			v := s.Graph.Values[in.Value]
+			v := in.Type
 			v.Name, v.Dims = in.Name, slices.Clone(v.Dims)
 			if in.Placement.Kind == sharding.Shard {
 				v.Dims[in.Placement.Dim] = graph.Dim{Size: in.Bounds[position+1] - in.Bounds[position]}
 			}
+			v = s.routedInput(&in, v, position)
 			g.Inputs = append(g.Inputs, v)
 		}
 	}
@@ -258,8 +292,14 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			continue
 		}
 		any = true
+		if p.Opsets != nil {
+			g.Opsets = maps.Clone(p.Opsets)
+		}
 		if p.Region != nil {
 			w := &regionWriter{s: s, p: p, lo: p.Bounds[position], hi: p.Bounds[position+1], g: g, use: use}
+			if p.Routed {
+				w.kind = RouteOf(s.Graph, p.Region)
+			}
 			w.write()
 		} else {
 			s.whole(p, g, use)
@@ -279,6 +319,9 @@ func (s *Stage) Program(position int, use func(*graph.Graph, parts.Part) string)
 			v.Dims = slices.Clone(v.Dims)
 			if c.Cut {
 				v.Dims[out.Placement.Dim] = graph.Dim{Size: out.Local(at)}
+			}
+			if r := s.Route(out.Route); r != nil {
+				v.Dims = routedDims(v.Dims, r.Lead, r.Name)
 			}
 			if !slices.ContainsFunc(g.Outputs, func(o graph.Value) bool { return o.Name == v.Name }) {
 				g.Outputs = append(g.Outputs, v)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/shardwise/shardwise/internal/engine/experts"
 )
 
 // grower is a region while it grows.
@@ -244,7 +246,7 @@ func (s *grower) exits(name string) bool {
 }
 
 // prune takes out what was computed backward without need: a node that has no weight worth cutting before it in the region could as well
-// be the coordinator's, and its result sliced.
+// be the coordinator's, and its result sliced. What stands behind a normalisation that the shards may have stays.
 func (s *grower) prune() {
 	useful := newBits(len(s.g.Nodes))
 	for _, i := range s.sorted() {
@@ -257,12 +259,31 @@ func (s *grower) prune() {
 				useful.set(i)
 			}
 		}
+		if s.normalised(i) {
+			useful.set(i)
+		}
 	}
 	for _, i := range s.sorted() {
 		if !useful.has(i) && s.sliceable(i) {
 			s.remove(i)
 		}
 	}
+}
+
+// normalised reports whether the node takes parts of what a normalisation over the cut yields, and all that it yields stays in the region.
+func (s *grower) normalised(i int) bool {
+	r, n := s.g.nodes[i], s.g.Nodes[i]
+	if slices.ContainsFunc(n.Outputs, s.exits) {
+		return false
+	}
+	for in, name := range n.Inputs {
+		if c, found, _ := r.place(r.in[in], s.bound[i]); found && s.g.Weights[name] == nil {
+			if _, ok := s.g.NormOf(name, c.dim); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *grower) cutsOperand(name string) bool { _, ok := s.cuts[name]; return ok }
@@ -280,6 +301,9 @@ func (s *grower) sliceable(i int) bool {
 // heavy reports whether the cut spares the node a weight worth sparing.
 func (s *grower) heavy(i int) bool {
 	r, b := s.g.nodes[i], s.bound[i]
+	if experts.Is(s.g.Nodes[i]) {
+		return true
+	}
 	for in, name := range s.g.Nodes[i].Inputs {
 		w := s.g.Weights[name]
 		if w == nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/shardwise/shardwise/internal/engine/experts"
 )
 
 // Region is what the shards of a stage compute on their parts when one cut is made: a convex set of nodes, so that nothing outside it stands
@@ -120,8 +122,8 @@ func (g *Graph) Regions() []*Region {
 	for i := range g.Nodes {
 		for f := range g.seeds(i) {
 			r := g.grow(i, binding{f, one()}, nil)
-			if r == nil || seen[r.Key()] {
-				continue
+			if r == nil || len(r.Inputs) == 0 || seen[r.Key()] {
+				continue // without inputs it computes what it holds, for which nobody needs to be asked
 			}
 			seen[r.Key()] = true
 			out = append(out, r)
@@ -154,6 +156,9 @@ func (g *Graph) seeds(i int) func(yield func(f int) bool) {
 // weighs reports whether a weight of the node, not a mere bias, has the factor.
 func (g *Graph) weighs(i, f int) bool {
 	r := g.nodes[i]
+	if experts.Is(g.Nodes[i]) { // its weights stand in the bodies
+		return r.factors[f].kind == lookup
+	}
 	for in, dims := range r.in {
 		if in == r.once || g.Weights[g.Nodes[i].Inputs[in]] == nil {
 			continue

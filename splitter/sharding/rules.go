@@ -8,7 +8,7 @@ type ruler func(n *node) *rule
 // rules are the rules of all operators, by operator name, with the domain in front where it is not ai.onnx.
 func rules() map[string]ruler {
 	all := map[string]ruler{}
-	for _, family := range []map[string]ruler{elementwiseRules(), productRules(), convRules(), shapeRules(), gatherRules(), reduceRules(), normRules()} {
+	for _, family := range []map[string]ruler{elementwiseRules(), productRules(), convRules(), shapeRules(), gatherRules(), expertRules(), reduceRules(), normRules()} {
 		maps.Copy(all, family)
 	}
 	return all

@@ -36,7 +36,7 @@ func (m *model) lay(bounds []int, o layout.Options) (*layout.Layout, error) {
 	e, k := m.e, m.e.Outputs
 	l := &layout.Layout{Manifest: &manifest.Manifest{
 		Format: manifest.Format, Requires: []string{}, Name: o.Name, Version: o.Version, Radix: manifest.Radix,
-		Sources:   []manifest.Source{{File: e.File, Importer: string(e.Library), Library: library(e)}},
+		Sources:   m.sources(),
 		Signature: m.signature(transform, sumErrors(e), k), Modes: m.modes(bounds),
 		Local: &manifest.Local{Programs: []manifest.Program{{Step: objectiveName, Engine: engineName, Graph: coordinatorProgram}},
 			Memory: manifest.Memory{Weights: 4 * int64(m.leafColumns(0, len(e.Trees))), Fixed: 1 << 20, PerRow: 8 * int64(k)}},
@@ -52,6 +52,10 @@ func (m *model) lay(bounds []int, o layout.Options) (*layout.Layout, error) {
 	}
 	l.Manifest.Steps = m.steps(bounds, scatter)
 	return l, nil
+}
+
+func (m *model) sources() []manifest.Source {
+	return []manifest.Source{{File: m.e.File, Importer: string(m.e.Library), Library: library(m.e)}}
 }
 
 // prediction is the transform from margins to predictions.

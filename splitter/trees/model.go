@@ -2,6 +2,7 @@ package trees
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,20 +12,27 @@ import (
 	"github.com/shardwise/shardwise/internal/forest"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/plan"
 )
 
 // model is an ensemble that can be laid out. It owns its source.
 type model struct {
-	src forest.Source
-	e   *forest.Ensemble
+	src   forest.Source
+	e     *forest.Ensemble
+	spool *spool // of Whole, nil before
 }
 
 // NewModel makes a model of a source, which belongs to it from now on: closing the model closes the source. Like the
 // source it is not safe for concurrent use, and a Layout's recipes read from it until it is closed.
-func NewModel(src forest.Source) layout.Model { return &model{src, src.Ensemble()} }
+func NewModel(src forest.Source) layout.Model { return &model{src: src, e: src.Ensemble()} }
 
-// Close closes the source.
-func (m *model) Close() error { return m.src.Close() }
+// Close closes the source and gives up what Whole packed.
+func (m *model) Close() error {
+	if m.spool != nil {
+		return errors.Join(m.spool.Close(), m.src.Close())
+	}
+	return m.src.Close()
+}
 
 // Info describes the ensemble.
 func (m *model) Info() layout.Info {
@@ -90,6 +98,16 @@ func floats(v []float32) string {
 
 // Layout cuts the ensemble as wished.
 func (m *model) Layout(ctx context.Context, o layout.Options) (*layout.Layout, error) {
+	if o.Plan == plan.Rows {
+		whole, err := m.Whole()
+		if err != nil {
+			return nil, err
+		}
+		return plan.Layout(ctx, whole, o)
+	}
+	if o.Plan != "" {
+		return nil, &layout.RefusalError{Subject: "plans of the kind " + o.Plan, Reason: "are for graphs; a tree ensemble is cut into ranges of trees", Remedy: "leave the kind away, or ask for the kind " + plan.Rows}
+	}
 	if o.Latency > 0 || o.MaxCost > 0 {
 		return nil, &layout.RefusalError{Subject: "a tree ensemble", Reason: "has one plan, ranges of trees in one round, so there is no choice by latency or cost", Remedy: "give --shards N or --memory MB alone"}
 	}

@@ -62,21 +62,13 @@ func (r *recipe) program(base string, columns int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	optional := func(name string) string {
-		if weights[name] == nil {
-			return ""
-		}
-		return name
-	}
-	const leafNodes = "leaf_nodes"
 	g := &graph.Graph{Name: base, Opsets: opsets(), Weights: weights,
 		Inputs: []graph.Value{matrix(inputName, r.model.e.Library.InputDType(), columns)},
 		Outputs: []graph.Value{matrix(outValues, tensor.F32, len(r.plan.Columns)), matrix(outSum, tensor.F64, r.model.e.Outputs),
 			matrix(outLeaf, tensor.I32, r.hi-r.lo)},
 		Nodes: []*graph.Node{
 			{Name: "ensemble", Domain: graph.ShardwiseDomain, Op: trees.OpEnsemble,
-				Inputs: []string{inputName, tensorNodes, tensorSlots, tensorStarts, tensorFirst, tensorColumns,
-					optional(tensorValues), optional(tensorCategories)},
+				Inputs:  r.model.ensembleInputs(weights),
 				Outputs: []string{outValues, outSum, leafNodes},
 				Attrs:   map[string]graph.Attr{trees.AttrOutputs: {Kind: graph.AttrInt, Int: int64(r.model.e.Outputs)}}},
 			{Name: "leaf", Domain: graph.ShardwiseDomain, Op: trees.OpLeaf, Inputs: []string{leafNodes, tensorLeafIDs}, Outputs: []string{outLeaf}},
@@ -84,16 +76,32 @@ func (r *recipe) program(base string, columns int) ([]byte, error) {
 	return onnx.Encode(g)
 }
 
+// ensembleInputs are the names of the tables that a TreeEnsemble reads; those that the ensemble does not need are empty.
+func (m *model) ensembleInputs(weights map[string]*graph.Weight) []string {
+	in := []string{inputName, tensorNodes, tensorSlots, tensorStarts, tensorFirst, tensorColumns, tensorValues, tensorCategories}
+	for i, name := range in[1:] {
+		if weights[name] == nil {
+			in[i+1] = ""
+		}
+	}
+	return in
+}
+
+// objectiveAttrs are the attributes of an XGBoostObjective.
+func (m *model) objectiveAttrs(t trees.Transform) map[string]graph.Attr {
+	text := func(s string) graph.Attr { return graph.Attr{Kind: graph.AttrString, Str: s} }
+	return map[string]graph.Attr{trees.AttrObjective: text(m.e.Objective), trees.AttrTransform: text(string(t))}
+}
+
 // addCoordinator adds the table of outputs and the program of the objective.
 func (m *model) addCoordinator(l *layout.Layout, t trees.Transform) error {
 	k := m.e.Outputs
-	text := func(s string) graph.Attr { return graph.Attr{Kind: graph.AttrString, Str: s} }
 	program, err := onnx.Encode(&graph.Graph{Name: objectiveName, Opsets: opsets(),
 		Inputs:  []graph.Value{vector(outMargin, tensor.F32, k)},
 		Outputs: []graph.Value{vector(outPrediction, tensor.F32, t.Columns(k))},
 		Nodes: []*graph.Node{{Name: objectiveName, Domain: graph.ShardwiseDomain, Op: trees.OpObjective,
 			Inputs: []string{outMargin}, Outputs: []string{outPrediction},
-			Attrs: map[string]graph.Attr{trees.AttrObjective: text(m.e.Objective), trees.AttrTransform: text(string(t))}}}})
+			Attrs: m.objectiveAttrs(t)}}})
 	if err != nil {
 		return err
 	}

@@ -92,9 +92,15 @@ func writeModel(t *testing.T, dir string, g *graph.Graph) string {
 	return path
 }
 
-// writeExternalModel is a chain of 48 products with matrices of 128 MiB each, in a file of holes.
-func writeExternalModel(t *testing.T, dir string) string {
-	const layers, side, bytes = 48, 5792, 128 << 20
+// writeExternalModel is a model of 6 GiB.
+func writeExternalModel(t *testing.T, dir string) string { return writeMatrices(t, dir, 48) }
+
+// matrixBytes is the size of a layer of writeMatrices.
+const matrixBytes = 128 << 20
+
+// writeMatrices is a chain of products with matrices of 128 MiB each, in a file of holes.
+func writeMatrices(t *testing.T, dir string, layers int) string {
+	const side, bytes = 5792, matrixBytes
 	g := &graph.Graph{Name: "large", Opsets: map[string]int64{"": 17}, Inputs: columns(side), Weights: map[string]*graph.Weight{}}
 	for i := range layers {
 		// 5792 is the nearest to the root of 2^25: the rest of each 128 MiB is a bias.
@@ -111,7 +117,7 @@ func writeExternalModel(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Truncate(layers * bytes); err != nil {
+	if err := f.Truncate(int64(layers) * bytes); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

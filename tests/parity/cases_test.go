@@ -17,13 +17,14 @@ import (
 // testCase is what case.json says: a model with inputs and the library's own outputs, as array name -> .npy file.
 type testCase struct {
 	Name      string
-	Kind      string // "xgboost", "onnx", "sklearn" or "network"
+	Kind      string // "xgboost", "onnx", "sklearn", "ensemble" or "network"
 	Library   string
 	Version   string
 	Seed      int
 	Model     string
 	Objective string // XGBoost
 	Trees     int    // XGBoost
+	Members   int    // ensembles
 	Inputs    map[string]string
 	Outputs   map[string]string
 

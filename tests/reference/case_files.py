@@ -1,8 +1,8 @@
 """Writing parity cases: one directory a case, with the model, its inputs and the library's own outputs.
 
 DIR/NAME/case.json says what the case is:
-  name, kind ("xgboost", "onnx", "sklearn" or "network"), library, version, seed, model (file name), inputs and outputs (array name -> .npy
-  file), and for XGBoost objective, trees and classes. Arrays are C-ordered, little-endian. Arrays of strings are .json
+  name, kind ("xgboost", "onnx", "sklearn", "ensemble" or "network"), library, version, seed, model (file name), inputs and outputs (array name -> .npy
+  file), for XGBoost objective, trees and classes, and for ensembles members. Arrays are C-ordered, little-endian. Arrays of strings are .json
   files with their shape and elements.
 """
 import json

@@ -87,7 +87,11 @@ python=${SHARDWISE_TORCH_PYTHON:-/usr/bin/python3}
 "$python" -c 'import torch, onnx' 2>/dev/null || { echo "run.sh: $python has no torch or onnx; apt-get install python3-torch python3-onnx, or name one that has in SHARDWISE_TORCH_PYTHON" >&2; exit 1; }
 quietly "$python" "$here/torch_export.py" "$out" "$seed"
 quietly "$python" "$here/torch_more.py" "$out" "$seed"
+quietly "$python" "$here/torch_experts.py" "$out" "$seed"
 [[ ${SHARDWISE_LONG:-} != 1 ]] || quietly "$python" "$here/torchvision_export.py" "$out" "$seed"
+
+# Ensembles of models, as scikit-learn makes them.
+quietly "$venvs/sklearn/bin/python" "$here/ensemble_models.py" "$out" "$seed"
 
 # A published model of the npm registry whose licence allows it.
 package=$(mktemp -d)

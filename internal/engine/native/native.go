@@ -22,6 +22,7 @@ import (
 	"github.com/shardwise/shardwise/internal/engine/dense"
 	"github.com/shardwise/shardwise/internal/engine/elementwise"
 	"github.com/shardwise/shardwise/internal/engine/embedding"
+	"github.com/shardwise/shardwise/internal/engine/experts"
 	"github.com/shardwise/shardwise/internal/engine/index"
 	"github.com/shardwise/shardwise/internal/engine/norm"
 	"github.com/shardwise/shardwise/internal/engine/quant"
@@ -52,7 +53,7 @@ func newNative() *Native {
 	t := engine.Table{}
 	for _, family := range []engine.Table{
 		dense.Table(), elementwise.Table(), index.Table(), reduce.Table(), shape.Table(), classic.Table(), control.Table(), trees.Table(),
-		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(), embedding.Table(), text.Table(),
+		conv.Table(), norm.Table(), recurrent.Table(), attention.Table(), quant.Table(), signal.Table(), sequence.Table(), embedding.Table(), experts.Table(), text.Table(),
 	} {
 		maps.Copy(t, family)
 	}

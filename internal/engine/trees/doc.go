@@ -2,10 +2,11 @@
 //
 //   - TreeEnsemble walks a packed ensemble (package forest) and gives leaf values, their sums, and the leaves' nodes;
 //   - TreeLeaf turns the leaves' nodes into the library's own leaf indices;
+//   - TreeMargin adds leaf values in tree order to margins, where all trees are in one place;
 //   - XGBoostObjective turns margins into predictions.
 //
 // The tables of an ensemble are the node's weights; they are checked in full before the first walk and trusted
-// afterwards. The package knows nothing of shards or of how margins are put together. internal/engine/native assembles
+// afterwards. The package knows nothing of shards or of how the margins of several are put together. internal/engine/native assembles
 // its table; the tree partitioner uses the names and the transforms.
 package trees
 
@@ -22,6 +23,7 @@ const Version = 1
 const (
 	OpEnsemble  = "TreeEnsemble"
 	OpLeaf      = "TreeLeaf"
+	OpMargin    = "TreeMargin"
 	OpObjective = "XGBoostObjective"
 )
 
@@ -38,6 +40,7 @@ func Table() engine.Table {
 	return engine.Table{
 		key(OpEnsemble):  op(buildEnsemble, tensor.F32, tensor.U64, tensor.U32, tensor.I64, tensor.I32, tensor.I32, tensor.F32, tensor.U32),
 		key(OpLeaf):      op(buildLeaf, tensor.I32),
+		key(OpMargin):    op(buildMargin, tensor.F32, tensor.I32, tensor.F32),
 		key(OpObjective): op(buildObjective, tensor.F32),
 	}
 }

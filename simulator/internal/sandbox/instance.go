@@ -21,6 +21,8 @@ type instance struct {
 	api     *api
 	server  *server
 	output  *outputPipe
+	handle  exitHandle
+	gauge   *gauge // read by meter alone
 	meter   *meter
 	storage *meter        // of the scratch directory
 	exited  chan struct{} // closed once the process has been reaped and its output read
@@ -51,22 +53,19 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 	// The function's own variables come last: it may choose another TMPDIR.
 	env := append([]string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String(), "TMPDIR=" + scratch,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + stream}, spec.Environ...)
-	cmd := &exec.Cmd{Path: program, Args: spec.Command, Env: env, Dir: spec.Root, Stdout: w, Stderr: w, SysProcAttr: spec.Process()}
-	err = cmd.Start()
+	i := &instance{spec: spec, output: out, exited: make(chan struct{}),
+		cmd: &exec.Cmd{Path: program, Args: spec.Command, Env: env, Dir: spec.Root, Stdout: w, Stderr: w, SysProcAttr: spec.Process()}}
+	i.handle.attach(i.cmd.SysProcAttr)
+	err = i.cmd.Start()
 	werr := w.Close()
-	if err = errors.Join(err, werr); err != nil {
-		failed := startFailure(spec, err)
-		if cmd.Process != nil {
-			failed = errors.Join(failed, cmd.Process.Kill(), cmd.Wait())
-		}
-		out.close()
-		if cerr := listener.Close(); cerr != nil {
-			return nil, errors.Join(failed, cerr)
-		}
-		return nil, failed
+	if err = errors.Join(err, werr); err == nil {
+		i.gauge, err = newGauge(i.cmd.Process.Pid)
 	}
-	a := newAPI(spec)
-	i := &instance{spec: spec, cmd: cmd, api: a, server: serve(listener, a), output: out, exited: make(chan struct{})}
+	if err != nil {
+		return nil, errors.Join(i.unstart(err), listener.Close())
+	}
+	i.api = newAPI(spec)
+	i.server = serve(listener, i.api)
 	i.meter = newMeter(spec.memoryLimit(), i.memory, nil)
 	if spec.Limited {
 		i.meter.kill = i.overrun
@@ -76,12 +75,23 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 		i.overrun()
 	})
 	go i.reap()
-	if err := limitProcess(cmd.Process.Pid, spec.storageLimit()); err != nil {
+	if err := limitProcess(i.cmd.Process.Pid, spec.storageLimit()); err != nil {
 		return nil, errors.Join(err, i.stop(0))
 	}
 	i.meter.resume()
 	i.storage.resume()
 	return i, nil
+}
+
+// unstart takes back a start that failed because of err, and returns why.
+func (i *instance) unstart(err error) error {
+	failed := startFailure(i.spec, err)
+	if i.cmd.Process != nil {
+		failed = errors.Join(failed, i.cmd.Process.Kill(), i.cmd.Wait())
+	}
+	i.handle.close()
+	i.output.close()
+	return failed
 }
 
 // startFailure tells a program that cannot be run from a machine that cannot run
@@ -97,6 +107,7 @@ func startFailure(spec *Spec, err error) error {
 
 // reap waits for the process. The exit status is read from cmd afterwards.
 func (i *instance) reap() {
+	i.handle.wait()
 	_ = i.cmd.Wait() // its error only repeats the status in ProcessState
 	i.output.drain()
 	close(i.exited)
@@ -161,6 +172,14 @@ func (i *instance) outcome(c *call) *failure {
 	return i.exitFailure()
 }
 
+// memory returns the bytes that the process holds; it is false once it has ended.
+func (i *instance) memory() (int64, bool) {
+	if i.hasExited() {
+		return 0, false
+	}
+	return i.gauge.read()
+}
+
 // overrun ends a process that holds more memory than its function has; that it
 // was killed is then seen like any other end.
 func (i *instance) overrun() {
@@ -193,6 +212,7 @@ func (i *instance) stop(grace time.Duration) error {
 		}
 		i.meter.pause()
 		i.storage.pause()
+		i.gauge.close() // a look that comes all the same finds nothing
 		close(i.api.gone)
 		i.server.close()
 		i.output.close()

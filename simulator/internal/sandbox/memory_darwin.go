@@ -10,13 +10,17 @@ import (
 // macOS has no way without cgo that is cheap enough.
 const metered = false
 
-// memory returns the bytes resident for the process, as ps tells them. It is
-// false once the process has ended.
-func (i *instance) memory() (int64, bool) {
-	if i.hasExited() {
-		return 0, false
-	}
-	out, err := exec.Command("/bin/ps", "-o", "rss=", "-p", strconv.Itoa(i.cmd.Process.Pid)).Output()
+// gauge reads how much memory a process holds.
+type gauge struct{ pid int }
+
+func newGauge(pid int) (*gauge, error) { return &gauge{pid}, nil }
+
+func (g *gauge) close() {}
+
+// read returns the bytes resident for the process, as ps tells them. It is false
+// once the process has ended.
+func (g *gauge) read() (int64, bool) {
+	out, err := exec.Command("/bin/ps", "-o", "rss=", "-p", strconv.Itoa(g.pid)).Output()
 	if err != nil {
 		return 0, false
 	}

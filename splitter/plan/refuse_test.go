@@ -1,0 +1,124 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/splitter/sharding"
+)
+
+// recurrent is a network whose first layer, of 8·width² numbers, no cut makes smaller.
+func recurrent(width int) *model {
+	m := newModel()
+	m.g.Inputs = append(m.g.Inputs, m.value("x", 5, 1, width))
+	m.node("LSTM", "memory", []int{5, 1, 1, width}, "x", m.weight("w", 1, 4*width, width), m.weight("r", 1, 4*width, width))
+	m.node("Squeeze", "steps", []int{5, width}, "memory")
+	m.g.Outputs = append(m.g.Outputs, m.values[m.node("MatMul", "out", []int{5, 1000}, "steps", m.weight("w2", width, 1000))])
+	return m
+}
+
+// refusalOf is the refusal of an exploration, "" when there is a plan.
+func refusalOf(t *testing.T, g *sharding.Graph, o Options, w Wish) string {
+	t.Helper()
+	_, err := New(g, o).Explore(t.Context(), w)
+	return refusalText(t, err)
+}
+
+func refusalText(t *testing.T, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	var refused *layout.RefusalError
+	if !errors.As(err, &refused) || refused.Subject == "" || refused.Reason == "" || refused.Remedy == "" {
+		t.Fatalf("%v is no refusal with a subject, a reason and a remedy", err)
+	}
+	return err.Error()
+}
+
+func TestRefusalsNameTheNodeTheSizesAndWhatHelps(t *testing.T) {
+	lstm, large := recurrent(4096).prepared(), recurrent(20000).prepared()
+	mlp := perceptron(2048, 4096, 4096, 10).prepared()
+	sums := described(t, `{"format": "shardwise-recommender/1", "name": "m", "tables": [{"name": "users", "rows": 500000000, "dim": 16}, {"name": "items", "rows": 1000, "dim": 16}], "interaction": {"kind": "cat"}, "top": [8, 1]}`)
+	for _, c := range []struct {
+		name  string
+		g     *sharding.Graph
+		o     Options
+		w     Wish
+		wants []string
+	}{
+		{"a weight in one piece", lstm, Options{}, Wish{MemoryMB: []int{512}}, []string{"512 MB", "memory (LSTM)", "take 512 MB in one piece", "give at least 560 MB"}},
+		{"a weight in one piece, however many shards", lstm, Options{}, Wish{MemoryMB: []int{512}, Shards: []int{4}}, []string{"memory (LSTM)", "give at least 560 MB"}},
+		{"a weight that no function holds", large, Options{}, Wish{}, []string{"memory (LSTM)", "12208 MB in one piece", "the largest has 10240"}},
+		{"too few shards for the memory", mlp, Options{}, Wish{MemoryMB: []int{64}, Shards: []int{2}}, []string{"2 shards of 64 MB", "give at least", "about 6 shards"}},
+		{"too many shards", mlp, Options{}, Wish{Shards: []int{5000}}, []string{"5000 shards", "matmul0 (MatMul), into 4096", "use at most 4096 shards"}},
+		{"more shards than are looked at", sums, Options{}, Wish{MemoryMB: []int{128}}, []string{"128 MB", "at most 256 are looked at", "30518 MB", "or ask for"}},
+		{"far too few shards", sums, Options{}, Wish{MemoryMB: []int{10240}, Shards: []int{2}}, []string{"2 shards of 10240 MB", "the largest has 10240", "about 3 shards"}},
+		{"tables in a perceptron", mlp, Options{Kind: TablesByRows}, Wish{}, []string{`"tables-rows"`, "less than half", "leave the kind away"}},
+		{"tables in a perceptron, of so many shards", mlp, Options{Kind: Tables}, Wish{Shards: []int{3}}, []string{`"tables"`, "less than half"}},
+		{"a pipeline of one item", perceptron(64, 64).prepared(), Options{Kind: Pipeline}, Wish{Shards: []int{1}}, []string{`"pipeline"`, "leave the kind away"}},
+		{"a cost below a cent", mlp, Options{}, Wish{MaxCost: 0.001}, []string{"$0.001", "the cheapest plan costs more", "1 shard of"}},
+	} {
+		got := refusalOf(t, c.g, c.o, c.w)
+		for _, want := range c.wants {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q has no %q", c.name, got, want)
+			}
+		}
+	}
+}
+
+// What a refusal says would help does help.
+func TestWhatHelpsHelps(t *testing.T) {
+	for _, g := range []*sharding.Graph{recurrent(4096).prepared(), perceptron(2048, 4096, 4096, 10).prepared()} {
+		for _, mb := range []int{64, 128, 512} {
+			text := refusalOf(t, g, Options{}, Wish{MemoryMB: []int{mb}, Shards: []int{1}})
+			if text == "" {
+				continue
+			}
+			more := 0
+			if _, err := fmt.Sscanf(text[strings.Index(text, "give at least "):], "give at least %d MB", &more); err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			// A node's own weights are named without the rows in flight.
+			if again := refusalOf(t, g, Options{}, Wish{MemoryMB: []int{more + 64}, Shards: []int{1, 2, 4, 8}}); again != "" {
+				t.Errorf("%d MB: %s; and then %s", mb, text, again)
+			}
+		}
+	}
+}
+
+func TestTheLargestUsefulNumberIsTheLargest(t *testing.T) {
+	for name, m := range map[string]*model{"recurrent": recurrent(512), "perceptron": perceptron(12, 9, 4), "decoder": transformer(2, 64, 4, 8, 300), "tables": bags(400, 30, 20)} {
+		p := New(m.prepared(), Options{})
+		most := p.MaxShards()
+		if _, err := p.Best(most); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, n := range []int{most + 1, most + 2, most + 7} {
+			if text := refusalText(t, second(p.Best(n))); !strings.Contains(text, fmt.Sprintf("at most %d shard", most)) {
+				t.Errorf("%s at %d shards: %q, wanted a refusal that names %d", name, n, text, most)
+			}
+		}
+	}
+}
+
+func second(_ *Candidate, err error) error { return err }
+
+func TestSizesOfDimensionsThatAreNotThereAreRefused(t *testing.T) {
+	m := partitioned(perceptron(12, 9, 4))
+	if _, err := Prepare(m, Options{Symbols: map[string]int{"batch": 3}}); err != nil {
+		t.Error(err)
+	}
+	_, err := Prepare(m, Options{Symbols: map[string]int{"steps": 3}})
+	if text := refusalText(t, err); !strings.Contains(text, "steps") || !strings.Contains(text, "batch") {
+		t.Errorf("%q names not the dimensions that there are", text)
+	}
+	fixed := partitioned(normed(3, 12, 9, 4))
+	if _, err := Prepare(fixed, Options{Symbols: map[string]int{"steps": 3}}); !strings.Contains(refusalText(t, err), "fixed") {
+		t.Errorf("%v says not that all sizes are fixed", err)
+	}
+}
