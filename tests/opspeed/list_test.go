@@ -22,7 +22,7 @@ func unmeasured() map[string]string {
 		"SequenceEmpty": list, "SequenceErase": list, "SequenceInsert": list, "SequenceLength": list, "SplitToSequence": list,
 		"ai.onnx.ml.CategoryMapper": words, "StringNormalizer": words, "StringConcat": words, "StringSplit": words, "RegexFullMatch": words,
 		"Constant":               "it runs when the graph is read",
-		"shardwise.EmbeddingBag": own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.XGBoostObjective": own,
+		"shardwise.EmbeddingBag": own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.TreeMargin": own, "shardwise.Experts": own, "shardwise.XGBoostObjective": own,
 	}
 }
 
