@@ -123,7 +123,7 @@ func (w *writer) weights(ctx context.Context, path string, f layout.File, entry 
 			err = cerr
 		}
 	}()
-	buf := bufio.NewWriterSize(&progressWriter{w: w, ctx: ctx, out: file, name: f.Path}, writeBuffer)
+	buf := bufio.NewWriterSize(&progressWriter{w: w, ctx: ctx, out: &early{file: file}, name: f.Path}, writeBuffer)
 	sw, err := shardfile.NewWriter(buf, f.Weights.Tensors, nil)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -138,10 +139,28 @@ func mergeOf(o *Output) manifest.Merge {
 	return manifest.Merge{Kind: manifest.MergeConcat, DType: o.Type.DType, Dim: o.Placement.Dim, Bounds: o.Bounds}
 }
 
-// normTolerance is how far the result of the products may lie from the unsharded model's, as a part of its largest value. The mean and the
-// variance are float64 until they are whole, and rounded once. Beside a mean that is many deviations large this rounding is like that of the elements
-// themselves: half a unit in its last place, over the deviation.
-func normTolerance(c normed) float64 { return 1e-5 + math.Abs(c.shift)*math.Exp2(-23) }
+// normTolerance is how far the result of the products may lie from the unsharded model's: 1e-5 of its largest value, as all sums do, and what rounding
+// does before the second product. Mean and variance are float64 until they are whole, and rounded once; beside a mean of many deviations that is
+// half a unit in the mean's last place over the deviation, for each element.
+func normTolerance(g *graph.Graph, got tensor.Named, n sharding.Norm) tensor.Tolerance {
+	ratio := 0.0
+	for r, spread := range tensor.Of[float32](got[n.Spread]) {
+		if !n.RMS {
+			ratio = max(ratio, math.Abs(float64(tensor.Of[float32](got[n.Mean])[r]))/math.Sqrt(float64(spread)+1e-3))
+		}
+	}
+	largest := func(name string) float64 {
+		v := 0.0
+		if w := g.Weights[name]; w != nil {
+			for i := 0; i < len(w.Data); i += 4 {
+				v = max(v, math.Abs(float64(math.Float32frombits(binary.LittleEndian.Uint32(w.Data[i:])))))
+			}
+		}
+		return v
+	}
+	width := float64(g.Weights["w2"].Shape[0])
+	return tensor.Tolerance{Scale: 1e-5, Abs: math.Exp2(-24) * width * largest("w2") * (largest("scale")*(ratio+8*math.Sqrt(float64(n.Count))) + 8*largest("bias"))}
+}
 
 // Normalisations over a cut dimension: for random sizes, numbers of shards and bounds, which need not be the same in front and behind, the shards' parts
 // yield what the whole model does, with the same bits in whatever order they arrive.
@@ -176,7 +195,7 @@ func TestNormalisationOverACutDimensionByMoments(t *testing.T) {
 						t.Errorf("%s has other bits in another order of arrival", name)
 					}
 				}
-				d, err := tensor.Diff(once["out"], all["out"], tensor.Tolerance{Scale: normTolerance(c)})
+				d, err := tensor.Diff(once["out"], all["out"], normTolerance(m.g, once, n))
 				if err != nil || d.Beyond > 0 {
 					t.Errorf("%d shards, cut at %v and %v: %v %v", shards, first, second, d, err)
 				}

@@ -94,7 +94,7 @@ func (s *Stage) routedBorder(p *Piece) {
 	part := func(in int, kind string) {
 		if in < len(n.Inputs) && n.Inputs[in] != "" {
 			value := n.Inputs[in]
-			s.inputs = append(s.inputs, Input{Name: s.unused(value + "/" + kind), Value: value, Positions: positions, Route: r.Name, Part: kind})
+			s.inputs = append(s.inputs, Input{Name: s.unused(value + "/" + kind), Value: value, Type: s.Graph.Values[value], Positions: positions, Route: r.Name, Part: kind})
 		}
 	}
 	o := Output{Name: out.Value, Of: out.Value, Type: s.Graph.Values[out.Value], Placement: out.Placement, Positions: positions, Once: -1, Completes: -1, Route: r.Name}
@@ -166,7 +166,7 @@ func routedDims(dims []graph.Dim, lead int, symbol string) []graph.Dim {
 func (s *Stage) Messages(position int) (in, out []graph.Value) {
 	for i := range s.inputs {
 		if x := &s.inputs[i]; slices.Contains(x.Positions, position) {
-			v := s.Graph.Values[x.Value]
+			v := x.Type
 			if v.Dims = slices.Clone(v.Dims); x.Placement.Kind == sharding.Shard {
 				v.Dims[x.Placement.Dim] = graph.Dim{Size: x.Bounds[position+1] - x.Bounds[position]}
 			}

@@ -1,16 +1,19 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
 
 const (
-	// envLarge makes the large model one of 6 GiB, which takes a minute and 12 GiB of disk, and compares the split's speed with a copy's.
+	// envLarge makes the large model one of 6 GiB, which takes minutes and 18 GiB of disk, and compares the split's speed with a copy's.
 	envLarge = "SHARDWISE_LARGE"
 	// streamLimit is the most memory that planning and splitting may take, whatever the size of the weights.
 	streamLimit = 256 << 20
@@ -25,12 +28,15 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 768 MiB")
 	}
-	layers, large := 6, os.Getenv(envLarge) != ""
+	layers, large, quiet := 6, os.Getenv(envLarge) != "", idle(t)
 	if large {
 		layers = 48
 	}
 	dir := t.TempDir()
 	path := writeMatrices(t, dir, layers)
+	if large { // some disks store holes faster than bytes
+		fill(t, filepath.Join(dir, "weights.bin"), int64(layers)*matrixBytes)
+	}
 	if took := streamed(t, "plan", path); took > planLimit {
 		t.Errorf("planning took %v of processors, at most %v are allowed", took, planLimit)
 	}
@@ -64,9 +70,51 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 	copied := time.Since(start)
 	ratio := float64(copied) / float64(split)
 	t.Logf("split in %v, copied in %v: %.2f of the copy's speed", split.Round(time.Millisecond), copied.Round(time.Millisecond), ratio)
-	if ratio < leastOfCopy {
+	if !quiet {
+		t.Log("not judged: the processors had other work before, and splitting needs them where copying waits for the disk")
+	} else if ratio < leastOfCopy {
 		t.Errorf("the split has %.2f of the copy's speed, at least %.2f was wanted", ratio, leastOfCopy)
 	}
+}
+
+// fill writes random bytes over a file and waits until the disk has them.
+func fill(t *testing.T, path string, size int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// In float32, no exponent is that of an infinity.
+	noise := rand.NewChaCha8([32]byte{1})
+	for block := make([]byte, 1<<20); size > 0; size -= int64(len(block)) {
+		if _, err := noise.Read(block); err != nil {
+			t.Fatal(err)
+		}
+		for i := 3; i < len(block); i += 4 {
+			block[i] &= 0xbf
+		}
+		if _, err := f.Write(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// idle reports whether less than one process for each processor ran in the last minute. Where that is not known, the machine counts as idle.
+func idle(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/loadavg") // Linux only
+	if err != nil {
+		return true
+	}
+	load := 0.0
+	if _, err := fmt.Sscan(string(text), &load); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("a load of %.1f on %d processors", load, runtime.NumCPU())
+	return load < float64(runtime.NumCPU())
 }
 
 // streamed runs a command that may not take more than streamLimit, and gives the processor time that it took.
