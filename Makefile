@@ -1,5 +1,5 @@
 # make check is exactly what CI runs; the other targets are single steps of it.
-.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-onnx bench-operators soak large
+.PHONY: check test race lint fuzz cross parity tools backend onnxruntime bench bench-batch bench-onnx bench-operators batch soak large
 
 check:
 	.ci/run
@@ -17,6 +17,14 @@ bench-operators:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# A million rows through a batch on this computer, with a check of every process's memory; and batches against a plain
+# program of one process, as ratios.
+batch:
+	SHARDWISE_LONG=1 go test -count=1 -timeout 30m -v -run '^TestABatchIsPredictsFileInBoundedMemory$$' ./tests/batch
+
+bench-batch:
+	SHARDWISE_BATCH_ROWS=1000000 go test -run '^$$' -bench BatchAgainstOneProcess -benchtime 1x -timeout 60m ./internal/cli
 
 # Ten minutes of mixed load with faults on one deployment.
 soak:

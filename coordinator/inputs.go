@@ -15,8 +15,9 @@ type symbols map[string]int
 
 // checkInputs holds the request's tensors against the signature: the same names, dtypes that are the declared ones or
 // convertible to them by Accepts, shapes with one size per symbol, values as checkValues allows them. It returns the
-// tensors in the declared dtypes. Everything wrong is an *shard.Error of kind BadInput.
-func checkInputs(sig *manifest.Signature, in tensor.Named) (tensor.Named, symbols, error) {
+// tensors in the declared dtypes. Everything wrong is an *shard.Error of kind BadInput,
+// with rows counted from firstRow.
+func checkInputs(sig *manifest.Signature, in tensor.Named, firstRow int64) (tensor.Named, symbols, error) {
 	if err := checkNames(sig, in); err != nil {
 		return nil, nil, err
 	}
@@ -31,7 +32,7 @@ func checkInputs(sig *manifest.Signature, in tensor.Named) (tensor.Named, symbol
 		if err := bound.bind(decl.Shape, t.Shape()); err != nil {
 			return nil, nil, badInput(decl.Name, "wanted shape %s, found %v: %s", dimsText(decl.Shape), t.Shape(), err)
 		}
-		if err := checkValues(decl, in[decl.Name], t); err != nil {
+		if err := checkValues(decl, in[decl.Name], t, firstRow); err != nil {
 			return nil, nil, err
 		}
 		out[decl.Name] = t

@@ -88,7 +88,7 @@ func (r *run) do(ctx context.Context, req *Request) (tensor.Named, error) {
 	if err := r.resolve(req); err != nil {
 		return nil, err
 	}
-	inputs, bound, err := checkInputs(&r.c.manifest.Signature, req.Inputs)
+	inputs, bound, err := checkInputs(&r.c.manifest.Signature, req.Inputs, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -208,15 +208,21 @@ func (r *run) runBlock(ctx context.Context, b *block) (tensor.Named, error) {
 			return nil, err
 		}
 	}
+	out, err := r.outputsOf(b.values)
+	b.values = nil // a request of many blocks must not keep every block's intermediate values
+	return out, err
+}
+
+// outputsOf picks the wanted outputs.
+func (r *run) outputsOf(values tensor.Named) (tensor.Named, error) {
 	out := make(tensor.Named, len(r.outputs))
 	for _, o := range r.outputs {
-		t, ok := b.values[o.Name]
+		t, ok := values[o.Name]
 		if !ok {
 			return nil, &shard.Error{Op: "predict", Kind: shard.Config, Message: fmt.Sprintf("no step of the plan computes output %q", o.Name)}
 		}
 		out[o.Name] = t
 	}
-	b.values = nil // a request of many blocks must not keep every block's intermediate values
 	return out, nil
 }
 

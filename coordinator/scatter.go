@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -21,12 +22,9 @@ type scatterer struct {
 }
 
 func (r *run) newScatterer(step *manifest.Step, b *block, routed routings) (*scatterer, error) {
-	stage := step.Stage
-	s := &scatterer{manifest: r.c.manifest, stage: stage, values: b.values, run: r, place: place(step.Name, b.index), routings: routed}
-	for _, in := range stage.Inputs {
-		if in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0 {
-			return s, nil
-		}
+	s := &scatterer{manifest: r.c.manifest, stage: step.Stage, values: b.values, run: r, place: place(step.Name, b.index), routings: routed}
+	if !replicated(step.Stage) {
+		return s, nil
 	}
 	in, err := s.inputs(0)
 	if err != nil {
@@ -34,6 +32,13 @@ func (r *run) newScatterer(step *manifest.Step, b *block, routed routings) (*sca
 	}
 	s.shared, err = r.newPayload(in, s.place, "request")
 	return s, err
+}
+
+// replicated reports whether all shards of a stage get the same inputs.
+func replicated(stage *manifest.Stage) bool {
+	return !slices.ContainsFunc(stage.Inputs, func(in manifest.StageInput) bool {
+		return in.Scatter.Kind != manifest.ScatterReplicate || len(in.To) > 0
+	})
 }
 
 // payload is what the shard at position p is sent. It is safe for concurrent use.

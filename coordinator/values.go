@@ -14,7 +14,7 @@ import (
 //   - Where NaN means a missing value (Missing), infinities are refused: the model is a tree ensemble then, and XGBoost
 //     refuses them too ("Input data contains `inf`").
 //   - Elsewhere NaN and infinities pass, as the reference runtime takes them: to the model they are numbers like others.
-func checkValues(decl *manifest.Input, given, t *tensor.Tensor) error {
+func checkValues(decl *manifest.Input, given, t *tensor.Tensor, firstRow int64) error {
 	infinity := firstInfinity(t)
 	if infinity >= 0 && t != given {
 		at, value, err := firstOverflow(given, t)
@@ -22,12 +22,12 @@ func checkValues(decl *manifest.Input, given, t *tensor.Tensor) error {
 			return badInput(decl.Name, "%v", err)
 		}
 		if at >= 0 {
-			return badInput(decl.Name, "%s is %v, too large for %v; send a number within its range", element(decl, t.Shape(), at), value, decl.DType)
+			return badInput(decl.Name, "%s is %v, too large for %v; send a number within its range", element(decl, t.Shape(), at, firstRow), value, decl.DType)
 		}
 	}
 	if decl.Missing && infinity >= 0 {
 		return badInput(decl.Name, "%s is infinite, which the model's own library refuses as well; send a finite number, or NaN for a missing value",
-			element(decl, t.Shape(), infinity))
+			element(decl, t.Shape(), infinity, firstRow))
 	}
 	return nil
 }
@@ -76,8 +76,8 @@ func firstOverflow(given, t *tensor.Tensor) (int, float64, error) {
 	return -1, 0, nil
 }
 
-// element names one element of an input, of a table by row and column.
-func element(decl *manifest.Input, shape tensor.Shape, flat int) string {
+// element names one element of an input, of a table by row, counted from firstRow, and column.
+func element(decl *manifest.Input, shape tensor.Shape, flat int, firstRow int64) string {
 	at := position(shape, flat)
 	if len(at) != 2 || len(decl.Shape) != 2 || decl.Shape[0].Name != manifest.Batch {
 		return fmt.Sprintf("element %v", at)
@@ -86,7 +86,7 @@ func element(decl *manifest.Input, shape tensor.Shape, flat int) string {
 	if at[1] < len(decl.Features) {
 		column += fmt.Sprintf(" %q", clip(decl.Features[at[1]].Name))
 	}
-	return fmt.Sprintf("row %d, column %s (from 0)", at[0], column)
+	return fmt.Sprintf("row %d, column %s (from 0)", firstRow+int64(at[0]), column)
 }
 
 // position turns a flat index into one per dimension.

@@ -52,7 +52,7 @@ func TestNonFiniteInputs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sig := &manifest.Signature{Inputs: []manifest.Input{{Name: "x", DType: c.dtype, Accepts: []tensor.DType{tensor.F64, tensor.F32},
 				Shape: []manifest.Dim{{Name: manifest.Batch}, {Size: 2}}, Missing: c.missing, Features: []manifest.Feature{{Name: "height"}, {Name: "width"}}}}}
-			out, _, err := checkInputs(sig, tensor.Named{"x": c.in})
+			out, _, err := checkInputs(sig, tensor.Named{"x": c.in}, 0)
 			if c.want == "" {
 				if err != nil || out["x"].DType() != c.dtype {
 					t.Fatalf("wanted it accepted, found %v", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/shardwise/shardwise/simulator/faults"
 	"github.com/shardwise/shardwise/simulator/network"
+	"github.com/shardwise/shardwise/simulator/states"
 )
 
 // Limits and defaults of AWS Lambda that the simulator applies. Sizes in bytes
@@ -71,7 +72,14 @@ type Config struct {
 	Buckets        []string        // of the simulated S3; clients may make more
 	ObjectsDir     string          // where S3's objects lie, and stay for the next simulator; below the temporary directory, and gone at the end, if empty
 	Page           http.Handler    // serves GET below PagePath, beside AWS's API; nil for none. Its requests end when the simulator closes
+	StepFunctions  *StepFunctions  // serves AWS Step Functions at the same endpoint; nil for none
 	Random         io.Reader       // source of request and trace ids; crypto/rand if nil; reads are serialised
+}
+
+// StepFunctions asks for AWS Step Functions beside Lambda: docs/simulator.md says what of it is served.
+type StepFunctions struct {
+	Dir     string             // where machines and executions are kept, an existing directory; if empty they end with the simulator
+	Objects states.ObjectStore // what ItemReader and ResultWriter reach as S3; the simulator's own S3 if nil
 }
 
 // Function is a function at $LATEST, with its published versions and aliases.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/shardwise/shardwise/simulator/objects"
+	"github.com/shardwise/shardwise/simulator/states"
 )
 
 // route finds the operation of a request. The escaped path is split before it is
@@ -32,6 +33,10 @@ func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header()["X-Amzn-Requestid"] = []string{id}
+	if s.states != nil && strings.HasPrefix(r.Header.Get("X-Amz-Target"), states.TargetPrefix) {
+		s.states.ServeHTTP(w, r)
+		return
+	}
 	if failed := s.dispatch(w, r, id); failed != nil {
 		failed.write(w)
 	}

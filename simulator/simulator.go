@@ -19,6 +19,7 @@ import (
 	"github.com/shardwise/shardwise/simulator/internal/events"
 	"github.com/shardwise/shardwise/simulator/internal/guardian"
 	"github.com/shardwise/shardwise/simulator/objects"
+	"github.com/shardwise/shardwise/simulator/states"
 )
 
 // Simulator is a running simulation. Its methods may be called concurrently.
@@ -37,6 +38,7 @@ type Simulator struct {
 	s3     *objects.Server
 	guard  *guardian.Group
 	server *http.Server
+	states *states.Server // nil unless Config.StepFunctions asks for it
 
 	mu     sync.Mutex
 	closed bool // no request is answered any more
@@ -142,7 +144,15 @@ func (s *Simulator) prepare(cfg Config) (net.Listener, error) {
 		}
 		s.functions[f.Name] = fn
 	}
-	return listener, nil
+	if cfg.StepFunctions != nil {
+		store := cfg.StepFunctions.Objects
+		if store == nil {
+			store = states.EndpointObjects(s.endpoint)
+		}
+		s.states, err = states.New(states.Config{Region: cfg.Region, Account: cfg.Account, Dir: cfg.StepFunctions.Dir, Seed: cfg.Seed,
+			Lambda: states.Endpoint(s.endpoint), Objects: store})
+	}
+	return listener, err
 }
 
 func (s *Simulator) serve(listener net.Listener) {
@@ -184,6 +194,9 @@ func (s *Simulator) Close() error {
 		s.closed = true
 		s.mu.Unlock()
 		var faults []error
+		if s.states != nil { // first, so that a call which is cut off now does not count as failed
+			faults = append(faults, s.states.Close())
+		}
 		if s.server != nil {
 			faults = append(faults, s.server.Close())
 		}

@@ -9,11 +9,12 @@ import (
 
 	"github.com/shardwise/shardwise/internal/bootstrap"
 	"github.com/shardwise/shardwise/internal/cli"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 func main() {
 	if bootstrap.IsBootstrap() {
-		bootstrap.Main()
+		bootstrap.Main(bootstrap.Handler{Name: tasks.HandlerName, Open: tasks.FromEnvironment})
 		return
 	}
 	os.Exit(cli.Main(os.Args[1:]))

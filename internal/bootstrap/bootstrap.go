@@ -46,14 +46,23 @@ const Name = "bootstrap"
 // IsBootstrap reports whether this process was started as a function's bootstrap: its program is called "bootstrap".
 func IsBootstrap() bool { return filepath.Base(os.Args[0]) == Name }
 
+// Handler is a further handler that a binary serves, by the name that _HANDLER has. Open gets the environment and the model
+// directory.
+type Handler struct {
+	Name string
+	Open func(getenv func(string) string, dir string, engines []engine.Engine) (lambda.Handler, error)
+}
+
 // Main serves until the process is ended. A failure to start is reported to the Runtime API, typed as every error of a
 // deployment, and ends the process with status 1.
-func Main() { run(os.Getenv, shard.Engines(shard.Libraries{ONNXRuntime: os.Getenv(EnvONNXRuntime)})) }
+func Main(further ...Handler) {
+	run(os.Getenv, shard.Engines(shard.Libraries{ONNXRuntime: os.Getenv(EnvONNXRuntime)}), further...)
+}
 
-func run(getenv func(string) string, engines []engine.Engine) {
+func run(getenv func(string) string, engines []engine.Engine, further ...Handler) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
 	limitsOf(getenv).apply()
-	h, err := build(getenv, engines)
+	h, err := build(getenv, engines, further...)
 	if err != nil {
 		if report := reportInitError(getenv("AWS_LAMBDA_RUNTIME_API"), err); report != nil {
 			log.Printf("report the error below: %v", report)
@@ -64,7 +73,7 @@ func run(getenv func(string) string, engines []engine.Engine) {
 }
 
 // build opens what the environment names.
-func build(getenv func(string) string, engines []engine.Engine) (lambda.Handler, error) {
+func build(getenv func(string) string, engines []engine.Engine, further ...Handler) (lambda.Handler, error) {
 	dir := getenv(EnvModelDir)
 	if dir == "" {
 		dir = getenv("LAMBDA_TASK_ROOT")
@@ -72,13 +81,20 @@ func build(getenv func(string) string, engines []engine.Engine) (lambda.Handler,
 	if dir == "" {
 		return nil, config("wanted a model directory in " + EnvModelDir + " or LAMBDA_TASK_ROOT, found neither")
 	}
-	switch name := getenv("_HANDLER"); name {
+	name, known := getenv("_HANDLER"), strconv.Quote(HandlerCoordinator)+" or "+strconv.Quote(HandlerShard)
+	for _, h := range further {
+		if h.Name == name {
+			return h.Open(getenv, dir, engines)
+		}
+		known += " or " + strconv.Quote(h.Name)
+	}
+	switch name {
 	case HandlerShard:
 		return openShard(getenv, dir, engines)
 	case HandlerCoordinator:
 		return openCoordinator(getenv, dir, engines)
 	default:
-		return nil, config("wanted the handler " + strconv.Quote(HandlerCoordinator) + " or " + strconv.Quote(HandlerShard) + ", found " + strconv.Quote(name))
+		return nil, config("wanted the handler " + known + ", found " + strconv.Quote(name))
 	}
 }
 

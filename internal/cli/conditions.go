@@ -43,6 +43,9 @@ func (c *conditionFlags) apply(config *local.Config) error {
 		for _, f := range local.Functions(config.Model.Dir, config.Model.Manifest, config.Model.Fingerprint, config.Model.Deployment, config.Bootstrap) {
 			names = append(names, f.Name)
 		}
+		if config.Tasks.Name != "" {
+			names = append(names, config.Tasks.Name)
+		}
 		if err := config.Faults.CheckFunctions(names); err != nil {
 			return asInput(fmt.Errorf("--faults: %w", err))
 		}

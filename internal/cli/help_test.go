@@ -6,11 +6,11 @@ import (
 )
 
 func TestHelpOfEveryCommandIsGolden(t *testing.T) {
-	for _, name := range []string{"", "inspect", "split", "verify", "predict", "simulate", "version"} {
+	for _, name := range []string{"", "inspect", "split", "verify", "predict", "simulate", "batch", "batch status", "batch stop", "batch redrive", "version"} {
 		args := append(strings.Fields(name), "--help")
 		title := "help"
 		if name != "" {
-			title += "-" + name
+			title += "-" + strings.ReplaceAll(name, " ", "-")
 		}
 		t.Run(title, func(t *testing.T) {
 			r := runCommand(t, args...).want(t, StatusOK)

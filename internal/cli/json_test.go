@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ func TestTheShapeOfJSONDocumentsIsGolden(t *testing.T) {
 		"verify":  {"verify", dir, "--input", input, "--json", "--mode", "sum"},
 		"inspect": {"inspect", dir, "--json"},
 		"model":   {"inspect", examplePath("breast-cancer-xgboost", "model.json"), "--json"},
+		"batch": {"batch", dir, "--local", "--input", input, "--output", filepath.Join(t.TempDir(), "answers.csv"), "--json",
+			"--faults", writeFile(t, "faults.json", `{"rules":[{"fault":"throttle","first":1,"function":"*-shard-000"}]}`)},
 		"version": {"version", "--json"},
 	} {
 		t.Run(name, func(t *testing.T) {

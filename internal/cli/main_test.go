@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/shardwise/shardwise/internal/bootstrap"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 		if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == crashing+"-shard-001" {
 			os.Exit(7)
 		}
-		bootstrap.Main()
+		bootstrap.Main(bootstrap.Handler{Name: tasks.HandlerName, Open: tasks.FromEnvironment})
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -38,7 +38,7 @@ needed.
 	cmd.SetErr(a.Stderr)
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpCommand(help())
-	cmd.AddCommand(a.inspect(), a.plan(), a.split(), a.verify(), a.predict(), a.simulate(), a.version())
+	cmd.AddCommand(a.inspect(), a.plan(), a.split(), a.verify(), a.predict(), a.batch(), a.simulate(), a.version())
 	for _, c := range append(cmd.Commands(), cmd) {
 		c.Args = explained(c.Args)
 		c.Flags().SortFlags = false

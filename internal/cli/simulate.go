@@ -14,6 +14,7 @@ import (
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/internal/waterfall"
 	"github.com/shardwise/shardwise/simulator"
+	"github.com/shardwise/shardwise/statemachine"
 )
 
 // simulateFacts is the document of simulate --json, printed once the endpoint answers.
@@ -23,13 +24,14 @@ type simulateFacts struct {
 	Region      string   `json:"region"`
 	Coordinator string   `json:"coordinator"`
 	Shards      []string `json:"shards"`
+	Batch       string   `json:"batch"`
 	Aliases     []string `json:"aliases"`
 	Fingerprint string   `json:"fingerprint"`
 	Example     string   `json:"example"`
 }
 
 func (a *App) simulate() *cobra.Command {
-	var addr string
+	var addr, state string
 	var asJSON, quiet bool
 	var conditions conditionFlags
 	cmd := &cobra.Command{
@@ -41,6 +43,10 @@ AWS_ENDPOINT_URL set to the endpoint that is printed; any credentials will do.
 Processes start on demand, one for each concurrent invocation of a function,
 and all of them end with this command. A process that holds more memory than
 its function has is killed, as on Lambda; --memory-limit=false lets it live.
+
+S3 and Step Functions are served at the same endpoint, for batch and its
+subcommands. With --state both outlive the command: executions that were
+running when it ended, or was killed, go on with the next one.
 
 --network adds the latency of a fitted model to every invocation and to every
 cold start; --faults makes invocations fail as a file says, and what each of
@@ -68,7 +74,12 @@ The functions' log lines appear on standard error.`,
 				return err
 			}
 			page := newPage(t)
-			config := local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env, Observer: page, Page: page}
+			config := a.batches(local.Config{Model: t.model, Bootstrap: a.Bootstrap, TempDir: a.TempDir, Addr: addr, Env: a.Env, Observer: page, Page: page})
+			if state != "" {
+				if err := keep(&config, state); err != nil {
+					return err
+				}
+			}
 			if !quiet {
 				config.Log = a.logLines()
 			}
@@ -87,6 +98,7 @@ The functions' log lines appear on standard error.`,
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "listen at `HOST:PORT`; port 0 takes a free one")
+	cmd.Flags().StringVar(&state, "state", "", "keep S3's objects and Step Functions' executions in `DIR` for the next simulation")
 	conditions.register(cmd, true)
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "leave the functions' log lines out")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document when ready")
@@ -106,6 +118,7 @@ func newPage(t *target) *livepage.Page {
 	for i, f := range d.Shards {
 		add(laneKey{shard: i}.label(len(d.Shards)), f)
 	}
+	add("batch", statemachine.TasksFunction(m))
 	return livepage.New(c)
 }
 
@@ -135,7 +148,7 @@ func (a *App) announce(d *local.Deployment, asJSON bool) error {
 		return err
 	}
 	f := simulateFacts{
-		Endpoint: endpoint, Page: endpoint + simulator.PagePath, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name,
+		Endpoint: endpoint, Page: endpoint + simulator.PagePath, Region: simulator.DefaultRegion, Coordinator: d.Model.Deployment.Coordinator.Name, Batch: statemachine.TasksFunction(d.Manifest).Name,
 		Aliases: []string{manifest.LiveAlias, manifest.Alias(d.Fingerprint)}, Fingerprint: d.Fingerprint,
 	}
 	for _, s := range d.Model.Deployment.Shards {

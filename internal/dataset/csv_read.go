@@ -25,8 +25,10 @@ type csvSource struct {
 	columns  []column // by position in the file
 	builders []builder
 	names    []string
-	line     int // where the next row begins, if there is no blank line
-	row      int // rows read
+	line     int  // where the next row begins, if there is no blank line
+	row      int  // rows read, with those before the piece
+	before   int  // lines of the file before those that csv counts
+	headed   bool // the first row names the columns
 }
 
 func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
@@ -41,7 +43,7 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 		return nil, err
 	}
 	separator := separatorHint(buf)
-	c := &csvSource{csv: csv.NewReader(buf), line: 1}
+	c := &csvSource{csv: csv.NewReader(buf), line: 1, row: int(opt.Row)}
 	c.csv.ReuseRecord = true
 	c.csv.FieldsPerRecord = -1
 	first, err := c.read()
@@ -59,8 +61,14 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isHeader {
+	if c.headed = isHeader; !isHeader {
 		c.pending = header
+	}
+	if opt.Line > 0 {
+		c.before = int(opt.Line)
+		if isHeader {
+			c.before -= c.line - 1 // the names' own lines are not the piece's
+		}
 	}
 	c.csv.FieldsPerRecord = len(header)
 	c.builders, c.names = s.builders(c.columns)
@@ -209,13 +217,16 @@ func (c *csvSource) read() ([]string, error) {
 	if err != nil {
 		var parse *csv.ParseError
 		if errors.As(err, &parse) && errors.Is(err, csv.ErrFieldCount) {
-			return nil, fmt.Errorf("line %d has %d fields, wanted %d", parse.StartLine, len(record), c.csv.FieldsPerRecord)
+			return nil, fmt.Errorf("line %d has %d fields, wanted %d", c.before+parse.StartLine, len(record), c.csv.FieldsPerRecord)
+		}
+		if parse != nil {
+			parse.StartLine, parse.Line = c.before+parse.StartLine, c.before+parse.Line
 		}
 		return nil, err
 	}
 	line, _ := c.csv.FieldPos(0)
 	if line != c.line {
-		return nil, fmt.Errorf("line %d is blank: write NaN for a missing value, or delete the line", c.line)
+		return nil, fmt.Errorf("line %d is blank: write NaN for a missing value, or delete the line", c.before+c.line)
 	}
 	// Quoted fields may hold line breaks: the last field's own line tells of those in front of it.
 	last, _ := c.csv.FieldPos(len(record) - 1)
@@ -237,7 +248,7 @@ func (c *csvSource) next(maxRows int) (tensor.Named, error) {
 			}
 		}
 		if err := c.add(record); err != nil {
-			return nil, fmt.Errorf("line %d, %w", line, err)
+			return nil, fmt.Errorf("line %d, %w", c.before+line, err)
 		}
 		rows++
 	}

@@ -66,4 +66,7 @@ type Options struct {
 	// columns must be right. An npz or safetensors file with one array then suits a model with one input.
 	ByPosition bool
 	Header     Header
+	// Row is how many rows of the file lie before the first one of a piece, and Line how many lines before the first one that
+	// is no header: errors count from the file's beginning. Only CSV and JSON Lines look at them.
+	Row, Line int64
 }

@@ -26,7 +26,11 @@ type jsonRows struct {
 }
 
 func newJSONLines(in io.Reader, s *schema, opt Options) (*jsonRows, error) {
-	return newJSONRows(newJSONScanner(in), s, opt, false)
+	r, err := newJSONRows(newJSONScanner(in), s, opt, false)
+	if err == nil && opt.Row > 0 {
+		r.row, r.scan.line = int(opt.Row), int(opt.Line)+1
+	}
+	return r, err
 }
 
 func newJSONRows(scan *jsonScanner, s *schema, opt Options, array bool) (*jsonRows, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -160,7 +159,7 @@ func readAt(r io.ReaderAt, b []byte, at int64) error {
 }
 
 // newNPY reads the only input of a model.
-func newNPY(file *os.File, size int64, s *schema) (source, error) {
+func newNPY(file input, size int64, s *schema) (source, error) {
 	if len(s.fields) != 1 {
 		return nil, fmt.Errorf("npy holds one array, the model has %d %ss: use npz or safetensors", len(s.fields), s.kind)
 	}

@@ -6,12 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 )
 
 // newNPZ reads a zip archive of npy arrays, stored or deflated, each streamed on its own.
-func newNPZ(file *os.File, size int64, s *schema, opt Options) (source, error) {
+func newNPZ(file input, size int64, s *schema, opt Options) (source, error) {
 	archive, err := zip.NewReader(file, size)
 	if err != nil {
 		return nil, fmt.Errorf("it is no npz archive: %w", err)

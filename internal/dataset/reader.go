@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +21,24 @@ type source interface {
 	present() []string
 }
 
+// input is a file, or bytes that stand for one.
+type input interface {
+	io.Reader
+	io.ReaderAt
+	io.Seeker
+	io.Closer
+}
+
+// held are bytes in memory as an input.
+type held struct{ *bytes.Reader }
+
+// Close has nothing to close.
+func (held) Close() error { return nil }
+
 // Reader reads a file batch by batch.
 type Reader struct {
 	path   string
-	file   *os.File
+	file   input
 	size   int64
 	source source
 	err    error
@@ -56,7 +71,7 @@ func open(path string, format Format, s *schema, opt Options) (_ *Reader, err er
 		}
 	}()
 	if opt.Header == HeaderAbsent && !opt.ByPosition {
-		return nil, errors.New("a file without column names can only be read by position")
+		return nil, errNameless
 	}
 	if format, err = format.resolve(path); err != nil {
 		return nil, err
@@ -65,7 +80,6 @@ func open(path string, format Format, s *schema, opt Options) (_ *Reader, err er
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{path: path, file: file}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, file.Close())
@@ -78,7 +92,7 @@ func open(path string, format Format, s *schema, opt Options) (_ *Reader, err er
 	if info.IsDir() {
 		return nil, errors.New("it is a folder")
 	}
-	r.size = info.Size()
+	r := &Reader{path: path, file: file, size: info.Size()}
 	r.source, err = newSource(file, r.size, format, s, opt)
 	if err != nil {
 		return nil, err
@@ -86,7 +100,28 @@ func open(path string, format Format, s *schema, opt Options) (_ *Reader, err er
 	return r, nil
 }
 
-func newSource(file *os.File, size int64, format Format, s *schema, opt Options) (source, error) {
+// OpenBytes opens the bytes of a file of model inputs, or of a piece of one that stands by itself, as Open does. name stands
+// in errors; data must not change while the reader is used.
+func OpenBytes(name string, data []byte, format Format, sig manifest.Signature, opt Options) (*Reader, error) {
+	fail := func(err error) (*Reader, error) { return nil, fmt.Errorf("read %s: %w", name, err) }
+	s, err := inputSchema(sig)
+	if err != nil {
+		return fail(err)
+	}
+	if opt.Header == HeaderAbsent && !opt.ByPosition {
+		return fail(errNameless)
+	}
+	r := &Reader{path: name, file: held{bytes.NewReader(data)}, size: int64(len(data))}
+	if r.source, err = newSource(r.file, r.size, format, s, opt); err != nil {
+		return fail(err)
+	}
+	return r, nil
+}
+
+// errNameless refuses to match columns by names that are not there.
+var errNameless = errors.New("a file without column names can only be read by position")
+
+func newSource(file input, size int64, format Format, s *schema, opt Options) (source, error) {
 	switch format {
 	case CSV:
 		return newCSV(file, s, opt)

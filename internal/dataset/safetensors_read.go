@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 var safetensorsLimits = tensor.Limits{Header: 16 << 20}
 
 // newSafetensors reads a safetensors file, one tensor an input.
-func newSafetensors(file *os.File, size int64, s *schema, opt Options) (source, error) {
+func newSafetensors(file input, size int64, s *schema, opt Options) (source, error) {
 	head := io.NewSectionReader(file, 0, size)
 	prefix := make([]byte, min(8, size))
 	if err := readAt(file, prefix, 0); err != nil {

@@ -63,6 +63,13 @@ func function(f manifest.Function, handler string) simulator.Function {
 	return s
 }
 
+// tasksFunction is a batch's own function: it holds what the coordinator holds.
+func tasksFunction(coordinator simulator.Function, f manifest.Function, handler string) simulator.Function {
+	s := function(f, handler)
+	s.Files, s.Aliases = coordinator.Files, coordinator.Aliases
+	return publish(s)
+}
+
 // publish gives the function the version that its aliases lead to.
 func publish(f simulator.Function) simulator.Function {
 	f.Versions = []simulator.Version{{Number: version}}

@@ -33,6 +33,10 @@ type Config struct {
 	Model *Model
 	// Bootstrap is the executable that every function runs under the name bootstrap.
 	Bootstrap string
+	// Tasks is a batch's own function, served beside the model's when its name is not empty, and TasksHandler the value of
+	// _HANDLER under which Bootstrap knows it.
+	Tasks        manifest.Function
+	TasksHandler string
 	// Env are variables that every function gets beside Lambda's own; nil for none.
 	Env map[string]string
 	// Addr is the endpoint's listening address; "127.0.0.1:0" if empty.
@@ -51,12 +55,17 @@ type Config struct {
 	Observer simulator.Observer
 	// Page is served below simulator.PagePath; nil for none.
 	Page http.Handler
+
+	// StepFunctions are served beside Lambda; nil for none.
+	StepFunctions *simulator.StepFunctions
+	// ObjectsDir is where S3's objects lie, and stay; "" for a temporary folder.
+	ObjectsDir string
 }
 
 // Deployment is a model directory whose functions can be invoked. It is safe for concurrent use.
 type Deployment struct {
 	*Model
-	Functions []simulator.Function // coordinator first, then the shards
+	Functions []simulator.Function // coordinator first, then the shards, then a batch's own
 
 	sim    *simulator.Simulator
 	client *awslambda.Client
@@ -91,6 +100,9 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	d := &Deployment{Model: m, ledger: newLedger(c.Log),
 		Functions: Functions(m.Dir, m.Manifest, m.Fingerprint, m.Deployment, c.Bootstrap)}
+	if c.Tasks.Name != "" {
+		d.Functions = append(d.Functions, tasksFunction(d.Functions[0], c.Tasks, c.TasksHandler))
+	}
 	store := storeOf(m.Deployment)
 	for i := range d.Functions {
 		d.Functions[i].Env[envStore] = store.String()
@@ -98,7 +110,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	}
 	sim, err := simulator.Start(ctx, simulator.Config{Functions: d.Functions, Addr: c.Addr, Dir: c.TempDir, Log: d.ledger.line,
 		Network: c.Network, Faults: c.Faults, Seed: c.Seed, MemoryLimit: c.MemoryLimit, Observer: c.Observer, Page: c.Page,
-		FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias, Buckets: []string{store.Bucket}})
+		StepFunctions: c.StepFunctions, ObjectsDir: c.ObjectsDir, FunctionURL: m.Deployment.Coordinator.Name + ":" + manifest.LiveAlias, Buckets: []string{store.Bucket}})
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +146,9 @@ func (d *Deployment) connect(store manifest.Store) (err error) {
 	d.store = byref.Where{Objects: s3, Bucket: store.Bucket, Prefix: store.Prefix}.Of(d.Fingerprint)
 	return nil
 }
+
+// Store is where payloads go that are too large for a message, and where a batch's work lies.
+func (d *Deployment) Store() manifest.Store { return storeOf(d.Deployment) }
 
 // Endpoint is the base URL of the simulated AWS services.
 func (d *Deployment) Endpoint() string { return d.sim.Endpoint() }

@@ -29,6 +29,9 @@ func (m *Manifest) checkRows(c *checker, p at, st *Stage) {
 	if m.Signature.Rows == RowsNone {
 		c.fail(p, "scatters rows, but the signature's rows are %q", RowsNone)
 	}
+	if len(st.Routes) > 0 {
+		c.fail(p.key("routes"), "stands in a stage by rows, where every shard gets its share of everything")
+	}
 	for i, in := range st.Inputs {
 		q := p.key("inputs").index(i)
 		shape, known := m.inputShape(in.Value)

@@ -57,6 +57,7 @@ func TestAStageByRowsSharesOutEverything(t *testing.T) {
 		spoil      func(m *Manifest, st *Stage)
 	}{
 		{"rows that are not independent", "/steps/0/stage", func(m *Manifest, _ *Stage) { m.Signature.Rows = RowsNone }},
+		{"routes", "/steps/0/stage/routes", func(_ *Manifest, st *Stage) { st.Routes = make([]Route, 1) }},
 		{"some shards only", in + "/to", func(_ *Manifest, st *Stage) { st.Inputs[0].To = []int{0} }},
 		{"a replica of rows", "/steps/0/stage/inputs/1/scatter/kind", func(m *Manifest, st *Stage) {
 			st.Inputs = append(st.Inputs, StageInput{Name: "again", Value: st.Inputs[0].Value, Scatter: Scatter{Kind: ScatterReplicate}})

@@ -14,7 +14,7 @@ type Step struct {
 }
 
 // LocalStep runs the coordinator's program of the step's name: Inputs and Outputs are value names, which are also the
-// graph's input and output names.
+// graph's input and output names. A program of constants has no inputs.
 type LocalStep struct {
 	Inputs  []string `json:"inputs"`
 	Outputs []string `json:"outputs"`

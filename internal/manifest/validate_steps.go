@@ -29,6 +29,9 @@ func (m *Manifest) checkSteps(c *checker) {
 			m.checkStage(c, p, s)
 		default:
 			c.distinct(p.key("local").key("inputs"), s.Local.Inputs)
+			if len(s.Local.Outputs) == 0 {
+				c.fail(p.key("local").key("outputs"), "is empty")
+			}
 			c.distinct(p.key("local").key("outputs"), s.Local.Outputs)
 		}
 	}
@@ -43,9 +46,6 @@ func (c *checker) modes(p at, modes, known []string) {
 }
 
 func (c *checker) distinct(p at, names []string) {
-	if len(names) == 0 {
-		c.fail(p, "is empty")
-	}
 	seen := map[string]bool{}
 	for i, name := range names {
 		c.valueName(p.index(i), name, seen)

@@ -23,6 +23,8 @@ const (
 )
 
 const (
+	sourceStates = "https://aws.amazon.com/step-functions/pricing/"
+
 	source    = "https://aws.amazon.com/lambda/pricing/"
 	secondary = "as quoted by third parties and AWS's documentation, November 2026; not read from a bill"
 	unproved  = "a known list price that was not confirmed, November 2026"
@@ -44,6 +46,16 @@ func Requests() Price {
 // Storage is the price of ephemeral storage beyond 512 MB.
 func Storage() Price {
 	return Price{Item: "ephemeral storage beyond 512 MB", USD: 0.0000000309, Per: "GB-second", Source: source, Knowledge: unproved}
+}
+
+// Transition is the price of entering a state of a STANDARD execution; repeated attempts count.
+func Transition() Price {
+	return Price{Item: "state transitions", USD: 0.025 / 1000, Per: "transition", Source: sourceStates, Knowledge: secondary}
+}
+
+// ExpressExecution is the price of starting an EXPRESS execution; its time and memory are billed beside it.
+func ExpressExecution() Price {
+	return Price{Item: "express executions", USD: 1.0 / 1e6, Per: "execution", Source: sourceStates, Knowledge: unproved}
 }
 
 // Usage is what is paid for.

@@ -3,17 +3,20 @@ package wire
 import (
 	"fmt"
 	"hash/crc32"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// metaChecksum is the frame's metadata key for the CRC32C of its tensors, in 8 hex digits. Transports have checks of
+// metaChecksum is the frame's metadata key for the CRC32C of its tensors and its other metadata, in 8 hex digits. Transports have checks of
 // their own; this one holds from the memory of one process to that of the other, at a few percent of base64's cost.
 const metaChecksum = "crc32c"
 
-// checksum covers names, dtypes, shapes and bytes, in ascending order of names.
-func checksum(n tensor.Named) string {
+// checksum covers the tensors' names, dtypes, shapes and bytes, in ascending order of names, and then the metadata beside
+// the checksum itself: a flipped bit there is a garbled frame and not the answer of another shard.
+func checksum(n tensor.Named, meta map[string]string) string {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	sum := uint32(0)
 	var scratch []byte
@@ -29,10 +32,16 @@ func checksum(n tensor.Named) string {
 		sum = crc32.Update(sum, table, scratch)
 		sum = crc32.Update(sum, table, t.Bytes())
 	}
+	for _, key := range slices.Sorted(maps.Keys(meta)) {
+		if key != metaChecksum {
+			scratch = append(append(append(append(scratch[:0], key...), 0), meta[key]...), 0)
+			sum = crc32.Update(sum, table, scratch)
+		}
+	}
 	return fmt.Sprintf("%08x", sum)
 }
 
-// ChecksumError says that tensors changed on their way.
+// ChecksumError says that a frame or an object changed on their way.
 type ChecksumError struct {
 	What        string // "the frame", or an object by its key
 	Want, Found string
@@ -56,7 +65,7 @@ func parseFrame(what string, frame []byte) (tensor.Named, map[string]string, err
 		return nil, nil, &FormatError{What: what, Err: err}
 	}
 	if want, ok := meta[metaChecksum]; ok {
-		if found := checksum(n); found != want {
+		if found := checksum(n, meta); found != want {
 			return nil, nil, &ChecksumError{What: "the frame", Want: "crc32c " + clip(want), Found: found}
 		}
 	}

@@ -57,3 +57,25 @@ func TestParseBodyTellsASpoiltTensor(t *testing.T) {
 		t.Fatalf("found %v", err)
 	}
 }
+
+// A bit that flips in what a reply says of itself is a garbled reply, which is worth another attempt, and never the answer of
+// another shard.
+func TestASpoiltReplyIsNotTakenForAnothersAnswer(t *testing.T) {
+	r, _, out := example(t)
+	reply, err := wire.EncodeReply(wire.ReplyRaw, wire.EchoOf(r), wire.Timings{LoadUS: 3, ComputeUS: 5, TotalUS: 9}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 * len(reply) {
+		spoilt := bytes.Clone(reply)
+		spoilt[i/8] ^= 1 << (i % 8)
+		got, err := wire.DecodeReply(wire.ReplyRaw, spoilt, wire.EchoOf(r))
+		var mismatch *wire.MismatchError
+		if errors.As(err, &mismatch) {
+			t.Fatalf("bit %d: %v", i, err)
+		}
+		if want := (wire.Timings{LoadUS: 3, ComputeUS: 5, TotalUS: 9}); err == nil && got.Timings != want {
+			t.Fatalf("bit %d: times %+v of a spoilt reply", i, got.Timings)
+		}
+	}
+}

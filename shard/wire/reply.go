@@ -110,7 +110,7 @@ func ObjectFrame(out tensor.Named, meta map[string]string) ([]byte, error) {
 	if meta == nil {
 		meta = map[string]string{}
 	}
-	meta[metaChecksum] = checksum(out)
+	meta[metaChecksum] = checksum(out, meta)
 	return tensor.AppendFrame(nil, out, meta)
 }
 
@@ -125,7 +125,7 @@ func EncodeFrame(form string, out tensor.Named, meta map[string]string) ([]byte,
 	if meta == nil {
 		meta = map[string]string{}
 	}
-	meta[metaChecksum] = checksum(out)
+	meta[metaChecksum] = checksum(out, meta)
 	plan, err := tensor.PlanFrame(out, meta)
 	if err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ func EncodeBody(in tensor.Named) ([]byte, error) {
 
 // BodyFrame is the frame that EncodeBody puts into base64: what an object holds to which a request refers.
 func BodyFrame(in tensor.Named) ([]byte, error) {
-	return tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in)})
+	return tensor.AppendFrame(nil, in, map[string]string{metaChecksum: checksum(in, nil)})
 }
 
 // BodySize is the length of what EncodeBody makes, without making it.

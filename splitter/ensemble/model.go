@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/shardwise/shardwise/internal/engine/native"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -94,6 +95,9 @@ func (e *ensemble) build() error {
 	if err != nil {
 		return err
 	}
+	if err := e.reserved(inputs); err != nil {
+		return err
+	}
 	g := newMerged(e.members, e.final, inputs)
 	answers := make([]string, len(e.members))
 	for i, m := range e.members {
@@ -117,6 +121,21 @@ func (e *ensemble) build() error {
 	e.plan = g.plan()
 	e.in = &partition.Model{Graph: g.graph, Values: g.values, Signature: manifest.Signature{Inputs: inputs, Outputs: outputs}, Sources: e.sources(),
 		Engine: native.Name, Dims: dims, Read: g.read}
+	return nil
+}
+
+// reserved refuses inputs whose names are taken: the output's, and those of the members' values.
+func (e *ensemble) reserved(inputs []manifest.Input) error {
+	prefixes := []string{own}
+	for _, m := range e.all() {
+		prefixes = append(prefixes, m.prefix)
+	}
+	for _, in := range inputs {
+		taken := in.Name == prediction && e.d.Combine != Stack || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(in.Name, p) })
+		if taken {
+			return e.members[0].wrong("the name of its input", "one that is not "+prediction+" and begins with none of "+strings.Join(prefixes, ", "), in.Name, "give the input another name")
+		}
+	}
 	return nil
 }
 

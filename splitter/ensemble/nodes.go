@@ -12,7 +12,7 @@ import (
 // own is the prefix of what the combination adds to the graph.
 const own = "ensemble/"
 
-// elementTypes are ONNX's numbers of the types that the combination casts to.
+// elementType is ONNX's number of a type that the combination casts to; 0 for others.
 func elementType(d tensor.DType) int64 {
 	switch d {
 	case tensor.F32:

@@ -108,6 +108,8 @@ func TestMembersThatDoNotFitAreNamed(t *testing.T) {
 		"an output":      {entry(ensemble.Mean, ensemble.Member{Output: "z"}), []layer{fine, fine}, 1, "its output", `"z"`, "y"},
 		"columns labels": {entry(ensemble.Vote, ensemble.Member{Gives: ensemble.GivesLabel}), []layer{fine, fine}, 1, "the shape of its labels", "one a row", "[batch, 3]"},
 		"second model":   {stack, []layer{fine, fine, with(func(l *layer) { l.in = 7 })}, -1, "the columns of its input x", "6, as many as the members give", "7"},
+		"its own input":  {mean, []layer{with(func(l *layer) { l.input = "prediction" }), fine}, 0, "the name of its input", "not prediction", "prediction"},
+		"a prefix":       {mean, []layer{with(func(l *layer) { l.input = "member-1/x" }), fine}, 0, "the name of its input", "none of ensemble/, member-0/", "member-1/x"},
 		"its output":     {stack, []layer{fine, fine, with(func(l *layer) { l.in, l.output, l.input = 6, "x", "s" })}, -1, "the name of its output", "one that no input has", "x"},
 	} {
 		err := opened(t, c.d, c.layers...)

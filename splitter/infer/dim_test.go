@@ -127,3 +127,17 @@ func TestASliceToTheEndKeepsWhatIsKnown(t *testing.T) {
 		t.Errorf("found %v, error %v, wanted F32[batch, 6, 3]", out, err)
 	}
 }
+
+// A slice that goes backwards has the length that its places have, of nothing and of more than anybody would list.
+func TestASliceBackwardsIsCounted(t *testing.T) {
+	const much = 1 << 30
+	for _, c := range []struct{ n, start, end, step, want int64 }{
+		{0, 4, 5, -2, 0}, {0, -1, math.MinInt64 / 2, -1, 0}, {7, 4, 6, -1, 0}, {7, -1, -8, -1, 7}, {7, 5, 0, -2, 3}, {7, 5, 1, -2, 2},
+		{3, -9, -9, -1, 1}, {5, 9, -9, -100, 1}, {5, 3, -9, math.MinInt64, 1}, {much, -1, math.MinInt64 / 2, -1, much}, {much, -1, 0, -3, (much + 1) / 3},
+	} {
+		s := sliceAt{start: Const(c.start), end: Const(c.end), step: Const(c.step)}
+		if got, ok := s.length(Const(c.n)).Fixed(); !ok || got != c.want {
+			t.Errorf("%d[%d:%d:%d] has %d places, %v, wanted %d", c.n, c.start, c.end, c.step, got, ok, c.want)
+		}
+	}
+}

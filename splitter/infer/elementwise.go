@@ -116,9 +116,6 @@ func inferArithmetic(c *call) error {
 		c.dtype(0, d)
 		return err
 	}
-	if c.node.Op == "PRelu" { // the slope broadcasts to the input, not the other way round
-		dims = c.input(0).Dims
-	}
 	c.set(0, d, dims...)
 	if len(c.in) == 2 {
 		c.out[0].Elems, c.out[0].Floats = arithmetic(c.node.Op, c.in[0], c.in[1])

@@ -246,7 +246,7 @@ func (s *sliceAt) length(n Dim) Dim {
 		start, okS := s.start.Fixed()
 		end, okE := s.end.Fixed()
 		if okN && okS && okE {
-			return Const(int64(len(positions(size, start, end, step))))
+			return Const(backwards(size, start, end, step))
 		}
 		if okS && okE && step == -1 && (start == -1 || start >= far-1) && end <= -far+1 {
 			return n // reversed
@@ -280,17 +280,31 @@ func bound(v, n Dim) (Dim, bool) {
 	return Dim{}, false
 }
 
-// positions are the places that a slice takes of n.
-func positions(n, start, end, step int64) []int64 {
-	clamp := func(v, lo, hi int64) int64 {
-		if v < 0 {
-			v += n
-		}
-		return max(lo, min(v, hi))
+// clamped is a bound of a slice of n within lo and hi; negative ones count from the end.
+func clamped(v, n, lo, hi int64) int64 {
+	if v < 0 {
+		v += n
 	}
+	return max(lo, min(v, hi))
+}
+
+// backwards is how many places of n a slice with a negative step takes.
+func backwards(n, start, end, step int64) int64 {
+	from, to := clamped(start, n, 0, n-1), clamped(end, n, -1, n-1)
+	switch {
+	case n == 0 || from <= to:
+		return 0
+	case step < -n: // its negative may not exist
+		return 1
+	}
+	return (from-to-1)/-step + 1
+}
+
+// positions are the places that a slice takes of n, which are few.
+func positions(n, start, end, step int64) []int64 {
 	var out []int64
 	if step > 0 {
-		for i := clamp(start, 0, n); i < clamp(end, 0, n) && len(out) <= maxElems; i += step {
+		for i := clamped(start, n, 0, n); i < clamped(end, n, 0, n) && len(out) <= maxElems; i += step {
 			out = append(out, i)
 			if step > n {
 				break
@@ -298,14 +312,9 @@ func positions(n, start, end, step int64) []int64 {
 		}
 		return out
 	}
-	if n > 1<<24 { // counted, not listed
-		return nil
-	}
-	for i := clamp(start, 0, n-1); i > clamp(end, -1, n-1); i += step {
-		out = append(out, i)
-		if step < -n {
-			break
-		}
+	from := clamped(start, n, 0, n-1)
+	for k := range backwards(n, start, end, step) {
+		out = append(out, from+k*step)
 	}
 	return out
 }

@@ -75,7 +75,7 @@ func (e *profiler) route(p *partition.Plan) {
 		st := &p.Stages[k]
 		for i := range st.Pieces {
 			x := &st.Pieces[i]
-			if x.Region == nil || program.RouteOf(e.g, x.Region) == "" {
+			if x.Region == nil || len(x.Norms)+len(x.Moments) > 0 || program.RouteOf(e.g, x.Region) == "" {
 				continue
 			}
 			masked, routed := *x, *x

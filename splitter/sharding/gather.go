@@ -4,6 +4,10 @@ func gatherRules() map[string]ruler {
 	return map[string]ruler{"Gather": gather, "shardwise.EmbeddingBag": embeddingBag}
 }
 
+// comparesIntegers is the operator set since which there are Where and Less of integers, with which a shard tells its rows from
+// those of others.
+const comparesIntegers = 9
+
 // gather is a look-up: y [a..., i..., c...] of a table [a..., v, c...] at indices [i...]. Indices and the other dimensions pass;
 // a table that is cut by the rows v yields partial sums, because each row is in one shard.
 func gather(n *node) *rule {
@@ -24,7 +28,7 @@ func gather(n *node) *rule {
 			b.yield(0, d, f)
 		case d == axis:
 			k := fixed
-			if axis == 0 && n.in[0].DType.Float() {
+			if axis == 0 && n.in[0].DType.Float() && n.opset >= comparesIntegers {
 				k = lookup
 			}
 			b.tie(0, d, b.factor(n.inDim(0, d), k))

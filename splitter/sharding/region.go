@@ -122,8 +122,8 @@ func (g *Graph) Regions() []*Region {
 	for i := range g.Nodes {
 		for f := range g.seeds(i) {
 			r := g.grow(i, binding{f, one()}, nil)
-			if r == nil || seen[r.Key()] {
-				continue
+			if r == nil || len(r.Inputs) == 0 || seen[r.Key()] {
+				continue // without inputs it computes what it holds, for which nobody needs to be asked
 			}
 			seen[r.Key()] = true
 			out = append(out, r)

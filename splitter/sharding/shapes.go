@@ -2,10 +2,19 @@ package sharding
 
 func shapeRules() map[string]ruler {
 	m := map[string]ruler{"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Expand": broadcastTo, "Pad": pad}
-	for _, op := range []string{"Reshape", "Flatten", "Squeeze", "Unsqueeze"} {
+	for _, op := range []string{"Reshape", "Flatten", "Unsqueeze"} {
 		m[op] = reshape
 	}
+	m["Squeeze"] = squeeze
 	return m
+}
+
+// squeeze is reshape where it names its axes. Without them it would also take away a dimension that is cut into parts of 1.
+func squeeze(n *node) *rule {
+	if _, named := n.Attrs["axes"]; !named && len(n.in) < 2 {
+		return nil
+	}
+	return reshape(n)
 }
 
 // transpose moves dimensions.

@@ -42,6 +42,7 @@ func rooms() []room {
 		{"coordinator", append([]string{"shard", "aggregate"}, runtime...)},
 		{"simulator", []string{"internal/workdir"}},
 		{"client", nil}, // any program may import it, so it brings nothing of Shardwise along
+		{"statemachine", append([]string{"coordinator", "shard", "aggregate", "internal/dataset", "internal/price"}, runtime...)},
 		{"internal/bootstrap", append([]string{"coordinator", "shard", "aggregate", "internal/objects"}, runtime...)},
 		{"internal/price", nil},
 		{"internal/waterfall", nil},
@@ -49,10 +50,11 @@ func rooms() []room {
 		{"internal/livepage", []string{"simulator", "internal/price", "internal/waterfall"}},
 		{"internal/local", append([]string{"simulator", "coordinator", "shard", "internal/dataset", "internal/objects"}, runtime...)},
 		{"internal/cli", append([]string{"internal/local", "internal/bootstrap", "internal/dataset", "internal/unshard", "internal/workdir",
-			"internal/livepage", "internal/waterfall", "internal/planview",
+			"internal/livepage", "internal/waterfall", "internal/planview", "internal/price", "statemachine",
 			"simulator", "coordinator", "shard", "aggregate", "splitter"}, runtime...)},
 		{"cmd/bootstrap", []string{"internal/bootstrap"}},
-		{"cmd/shardwise", []string{"internal/bootstrap", "internal/cli"}},
+		{"cmd/bootstrap-batch", []string{"internal/bootstrap", "statemachine"}},
+		{"cmd/shardwise", []string{"internal/bootstrap", "internal/cli", "statemachine"}},
 		{"shardwisetest", []string{"client", "internal/bootstrap", "internal/local", "simulator"}},
 		{"tests", nil},
 	}
@@ -119,7 +121,7 @@ func refused(from room, target string, test bool) string {
 // cold start.
 func heavy() []string {
 	return []string{
-		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/internal/local", module + "/internal/livepage",
+		module + "/simulator", module + "/splitter", module + "/internal/cli", module + "/statemachine", module + "/internal/local", module + "/internal/livepage",
 		"github.com/johannesboyne/", "github.com/spf13/", "github.com/schollz/", "golang.org/x/term", "gonum.org/v1/plot", "github.com/parquet-go/",
 		"github.com/apache/arrow", "github.com/santhosh-tekuri/", "testing",
 	}

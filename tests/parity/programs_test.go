@@ -29,12 +29,14 @@ import (
 )
 
 // ownOperators are the networks of which some programs ONNX Runtime can not open, with the operator of the domain shardwise that they have. An
-// EmbeddingBag is a Loop in the export, and a layer of experts is one product an expert for all rows, or a look-up of rows that depends on the data: both would hold
-// a shard up. For the engine onnxruntime they stay as they were exported, and those programs are tested in place of these. Tree ensembles and
-// their objectives, which no network has, are of the domain shardwise always.
+// EmbeddingBag is a Loop in the export, which holds a shard up, and experts are many operators; for the engine onnxruntime those stay, and their programs are
+// tested in place of these. Tree ensembles and their objectives, which no network has, are of the domain shardwise always.
 func ownOperators() map[string]string {
-	return map[string]string{"torch-dlrm": "EmbeddingBag", "torch-experts-masked": "Experts", "torch-experts-picked": "Experts", "torch-experts-stacked": "Experts",
-		"torch-experts-switch": "Experts", "torch-mixtral": "Experts"}
+	out := map[string]string{"torch-dlrm": "EmbeddingBag", "torch-mixtral": "Experts"}
+	for _, form := range []string{"masked", "picked", "soft", "stacked", "switch", "threshold", "ties"} {
+		out["torch-experts-"+form] = "Experts"
+	}
+	return out
 }
 
 // kinds are the plans of which the programs are tested: the chosen one of every network, and of the six main ones every kind that there is.

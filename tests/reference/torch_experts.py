@@ -3,7 +3,7 @@
 usage: python3 torch_experts.py OUT [SEED]
 
 Rows that are picked out, computed and added back, as Mixtral's and Switch's blocks do, and sums over all experts, with weights from
-TopK, from masks and from a plain softmax.
+TopK, from masks and from a plain softmax. But for Mixtral's the experts are too large for a coordinator to keep.
 """
 import pathlib
 import sys
@@ -74,7 +74,7 @@ class Mixtral(nn.Module):
 class Switch(nn.Module):
     """Switch's layer: one expert a row, whose result is scaled by its probability."""
 
-    def __init__(self, width=20, inner=32, experts=5):
+    def __init__(self, width=20, inner=1400, experts=5):
         super().__init__()
         self.count, self.router = experts, nn.Linear(width, experts, bias=False)
         self.experts = nn.ModuleList(Network(width, inner) for _ in range(experts))
@@ -92,7 +92,7 @@ class Switch(nn.Module):
 class Gated(nn.Module):
     """A router and networks; forms below differ in how they come together."""
 
-    def __init__(self, width=20, inner=28, experts=6, top=2):
+    def __init__(self, width=20, inner=1200, experts=6, top=2):
         super().__init__()
         self.count, self.top, self.gate = experts, top, nn.Linear(width, experts)
         self.experts = nn.ModuleList(Network(width, inner) for _ in range(experts))
@@ -185,13 +185,23 @@ class Batched(nn.Module):
         return torch.einsum("te,ted->td", weights, y)
 
 
+def rows_for(gate, width=20, each=4):
+    """Rows of which some have each expert as their best, so that every shard is asked."""
+    x = torch.randn(4000, width)
+    with torch.no_grad():
+        best = gate(x).argmax(-1)
+    picked = torch.cat([torch.where(best == e)[0][:each] for e in best.unique()])
+    return x[picked[torch.randperm(len(picked))]]
+
+
 def main():
     out, seed = pathlib.Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20261
     torch.manual_seed(seed)
     batch, steps = {0: "batch"}, {0: "batch", 1: "steps"}
     export(out, "torch-mixtral", Mixtral(), {"ids": torch.randint(0, 90, (3, 7))}, ["logits"], {"ids": steps, "logits": steps}, 16)
     for name, module in (("switch", Switch()), ("stacked", Stacked()), ("soft", Soft()), ("masked", Masked()), ("picked", Picked()), ("threshold", Threshold()), ("ties", Ties()), ("batched", Batched())):
-        export(out, f"torch-experts-{name}", module, {"x": torch.randn(11, 20)}, ["y"], {"x": batch, "y": batch}, 16)
+        gate = module.router if name == "switch" else module.gate
+        export(out, f"torch-experts-{name}", module, {"x": rows_for(gate)}, ["y"], {"x": batch, "y": batch}, 16)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ import (
 	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 // TestMain makes the test binary its own bootstrap.
 func TestMain(m *testing.M) {
 	if bootstrap.IsBootstrap() {
-		bootstrap.Main()
+		bootstrap.Main(bootstrap.Handler{Name: tasks.HandlerName, Open: tasks.FromEnvironment})
 		return
 	}
 	goleak.VerifyTestMain(m)

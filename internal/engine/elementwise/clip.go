@@ -8,7 +8,8 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// clips: Clip (ai.onnx 1 to today) of numbers: the nearest number between min and max; NaN stays NaN.
+// clips: Clip (ai.onnx 1 to today) of numbers: the nearest number between min and max; NaN stays NaN. Without a bound it is the
+// type's last finite number.
 func clips() engine.Table {
 	floats, numbers := []engine.Types{engine.Floats()}, []engine.Types{engine.Numbers()}
 	return engine.Table{{Op: "Clip"}: {
@@ -43,7 +44,7 @@ func clipInputs(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	run := map[tensor.DType]func(c *engine.Call){
-		tensor.F32: clip(float32(math.Inf(-1)), float32(math.Inf(1))), tensor.F64: clip(math.Inf(-1), math.Inf(1)),
+		tensor.F32: clip[float32](-math.MaxFloat32, math.MaxFloat32), tensor.F64: clip(-math.MaxFloat64, math.MaxFloat64),
 		tensor.I8: clip[int8](math.MinInt8, math.MaxInt8), tensor.I16: clip[int16](math.MinInt16, math.MaxInt16),
 		tensor.I32: clip[int32](math.MinInt32, math.MaxInt32), tensor.I64: clip[int64](math.MinInt64, math.MaxInt64),
 		tensor.U8: clip[uint8](0, math.MaxUint8), tensor.U16: clip[uint16](0, math.MaxUint16),

@@ -68,12 +68,12 @@ func TestALayerIsTheWeightedSumOfItsExperts(t *testing.T) {
 			for k := range width {
 				want, scale := 0.0, 1e-6
 				for e, m := range matrices {
-					sum := 0.0
+					sum, size, gate := 0.0, 0.0, float64(tensor.Of[float32](gates)[r*count+e])
 					for c := range columns {
-						sum += float64(tensor.Of[float32](x)[r*columns+c]) * float64(tensor.Of[float32](m)[c*width+k])
+						product := float64(tensor.Of[float32](x)[r*columns+c]) * float64(tensor.Of[float32](m)[c*width+k])
+						sum, size = sum+product, size+math.Abs(product)
 					}
-					part := float64(tensor.Of[float32](gates)[r*count+e]) * max(sum, 0)
-					want, scale = want+part, scale+math.Abs(part)
+					want, scale = want+gate*max(sum, 0), scale+math.Abs(gate)*size
 				}
 				y := tensor.Of[float32](got["y"])[r*width+k]
 				if math.Abs(float64(y)-want) > 1e-5*scale {

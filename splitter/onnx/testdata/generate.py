@@ -124,3 +124,17 @@ table=np.concatenate([D.astype(object),words[:,None].astype(object)],axis=1)
 pipe=make_pipeline(ColumnTransformer([("n",StandardScaler(),[0,1,2,3]),("w",OneHotEncoder(handle_unknown="ignore"),[4])]),LogisticRegression(max_iter=300)).fit(table,ys)
 save("skl-columns",to_onnx(pipe,initial_types=[("numbers",FloatTensorType([None,4])),("color",StringTensorType([None,1]))],target_opset=17),
   {"numbers":S,"color":np.array(["red","blue","violet"],object)[rng.integers(0,3,(len(S),1))]},ir=None)
+# what only goes wrong when it is cut: an output of constants, Squeeze without axes where parts have one column, a look-up by rows before
+# there was Where, an empty slice backwards, a slope that is larger than its input; and infinities without a bound
+def several(name,nodes,inits,inputs,outs,opset,ir=8):
+    g=h.make_graph(nodes,"g",[h.make_tensor_value_info(n,t,s) for n,t,s,_ in inputs],[h.make_tensor_value_info(o,t,None) for o,t in outs],inits)
+    save("odd-"+name,h.make_model(g,opset_imports=[h.make_opsetid("",opset)]),{n:x for n,_,_,x in inputs},ir=ir)
+GEMMS=[N("MatMul",["x","w1"],["h"]),N("Relu",["h"],["z"]),N("MatMul",["z","w2"],["y"])]
+XIN=("x",T.FLOAT,["N",12],X)
+def pair(): return init(w1=r(12,9),w2=r(9,4))
+several("constant-output",GEMMS+[N("Identity",["c"],["k"]),N("Gather",["c","i"],["g"]),N("Compress",["c","b"],["p"])],pair()+init(c=r(7,5),i=np.array([2,0]),b=np.array([True,False,True])),[XIN],[("y",T.FLOAT),("k",T.FLOAT),("g",T.FLOAT),("p",T.FLOAT)],17)
+several("squeeze",[N("MatMul",["x","w"],["m"]),N("Add",["m","b"],["a"]),N("Squeeze",["a"],["y"])],init(w=r(4,5),b=r(5)),[("x",T.FLOAT,[1,6,3,4],r(1,6,3,4,scale=1))],[("y",T.FLOAT)],17)
+several("lookup-8",[N("Gather",["table","ids"],["e"]),N("MatMul",["e","w"],["y"])],init(table=r(40,3,scale=1),w=r(3,2)),[("ids",T.INT64,["N",2],rng.integers(0,40,(5,2)))],[("y",T.FLOAT)],8)
+several("slice-empty",GEMMS+[N("Slice",["y","s","e","a","k"],["t"]),N("Slice",["t","s","e","a","l"],["u"]),N("MatMul",["v","t"],["p"]),N("MatMul",["v2","u"],["q"])],pair()+init(s=np.array([3]),e=np.array([3]),a=np.array([0]),k=np.array([-1]),l=np.array([-2]),v=r(2,0,scale=1),v2=r(2,0,scale=1)),[("x",T.FLOAT,[5,12],X)],[("y",T.FLOAT),("u",T.FLOAT),("p",T.FLOAT),("q",T.FLOAT)],17)
+several("slope",GEMMS+[N("PRelu",["col","y"],["p"]),N("Tanh",["p"],["q"])],pair(),[XIN,("col",T.FLOAT,["N",1],r(5,1,scale=1))],[("y",T.FLOAT),("q",T.FLOAT)],17)
+several("clip-infinite",GEMMS+[N("Log",["z"],["l"]),N("Clip",["l","","hi"],["a"]),N("Clip",["l"],["b"])],pair()+init(hi=np.float32(-.5)),[XIN],[("y",T.FLOAT),("a",T.FLOAT),("b",T.FLOAT)],17)

@@ -1,0 +1,34 @@
+package states_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shardwise/shardwise/simulator/states"
+)
+
+// TestADirectoryThatCannotBeUsedIsRefused opens servers where there is no state, another's, or something else.
+func TestADirectoryThatCannotBeUsedIsRefused(t *testing.T) {
+	used := t.TempDir()
+	s := start(t, states.Config{Dir: used, Lambda: testFunctions()})
+	wait(t, s, begin(t, s, create(t, s, "m", "STANDARD", one(pass)), "{}"))
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "states.db"), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{"in use": used, "not there": filepath.Join(other, "none"), "another file": other} {
+		begun := time.Now()
+		s, err := states.New(states.Config{Dir: dir})
+		if err == nil {
+			t.Errorf("%s: a server opens", name)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		} else if !strings.HasPrefix(err.Error(), "open state store "+dir) || time.Since(begun) > 30*time.Second {
+			t.Errorf("%s: %v after %s", name, err, time.Since(begun))
+		}
+	}
+}

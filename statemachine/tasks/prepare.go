@@ -1,0 +1,87 @@
+package tasks
+
+import (
+	"context"
+	"io"
+
+	"github.com/shardwise/shardwise/internal/dataset"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/statemachine"
+	"github.com/shardwise/shardwise/statemachine/blocks"
+)
+
+// source is an object as a table's source.
+type source struct {
+	store       Reader
+	bucket, key string
+	size        int64
+}
+
+// Size is the object's.
+func (s source) Size() int64 { return s.size }
+
+// Range reads a range of the object.
+func (s source) Range(ctx context.Context, from, to int64) (io.ReadCloser, error) {
+	return s.store.Open(ctx, s.bucket, s.key, from, to)
+}
+
+// table is the job's input.
+func (b *batch) table(ctx context.Context) (*blocks.Table, error) {
+	in := b.job.Input
+	size, err := b.h.store.Size(ctx, in.Bucket, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &blocks.Table{Name: "s3://" + in.Bucket + "/" + in.Key, Format: dataset.Format(in.Format), ByPosition: in.ByPosition,
+		Signature: b.h.coordinator.Manifest().Signature, Source: source{b.h.store, in.Bucket, in.Key, size}}, nil
+}
+
+// prepare makes the index of all blocks, unless an earlier execution of the same batch has made it, and the index of those
+// that have no part yet, over which this execution maps.
+func (b *batch) prepare(ctx context.Context) (any, error) {
+	var all []statemachine.Block
+	err := b.getJSON(ctx, b.indexKey(), &all)
+	if shard.KindOf(err) == shard.NotFound {
+		var t *blocks.Table
+		if t, err = b.table(ctx); err != nil {
+			return nil, err
+		}
+		if all, err = t.Index(ctx, b.job.BlockRows); err != nil {
+			return nil, err
+		}
+		err = b.putJSON(ctx, b.indexKey(), all)
+	}
+	if err != nil {
+		return nil, err
+	}
+	done, err := b.parts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing := []statemachine.Block{}
+	var rows int64
+	for _, k := range all {
+		rows += int64(k.Rows)
+		if _, ok := done[b.partKey(k.Block)]; !ok {
+			missing = append(missing, k)
+		}
+	}
+	todo := b.job.Store.Prefix + "/todo.json"
+	if err := b.putJSON(ctx, todo, missing); err != nil {
+		return nil, err
+	}
+	return statemachine.Prepared{Index: todo, Rows: rows, Blocks: len(all)}, nil
+}
+
+// parts are the sizes of the parts that are there, by key.
+func (b *batch) parts(ctx context.Context) (map[string]int64, error) {
+	list, err := b.h.store.List(ctx, b.job.Store.Bucket, PartsPrefix(b.job))
+	if err != nil {
+		return nil, err
+	}
+	sizes := make(map[string]int64, len(list))
+	for _, o := range list {
+		sizes[o.Key] = o.Bytes
+	}
+	return sizes, nil
+}

@@ -1,0 +1,234 @@
+package tasks_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/shardwise/shardwise/internal/dataset"
+	"github.com/shardwise/shardwise/shard"
+	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/statemachine"
+)
+
+func TestEveryRowIsPredictsOwnBitForBit(t *testing.T) {
+	for _, c := range []struct {
+		model    string
+		shards   int
+		rows     int
+		in, out  dataset.Format
+		outputs  []string
+		children string
+		twice    bool
+	}{
+		{"diabetes-xgboost/model.ubj", 4, 100, dataset.CSV, dataset.CSV, nil, "", false},
+		{"diabetes-xgboost/model.ubj", 3, 1, dataset.CSV, dataset.CSV, nil, "", false},
+		{"diabetes-xgboost/model.ubj", 2, 7, dataset.CSV, dataset.JSONLines, []string{"margin", "prediction"}, "standard", true},
+		{"digits-xgboost/model.json", 4, 64, dataset.CSV, dataset.CSV, []string{"prediction", "margin"}, "express", true},
+		{"digits-xgboost/model.json", 4, 1000, dataset.NPY, dataset.NPY, nil, "", false},
+		{"digits-mlp/model.onnx", 4, 50, dataset.CSV, dataset.CSV, nil, "", false},
+		{"digits-mlp/model.onnx", 2, 50, dataset.NPY, dataset.NPY, nil, "", true},
+		{"digits-mlp/model.onnx", 3, 33, dataset.JSONLines, dataset.JSONLines, nil, "", false},
+	} {
+		t.Run(fmt.Sprintf("%s shards=%d rows=%d %s to %s", filepath.Dir(c.model), c.shards, c.rows, c.in, c.out), func(t *testing.T) {
+			b := newBench(t, c.model, c.shards)
+			b.twice = c.twice
+			table := example(t, filepath.Dir(c.model))
+			switch {
+			case c.in == dataset.NPY:
+				table = converted(t, b, table, c.in)
+			case c.in == dataset.JSONLines:
+				table = linesOf(t, table)
+			}
+			job := b.job(c.in, table, c.out, c.rows)
+			s, _, err := b.run(job, statemachine.Options{Outputs: c.outputs, Children: c.children})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Done != s.Blocks || s.Predicted != s.Rows || s.Blocks != (int(s.Rows)+c.rows-1)/c.rows || len(s.Failures) > 0 {
+				t.Errorf("found %+v", s)
+			}
+			if want := b.synchronous(table, c.in, c.out, c.outputs); !bytes.Equal(b.store.objects["out/answers"], want) {
+				t.Errorf("the output differs: wanted %d bytes\n%.300s\nfound %d\n%.300s", len(want), want, len(b.store.objects["out/answers"]), b.store.objects["out/answers"])
+			}
+			for key := range b.store.objects {
+				if strings.Contains(key, "/blocks/") {
+					t.Errorf("%s is left", key)
+				}
+			}
+		})
+	}
+}
+
+// Stages by rows give each shard its share; the last block has two rows for four shards.
+func TestStagesByRowsGivePredictsOwnFile(t *testing.T) {
+	for _, model := range []string{"diabetes-xgboost/model.ubj", "digits-mlp/model.onnx"} {
+		b := newBenchOf(t, model, layout.Options{Shards: 4, Plan: "rows"})
+		table := example(t, filepath.Dir(model))
+		rows := bytes.Count(table, []byte("\n")) - 1
+		size := (rows - 2) / 4
+		s, _, err := b.run(b.job(dataset.CSV, table, dataset.CSV, size), statemachine.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Done != s.Blocks || s.Predicted != int64(rows) || s.Blocks < 5 {
+			t.Errorf("%s: found %+v", model, s)
+		}
+		if want := b.synchronous(table, dataset.CSV, dataset.CSV, nil); !bytes.Equal(b.store.objects["out/answers"], want) {
+			t.Errorf("%s: the output differs", model)
+		}
+	}
+}
+
+// linesOf makes JSON Lines of CSV.
+func linesOf(t *testing.T, table []byte) []byte {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(string(table)), "\n")
+	names := strings.Split(lines[0], ",")
+	var out strings.Builder
+	for _, line := range lines[1:] {
+		out.WriteByte('{')
+		for i, f := range strings.Split(line, ",") {
+			if f == "" {
+				f = "null"
+			}
+			fmt.Fprintf(&out, "%q:%s", names[i], f)
+			if i < len(names)-1 {
+				out.WriteByte(',')
+			}
+		}
+		out.WriteString("}\n")
+	}
+	return []byte(out.String())
+}
+
+func TestAPoisonedBlockIsReportedWithFileBlockAndRow(t *testing.T) {
+	lines := strings.SplitAfter(string(example(t, "diabetes-xgboost")), "\n")
+	for _, c := range []struct{ name, line, says string }{
+		{"ragged", "1,2,3\n", "line 62 has 3 fields, wanted 10"},
+		{"a word", strings.Replace(lines[61], ",", ",oops", 1), `row 61, column`},
+		{"infinite", "inf" + lines[61][strings.IndexByte(lines[61], ','):], "row 60, column 0"},
+		{"a quote within a field", strings.Replace(lines[61], ",", `",`, 1), "line 62, column"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+			poisoned := slices.Clone(lines)
+			poisoned[61] = c.line
+			job := b.job(dataset.CSV, []byte(strings.Join(poisoned, "")), dataset.CSV, 50)
+			if _, _, err := b.run(job, statemachine.Options{}); err == nil || !strings.Contains(err.Error(), "ExceedToleratedFailureThreshold") {
+				t.Fatalf("without tolerance: found %v", err)
+			}
+			s, _, err := b.run(job, statemachine.Options{TolerateCount: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Failures) != 1 || s.Failures[0].Block != 1 || s.Failures[0].Error != "Shard.BadInput" || !strings.Contains(s.Failures[0].Cause, c.says) ||
+				!strings.Contains(s.Failures[0].Cause, "s3://in/table") || !strings.Contains(s.Failures[0].Cause, "block 1") {
+				t.Errorf("wanted %q of block 1, found %+v", c.says, s.Failures)
+			}
+			whole := strings.SplitAfter(string(b.synchronous([]byte(strings.Join(lines, "")), dataset.CSV, dataset.CSV, nil)), "\n")
+			if want := strings.Join(slices.Delete(whole, 51, 101), ""); string(b.store.objects["out/answers"]) != want {
+				t.Error("the output is not the other blocks'")
+			}
+		})
+	}
+}
+
+func TestATableThatCannotBeReadFailsBeforeAnyBlock(t *testing.T) {
+	table := string(example(t, "diabetes-xgboost"))
+	header, rest, _ := strings.Cut(table, "\n")
+	for _, c := range []struct{ name, table, says string }{
+		{"empty", "", "empty"},
+		{"header only", header + "\n", "no rows"},
+		{"a column missing", strings.ReplaceAll(strings.Replace(header, ",", "\x00", 1), "\x00", "")[4:] + "\n" + rest, "column"},
+		{"a foreign column", header + ",weather\n" + rest, "weather"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+			_, m, err := b.run(b.job(dataset.CSV, []byte(c.table), dataset.CSV, 50), statemachine.Options{TolerateShare: 100})
+			if shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "s3://in/table") || m.failed != nil {
+				t.Errorf("wanted %q, found %v", c.says, err)
+			}
+		})
+	}
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	job := b.job(dataset.CSV, nil, dataset.CSV, 50)
+	job.Input.Key = "elsewhere"
+	if _, _, err := b.run(job, statemachine.Options{}); shard.KindOf(err) != shard.NotFound {
+		t.Errorf("a table that is not there: found %v", err)
+	}
+}
+
+func TestALaterExecutionOfTheBatchDoesOnlyWhatIsMissing(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	table := example(t, "diabetes-xgboost")
+	job := b.job(dataset.CSV, table, dataset.CSV, 50)
+	calls := 0
+	b.broken = func(_ int, row float64) error {
+		calls++
+		if row == 100 || row == 250 {
+			return &shard.Error{Op: "infer", Kind: shard.Crashed}
+		}
+		return nil
+	}
+	s, _, err := b.run(job, statemachine.Options{TolerateShare: 50, TolerateCount: 2})
+	if err != nil || len(s.Failures) != 2 || s.Predicted != s.Rows-100 {
+		t.Fatalf("found %+v, %v", s, err)
+	}
+	calls, b.broken = 0, func(int, float64) error { calls++; return nil }
+	if s, _, err = b.run(job, statemachine.Options{}); err != nil || len(s.Failures) != 0 || calls != 4 {
+		t.Errorf("wanted 4 calls of shards and no failure, found %d and %+v, %v", calls, s, err)
+	}
+	if want := b.synchronous(table, dataset.CSV, dataset.CSV, nil); !bytes.Equal(b.store.objects["out/answers"], want) {
+		t.Error("the output differs")
+	}
+}
+
+func TestALateDuplicateOfATaskChangesNothing(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 100)
+	var events [][]byte
+	def, _, err := statemachine.Definition(b.manifest, b.fingerprint, b.deployment, statemachine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := def.Encode()
+	var parsed object
+	var input any
+	data, _ := json.Marshal(job)
+	if err := errors.Join(json.Unmarshal(text, &parsed), json.Unmarshal(data, &input)); err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{read: func(bucket, key string) ([]byte, error) { return b.store.at("open", bucket, key) },
+		invoke: func(function string, payload []byte) ([]byte, error) {
+			if strings.Contains(string(payload), `"aggregate"`) {
+				events = append(events, payload)
+			}
+			return b.invoke(function, payload)
+		}}
+	if _, err := m.run(parsed, input, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := map[string]string{}
+	for k, v := range b.store.objects {
+		before[k] = string(v)
+	}
+	for _, e := range events {
+		if _, err := b.handler.Handle(t.Context(), e); err != nil {
+			t.Errorf("an aggregation that comes again: %v", err)
+		}
+	}
+	for k, v := range b.store.objects {
+		if before[k] != string(v) {
+			t.Errorf("%s has changed", k)
+		}
+	}
+	if len(events) != 5 {
+		t.Errorf("found %d aggregations", len(events))
+	}
+}
