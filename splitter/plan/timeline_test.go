@@ -214,7 +214,7 @@ func (t *timeline) latency(c *plan.Candidate) float64 {
 	total := t.local(c.Plan) * 1e3
 	codec := func(bytes int64) float64 { return float64(bytes) / t.costs.CodecMBs / 1e3 }
 	for k, st := range c.Plan.Stages {
-		s := program.NewStage("stage", t.g, st.Shards, st.Pieces)
+		s := program.NewStage("stage", t.g, st.Shards, masked(st.Pieces))
 		r := &c.Estimate.Rounds[k]
 		compute := make([]float64, len(st.Shards))
 		for at := range st.Shards {
@@ -251,6 +251,16 @@ func (t *timeline) latency(c *plan.Candidate) float64 {
 		total += sum/draws + codec(r.RequestBytes+r.ReplyBytes)
 	}
 	return total
+}
+
+// masked are the pieces without routes. What a shard computes of everything, masked, is at least what it computes of its own; messages are those of the
+// plan itself.
+func masked(pieces []program.Piece) []program.Piece {
+	out := slices.Clone(pieces)
+	for i := range out {
+		out[i].Routed = false
+	}
+	return out
 }
 
 func sliced(x *tensor.Tensor, dim, lo, hi int) *tensor.Tensor {
