@@ -109,8 +109,7 @@ files of each shard and of the coordinator. The same model and flags give the
 same bytes. DIR must not exist, or be empty; when the command fails it is left
 as it was.
 
-MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file of dense
-layers. Models larger than memory are read and written as streams.`,
+MODEL is an XGBoost model saved as JSON or UBJSON, or an ONNX file. Models larger than memory are read and written as streams.`,
 		Example: `  shardwise split model.json -o parts --shards 4
   shardwise split model.onnx -o parts --memory 1769 --name ranker --model-version 7`,
 		Args: oneArgument("the model file"),

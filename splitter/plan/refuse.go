@@ -71,8 +71,12 @@ func (p *Planner) nothing(w *Wish, sizes []int) error {
 
 // tooMany is the refusal of a number of shards for which the model has not enough parts.
 func (p *Planner) tooMany(n, most int) error {
-	return &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Remedy: fmt.Sprintf("use at most %d shards", most),
-		Reason: fmt.Sprintf("the model has no such many parts: the largest useful number is %d, where every shard still has a part of each stage", most)}
+	remedy := fmt.Sprintf("ask for at most %d", most)
+	if most == 1 {
+		remedy = "ask for one shard"
+	}
+	return &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Remedy: remedy,
+		Reason: fmt.Sprintf("the model has not so many parts: the largest useful number is %d, where every shard still has a part of each stage", most)}
 }
 
 // unmet is the refusal of a latency or a cost that no plan keeps.
