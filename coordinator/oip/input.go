@@ -141,7 +141,7 @@ func (in *input) data(s *jsonscan.Scanner) error {
 		return err
 	}
 	if most := (len(s.Rest()) + 1) / 2; n > most {
-		return fmt.Errorf("shape %v has %d elements, the text can hold %d at most", in.shape, n, most)
+		return fmt.Errorf("shape %v has %d elements, more than its data holds", in.shape, n)
 	}
 	e := &elements{s: s, shape: in.shape, n: n}
 	if dtype == tensor.String {

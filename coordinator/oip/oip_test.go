@@ -99,7 +99,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"half":              {in(`"datatype":"FP16","shape":[1],"data":[1]`), "FP16 as JSON is not supported"},
 		"negative shape":    {in(`"datatype":"FP32","shape":[-1],"data":[]`), "an integer from 0"},
 		"huge shape":        {in(`"datatype":"FP32","shape":[2147483647,2147483647,2147483647],"data":[]`), "more elements than an int can count"},
-		"large shape":       {in(`"datatype":"FP64","shape":[1000000000],"data":[1]`), "can hold"},
+		"large shape":       {in(`"datatype":"FP64","shape":[1000000000],"data":[1]`), "more than its data holds"},
 		"too few":           {in(`"datatype":"FP32","shape":[3],"data":[1,2]`), "2 elements instead of 3"},
 		"too many":          {in(`"datatype":"FP32","shape":[2],"data":[1,2,3]`), "more than 2"},
 		"ragged":            {in(`"datatype":"FP32","shape":[2,2],"data":[[1,2],[3]]`), "1 elements instead of 2"},

@@ -159,7 +159,7 @@ func (d *decoder) parameters() error {
 				err = &wire.UnsupportedError{Feature: "binary_data_output", Remedy: "ask for outputs as JSON"}
 			}
 		default:
-			err = &wire.UnsupportedError{Feature: fmt.Sprintf("parameter %q", clip(name)), Remedy: "known are mode and deadline_ms"}
+			err = &wire.UnsupportedError{Feature: fmt.Sprintf("parameter %q", clip(name)), Remedy: "known are mode, deadline_ms and, over HTTP, binary_data_output"}
 		}
 		return err
 	})

@@ -144,7 +144,7 @@ func (f *modelFacts) cuts() string {
 	case f.MaxShards == nil:
 		return "not reckoned, the graph is large: split finds a plan or says how many shards are the most"
 	case *f.MaxShards == 0:
-		return "no shards: it cannot be split"
+		return "no shards by the native engine; split takes ONNX Runtime where that has the operators"
 	case *f.MaxShards == 1:
 		return "1 shard only"
 	case *f.MaxShards == f.MinShards:

@@ -17,7 +17,7 @@ func TestInspectOfAModelThatCannotBeSplitSaysWhy(t *testing.T) {
 	if strings.Count(text, "\nnot covered ") != 1 || !strings.Contains(text, reason) {
 		t.Errorf("the reason does not stand there once:\n%s", text)
 	}
-	if !strings.Contains(text, "it cannot be split") || strings.Contains(text, "inputs") || strings.Contains(text, "outputs") {
+	if !strings.Contains(text, "no shards by the native engine") || strings.Contains(text, "inputs") || strings.Contains(text, "outputs") {
 		t.Errorf("the facts are not those of a model that cannot be split:\n%s", text)
 	}
 	doc, err := json.Marshal(f)

@@ -76,6 +76,27 @@ func TestScalarsAreOneRow(t *testing.T) {
 	}
 }
 
+// A scalar may stand beside arrays, also one whose shape is nil.
+func TestAScalarBesideArraysIsWritten(t *testing.T) {
+	for _, ext := range []string{"npz", "safetensors"} {
+		path := filepath.Join(t.TempDir(), "y."+ext)
+		w, err := Create(path, Auto, []manifest.Output{{Name: "total", DType: tensor.F32}, {Name: "v", DType: tensor.F32, Shape: []manifest.Dim{{Size: 2}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		total, err := tensor.FromBytes(tensor.F32, nil, tensor.Aligned(4))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(tensor.Named{"total": total, "v": tensor.New(tensor.F32, 2)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Errorf("%s: %v", ext, err)
+		}
+	}
+}
+
 func TestOutputsStandSideBySideWhenTheyHaveTheSameRows(t *testing.T) {
 	n, m := manifest.Dim{Name: "n"}, manifest.Dim{Size: 2}
 	out := func(shapes ...[]manifest.Dim) (list []manifest.Output) {

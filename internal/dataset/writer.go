@@ -189,7 +189,7 @@ func (o *outputColumn) checkShape(s tensor.Shape) error {
 		}
 	}
 	if o.shape == nil {
-		o.shape = s.Clone()
+		o.shape = append(tensor.Shape{}, s...) // a scalar's is not nil
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func OpenExternal(dir, location string) (*os.File, error) {
 		return nil, fmt.Errorf("onnx: open the model's folder: %w", err)
 	}
 	defer root.Close()
-	f, err := root.Open(filepath.FromSlash(location))
+	f, err := root.OpenFile(filepath.FromSlash(location), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe would wait for its writer
 	if err != nil {
 		return nil, fmt.Errorf("onnx: open external data %q (it must lie in the model's folder; links out of it are refused): %w", location, err)
 	}

@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math"
+	"path"
 	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -130,6 +131,7 @@ func (p *parser) placeExternal(w *graph.Weight, t *tensorParts, need int64, bad 
 	if err := checkLocation(w.Location); err != nil {
 		return bad("%v", err)
 	}
+	w.Location = path.Clean(w.Location)
 	w.Length = need
 	for _, e := range []struct {
 		key string

@@ -12,6 +12,7 @@ import (
 type Output struct {
 	rule   manifest.Rule
 	result Result
+	added  bool
 	maxRef float64 // greatest |reference| so far, finite values only
 	excess float64 // greatest amount by which a difference exceeds Abs + Rel*|reference|
 	beyond int64   // values that no tolerance forgives: NaN against a number, infinities, strings
@@ -69,6 +70,7 @@ func (o *Output) Add(got, want *tensor.Tensor) error {
 	if err := o.values(got, want); err != nil {
 		return err
 	}
+	o.added = true
 	o.result.Rows += int64(rows)
 	o.result.Values += int64(got.Len())
 	return nil
@@ -149,16 +151,17 @@ func (o *Output) worst(i int, got, want string) {
 	o.result.Worst = &Worst{Row: o.result.Rows + int64(i/columns), Column: i % columns, Got: got, Want: want}
 }
 
-// Result is the state of the comparison so far, with its verdict. Nothing compared is not within any rule.
+// Result is the state of the comparison so far, with its verdict. Nothing compared is not within any rule; a
+// tensor without elements that has the shape of its reference is.
 func (o *Output) Result() Result {
 	r := o.result
 	r.Tolerance = o.rule.Abs + o.rule.Scale*o.maxRef
 	switch {
-	case r.Values == 0 || o.beyond > 0:
+	case !o.added || o.beyond > 0:
 		r.Within = false
 	case o.rule.Exact:
 		r.Within = r.BitEqual == r.Values
-	default:
+	default: // the excess of nothing is -Inf
 		r.Within = o.excess <= o.rule.Scale*o.maxRef
 	}
 	return r
