@@ -21,6 +21,7 @@ import (
 	"github.com/shardwise/shardwise/simulator"
 	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 // TestMain makes the test binary its own bootstrap, and the bootstrap of the functions that misbehave.
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") == "crashing-shard-002" && starts() <= 2 {
 			os.Exit(7) // in INIT, and again in the first invocation
 		}
-		bootstrap.Main()
+		bootstrap.Main(bootstrap.Handler{Name: tasks.HandlerName, Open: tasks.FromEnvironment})
 	default:
 		goleak.VerifyTestMain(m)
 	}

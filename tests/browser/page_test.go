@@ -73,8 +73,8 @@ func TestTheLivePageShowsShardsAndEachRequest(t *testing.T) {
 	b := open(t, 1280, 900)
 	endpoint, page := simulation(t, split(t, "digits-xgboost/model.json", "digits", 8))
 	b.visit(page)
-	b.until("document.getElementById('link').dataset.state === 'live' && document.querySelectorAll('#rows tr').length === 9")
-	if text := b.text("#functions"); !strings.Contains(text, "shard 7/8") || !strings.Contains(text, "digits-shard-007") || !strings.Contains(text, "none") {
+	b.until("document.getElementById('link').dataset.state === 'live' && document.querySelectorAll('#rows tr').length === 10")
+	if text := b.text("#functions"); !strings.Contains(text, "shard 7/8") || !strings.Contains(text, "digits-shard-007") || !strings.Contains(text, "digits-batch") || !strings.Contains(text, "none") {
 		t.Errorf("the idle page shows\n%s", text)
 	}
 	if !strings.Contains(b.text("#requests"), "No request yet") || !strings.Contains(b.text("h1"), "digits") {

@@ -26,6 +26,7 @@ import (
 	"github.com/shardwise/shardwise/simulator"
 	"github.com/shardwise/shardwise/splitter"
 	"github.com/shardwise/shardwise/splitter/layout"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 // The variables by which a test speaks to the processes of its functions and commands.
@@ -58,7 +59,7 @@ func function() {
 	if kill := os.Getenv(envKill); kill != "" {
 		dieWhileAnswering(kill)
 	}
-	bootstrap.Main()
+	bootstrap.Main(bootstrap.Handler{Name: tasks.HandlerName, Open: tasks.FromEnvironment})
 }
 
 // dieWhileAnswering puts itself between the bootstrap and the Runtime API and kills the process, with a signal that cannot be
