@@ -77,6 +77,9 @@ func (c *Client) Infer(ctx context.Context, r Request) (*Response, error) {
 		return nil, fmt.Errorf("infer: %w", err)
 	}
 	header := http.Header{lengthHeader: {strconv.Itoa(len(head))}, "Content-Type": {"application/octet-stream"}}
+	if c.objects != nil {
+		header.Set("Prefer", "reference")
+	}
 	body, answered, err := c.exchange(ctx, http.MethodPost, c.base+"/infer", header, append(head, tail...))
 	if err != nil {
 		return nil, fmt.Errorf("infer: %w", err)

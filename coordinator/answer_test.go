@@ -61,6 +61,28 @@ func inferJSON(t *testing.T, r *storeRig, x []float32, id int) []byte {
 	return fmt.Appendf(nil, `{"id":%q,"inputs":[{"name":"x","shape":[1,%d],"datatype":"FP32","data":%s}],"outputs":[{"name":"wide"}]}`, strings.Repeat("i", id), r.model.Features, data)
 }
 
+// overHTTP asks by a function-URL event; whole is the size of the coordinator's reply.
+func overHTTP(t *testing.T, h *coordinator.Handler, headers map[string]string, question []byte) (status int, body string, whole int) {
+	t.Helper()
+	event, err := json.Marshal(map[string]any{"version": "2.0", "rawPath": "/v2/models/mini/infer", "headers": headers,
+		"requestContext": map[string]any{"http": map[string]string{"method": "POST"}}, "body": string(question)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, err := h.Handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		StatusCode int
+		Body       string
+	}
+	if err := json.Unmarshal(reply, &answer); err != nil {
+		t.Fatalf("%.300s: %v", reply, err)
+	}
+	return answer.StatusCode, answer.Body, len(reply)
+}
+
 // TestTheAnswersLimitToTheByte makes answers of exactly the limit and of one byte more, as an Invoke's JSON and as the event of
 // an HTTP response.
 func TestTheAnswersLimitToTheByte(t *testing.T) {
@@ -92,23 +114,11 @@ func TestTheAnswersLimitToTheByte(t *testing.T) {
 			return reply, len(reply)
 		},
 		"http": func(id int) ([]byte, int) {
-			event, err := json.Marshal(map[string]any{"version": "2.0", "rawPath": "/v2/models/mini/infer", "headers": map[string]string{},
-				"requestContext": map[string]any{"http": map[string]string{"method": "POST"}}, "body": string(inferJSON(t, r, x, id))})
-			if err != nil {
-				t.Fatal(err)
+			status, body, whole := overHTTP(t, h, map[string]string{"prefer": "respond-async, Reference"}, inferJSON(t, r, x, id))
+			if status != http.StatusOK {
+				t.Fatalf("%d: %.300s", status, body)
 			}
-			reply, err := h.Handle(t.Context(), event)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var answer struct {
-				StatusCode int
-				Body       string
-			}
-			if err := json.Unmarshal(reply, &answer); err != nil || answer.StatusCode != http.StatusOK {
-				t.Fatalf("%.300s: %v", reply, err)
-			}
-			return []byte(answer.Body), len(reply)
+			return []byte(body), whole
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,6 +142,11 @@ func TestTheAnswersLimitToTheByte(t *testing.T) {
 			}
 			if !bytes.Equal(data, want.Bytes()) {
 				t.Errorf("one byte above the limit: %d bytes of other numbers", len(data))
+			}
+			if name == "http" {
+				if status, body, _ := overHTTP(t, h, map[string]string{"prefer": "respond-async"}, inferJSON(t, r, x, 2+room)); status != http.StatusRequestEntityTooLarge {
+					t.Errorf("a client that does not follow references got %d: %.300s", status, body)
+				}
 			}
 		})
 	}

@@ -28,7 +28,7 @@ type Response struct {
 	Body   []byte
 	Binary bool
 
-	whole *oip.Response // what Body holds, of a prediction that does not go by reference yet
+	whole *oip.Response // what Body holds, of a prediction that may go by reference and does not yet
 }
 
 // event is the state of one decodeEvent.

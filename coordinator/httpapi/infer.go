@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,13 +35,16 @@ func (s *Server) infer(ctx context.Context, r *Request) (*Response, error) {
 	}
 	body, n, err := oip.EncodeExtended(out, in.WantsBinary)
 	var large *wire.TooLargeError
-	if errors.As(err, &large) {
+	if errors.As(err, &large) && r.prefersReference() {
 		return s.refer(ctx, out, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	response := &Response{Status: http.StatusOK, Body: body, whole: out, Header: map[string]string{"content-type": contentJSON}}
+	response := &Response{Status: http.StatusOK, Body: body, Header: map[string]string{"content-type": contentJSON}}
+	if r.prefersReference() {
+		response.whole = out
+	}
 	for _, name := range out.Names {
 		response.Binary = response.Binary || in.WantsBinary(name)
 	}
@@ -48,6 +52,12 @@ func (s *Server) infer(ctx context.Context, r *Request) (*Response, error) {
 		response.Header["content-type"], response.Header[headerLength] = contentBinary, strconv.Itoa(n)
 	}
 	return response, nil
+}
+
+// prefersReference reports whether the client says, by the preference "reference" (RFC 7240), that it can follow an answer which
+// refers to the store. To others such an answer would look like one without outputs, so they get a refusal.
+func (r *Request) prefersReference() bool {
+	return slices.ContainsFunc(strings.Split(r.Header["prefer"], ","), func(p string) bool { return strings.EqualFold(strings.TrimSpace(p), "reference") })
 }
 
 // refer makes the answer that refers to the whole one; without a store it returns cause, the refusal for its size.

@@ -75,7 +75,8 @@ func inferOperation(id string) object {
 	} {
 		responses[status] = failureAnswer(text)
 	}
-	return object{"operationId": id, "summary": "A prediction", "parameters": []any{in}, "responses": responses,
+	return object{"operationId": id, "summary": "A prediction", "parameters": []any{in, object{"name": "Prefer", "in": "header", "required": false, "schema": text(),
+		"description": "reference: the client follows an answer that refers to the store"}}, "responses": responses,
 		"requestBody": object{"required": true, "content": object{contentJSON: object{"schema": ref("Request")}, contentBinary: binary}}}
 }
 
