@@ -7,17 +7,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
-func TestHostileFilesGetTypedErrors(t *testing.T) {
-	external := func(entries ...[2]string) proto {
-		p := proto{}.varint(1, 4).varint(2, 1).varint(tensorLocation, 1)
-		for _, e := range entries {
-			p = p.msg(tensorExternal, proto{}.text(1, e[0]).text(2, e[1]))
-		}
-		return initializer(p)
+// external is a model whose one weight, four numbers, lies in another file as the entries say.
+func external(entries ...[2]string) proto {
+	p := proto{}.varint(1, 4).varint(2, 1).varint(tensorLocation, 1)
+	for _, e := range entries {
+		p = p.msg(tensorExternal, proto{}.text(1, e[0]).text(2, e[1]))
 	}
+	return initializer(p)
+}
+
+func TestHostileFilesGetTypedErrors(t *testing.T) {
 	deep := proto{}
 	for range maxDepth + 2 {
 		deep = proto{}.msg(graphNode, proto{}.text(nodeOp, "If").msg(nodeAttribute, proto{}.text(attrName, "b").msg(attrGraph, deep)))
@@ -95,6 +98,7 @@ func TestOpenExternalStaysInTheFolder(t *testing.T) {
 		os.WriteFile(filepath.Join(inside, "sub", "w.bin"), []byte("weights"), 0o600),
 		os.Symlink(outside, filepath.Join(inside, "link")),
 		os.Symlink("sub/w.bin", filepath.Join(inside, "good-link")),
+		syscall.Mkfifo(filepath.Join(inside, "pipe"), 0o600), // nobody writes to it: opening it must not wait
 		os.WriteFile(filepath.Join(inside, "hard"), []byte("x"), 0o600),
 		os.Link(filepath.Join(inside, "hard"), filepath.Join(inside, "hard2")),
 	} {
@@ -103,7 +107,7 @@ func TestOpenExternalStaysInTheFolder(t *testing.T) {
 		}
 	}
 	for location, ok := range map[string]bool{
-		"sub/w.bin": true, "good-link": true, "link": false, "../secret": false, outside: false, "hard": false, "sub": false, "none": false, "": false,
+		"sub/w.bin": true, "good-link": true, "link": false, "../secret": false, outside: false, "hard": false, "sub": false, "pipe": false, "none": false, "": false,
 	} {
 		f, err := OpenExternal(inside, location)
 		if (err == nil) != ok {
@@ -177,4 +181,20 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("what Encode wrote is refused: %v", err)
 		}
 	})
+}
+
+// A location may be written in a roundabout way; its clean form is what manifests name the file by.
+func TestLocationsAreCleaned(t *testing.T) {
+	g, err := Decode([]byte(external([2]string{"location", "./sub/../w.bin"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, w := range g.Weights {
+		if w.Location != "w.bin" {
+			t.Errorf("%s lies at %q, wanted w.bin", name, w.Location)
+		}
+	}
+	if len(g.Weights) == 0 {
+		t.Error("no weights")
+	}
 }

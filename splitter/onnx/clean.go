@@ -290,5 +290,8 @@ func subject(n *graph.Node) string {
 	if n.Domain != "" {
 		op = n.Domain + "." + n.Op
 	}
+	if n.Name == "" && len(n.Outputs) > 0 {
+		return fmt.Sprintf("node of %q (%s)", n.Outputs[0], op)
+	}
 	return fmt.Sprintf("node %s (%s)", n.Name, op)
 }

@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,14 +42,17 @@ func (n *net) signature() (manifest.Signature, error) {
 	if n.mixes != "" {
 		s.Rows = manifest.RowsNone
 	}
+	if err := n.asksAnything(); err != nil {
+		return s, err
+	}
 	for _, v := range n.graph.Inputs {
-		if err := checkName("input", v.Name); err != nil {
+		if err := errors.Join(checkName("input", v.Name), checkSize("input", v)); err != nil {
 			return s, err
 		}
 		s.Inputs = append(s.Inputs, n.input(v))
 	}
 	for _, v := range n.graph.Outputs {
-		if err := checkName("output", v.Name); err != nil {
+		if err := errors.Join(checkName("output", v.Name), checkSize("output", v)); err != nil {
 			return s, err
 		}
 		if !dtypeKnown(v) {
@@ -56,6 +61,39 @@ func (n *net) signature() (manifest.Signature, error) {
 		s.Outputs = append(s.Outputs, n.output(v))
 	}
 	return s, nil
+}
+
+// asksAnything refuses a model that answers the same whatever it is asked.
+func (n *net) asksAnything() error {
+	if len(n.graph.Outputs) == 0 {
+		return &layout.RefusalError{Subject: "the model", Reason: "it has no outputs", Remedy: remedyCheck}
+	}
+	inputs := map[string]bool{}
+	for _, v := range n.graph.Inputs {
+		inputs[v.Name] = true
+	}
+	for _, node := range n.graph.Nodes {
+		for _, name := range slices.Concat(node.Inputs, node.Captures()) {
+			if inputs[name] {
+				return nil
+			}
+		}
+	}
+	return &layout.RefusalError{Subject: "the model", Reason: "no output depends on an input: its answer is always the same", Remedy: remedyCheck}
+}
+
+// checkSize refuses a tensor of more elements than a JSON number counts.
+func checkSize(what string, v graph.Value) error {
+	n := 1.0
+	for _, d := range v.Dims {
+		if d.Size > 0 {
+			n *= float64(d.Size)
+		}
+	}
+	if n > 1<<53 {
+		return &layout.RefusalError{Subject: what + " " + v.Name, Reason: "its shape has more than 2^53 elements", Remedy: remedyCheck}
+	}
+	return nil
 }
 
 func (n *net) input(v graph.Value) manifest.Input {

@@ -51,6 +51,9 @@ func (m *model) read() error {
 	if err != nil {
 		return err
 	}
+	if v := scanned.Graph.Opsets[""]; v > native.Newest {
+		return &layout.RefusalError{Subject: fmt.Sprintf("operator set %d of ai.onnx", v), Reason: fmt.Sprintf("it is newer than %d, the newest known", native.Newest), Remedy: "export the model with an older one"}
+	}
 	m.scanned, m.store.model = scanned, scanned
 	portable, own, err := clean(scanned, m.store)
 	if err != nil {

@@ -51,7 +51,17 @@ func TestWhatCannotBeSplitIsRefusedByName(t *testing.T) {
 		"twice":          {func(g *graph.Graph) { g.Nodes[1].Outputs[0] = "h" }, "twice"},
 		"no such output": {func(g *graph.Graph) { g.Outputs[0].Name = "nowhere" }, "no node computes it"},
 		"shapes":         {func(g *graph.Graph) { g.Nodes[2].Inputs[1] = "w0" }, "node second"},
-		"untyped input":  {func(g *graph.Graph) { g.Inputs[0].Ranked = false }, "input x"},
+		"a later time":   {func(g *graph.Graph) { g.Opsets[""] = 999 }, "operator set 999"},
+		"no name":        {func(g *graph.Graph) { g.Nodes[1].Name, g.Nodes[1].Outputs[0] = "", "h" }, `node of "h" (Relu)`},
+		"no question": {func(g *graph.Graph) {
+			g.Nodes[0].Inputs[0] = "w2"
+			g.Weights["w2"] = &graph.Weight{DType: tensor.F32, Shape: tensor.Shape{2, 4}, Data: make([]byte, 32)}
+		}, "no output depends on an input"},
+		"no answer": {func(g *graph.Graph) { g.Outputs = nil }, "no outputs"},
+		"endless input": {func(g *graph.Graph) {
+			g.Inputs = append(g.Inputs, graph.Value{Name: "e", DType: tensor.F32, Ranked: true, Dims: []graph.Dim{{Size: 1 << 40}, {Size: 1 << 40}}})
+		}, "more than 2^53"},
+		"untyped input": {func(g *graph.Graph) { g.Inputs[0].Ranked = false }, "input x"},
 		"missing file": {func(g *graph.Graph) {
 			w := g.Weights["w0"]
 			w.Data, w.Location, w.Length = nil, "weights.bin", 96

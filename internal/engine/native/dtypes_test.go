@@ -173,7 +173,7 @@ func TestOperatorsTakeTheDTypesThatTheyDeclare(t *testing.T) {
 				}
 			}
 			if op.Until == 0 && key.Domain == "" {
-				r.version = newest
+				r.version = Newest
 			}
 			if !r.fit(t) {
 				t.Errorf("%s %d: it runs with no inputs of one element: give it a sample", key.Op, r.version)

@@ -40,8 +40,8 @@ import (
 // Name is what manifests call this engine.
 const Name = "native"
 
-// newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
-const newest = 28
+// Newest is the newest opset of ai.onnx whose operators were read. A later one may define them otherwise.
+const Newest = 28
 
 // Native is the default engine. It is immutable and safe for concurrent use.
 type Native struct{ table engine.Table }
@@ -66,8 +66,8 @@ func (*Native) Name() string { return Name }
 // Compile implements engine.Engine. It fails with an *engine.UnsupportedError, or an error that names the node whose
 // place in the graph is wrong.
 func (e *Native) Compile(g *graph.Graph, w engine.Weights) (engine.Program, error) {
-	if v := g.Opsets[""]; v > newest {
-		return nil, fmt.Errorf("compile %s: operator set %d of ai.onnx is newer than %d, the newest known: export the model with an older one", g.Name, v, newest)
+	if v := g.Opsets[""]; v > Newest {
+		return nil, fmt.Errorf("compile %s: operator set %d of ai.onnx is newer than %d, the newest known: export the model with an older one", g.Name, v, Newest)
 	}
 	s := e.scope(g, nil)
 	s.constants = newConstants(w)
