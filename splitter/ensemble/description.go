@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path"
 	"path/filepath"
 	"slices"
@@ -47,7 +46,7 @@ type Member struct {
 	Model   string   `json:"model"`   // path, relative to the description, with forward slashes
 	Output  string   `json:"output"`  // the output that counts; by default the only one that will do
 	Columns []int    `json:"columns"` // of that output; by default all
-	Weight  *float64 `json:"weight"`  // of a weighted mean or a vote, default 1
+	Weight  *float64 `json:"weight"`  // of a weighted mean or a vote, from minWeight to maxWeight, default 1
 	Gives   string   `json:"gives"`   // for a vote; by default integers are labels and floats probabilities
 }
 
@@ -58,6 +57,9 @@ type Final struct {
 
 // maxMembers bounds the members: each is a function that every request asks.
 const maxMembers = 1000
+
+// minWeight and maxWeight bound weights, so that neither their sum nor a weighted float32 overflows or loses digits.
+const minWeight, maxWeight = 1e-100, 1e100
 
 // Parse reads a description and checks it. Unknown members are errors; all faults are reported at once.
 func Parse(data []byte) (*Description, error) {
@@ -115,8 +117,8 @@ func (d *Description) validate() error {
 func (d *Description) member(f *faults, i int) {
 	m := &d.Members[i]
 	local(f, fmt.Sprintf("members[%d].model", i), m.Model)
-	if m.Weight != nil && (d.Combine != WeightedMean && d.Combine != Vote || !(*m.Weight > 0) || math.IsInf(*m.Weight, 0)) {
-		f.add("members[%d].weight is %v with %q; a weighted mean and a vote have weights, above 0", i, *m.Weight, d.Combine)
+	if m.Weight != nil && (d.Combine != WeightedMean && d.Combine != Vote || *m.Weight < minWeight || *m.Weight > maxWeight) {
+		f.add("members[%d].weight is %v with %q; a weighted mean and a vote have weights, from %v to %v", i, *m.Weight, d.Combine, minWeight, maxWeight)
 	}
 	if m.Gives != "" && (d.Combine != Vote || m.Gives != GivesLabel && m.Gives != GivesProbability) {
 		f.add("members[%d].gives is %.80q with %q; a vote has it, with %q or %q", i, m.Gives, d.Combine, GivesLabel, GivesProbability)

@@ -33,6 +33,8 @@ func TestDescriptionsAreCheckedInFull(t *testing.T) {
 		"members[0].weight is 2":        head + `"combine": "mean", "members": [{"model": "a", "weight": 2}]}`,
 		"members[0].weight is -1":       head + `"combine": "weighted_mean", "members": [{"model": "a", "weight": -1}]}`,
 		"members[0].weight is 0":        head + `"combine": "vote", "members": [{"model": "a", "weight": 0}]}`,
+		"members[0].weight is 1e+308":   head + `"combine": "weighted_mean", "members": [{"model": "a", "weight": 1e308}, {"model": "b", "weight": 1e308}]}`,
+		"members[1].weight is 1e-320":   head + `"combine": "vote", "members": [{"model": "a"}, {"model": "b", "weight": 1e-320}]}`,
 		"members[0].gives is \"score\"": head + `"combine": "vote", "members": [{"model": "a", "gives": "score"}]}`,
 		"members[0].gives is \"label\"": head + `"combine": "mean", "members": [{"model": "a", "gives": "label"}]}`,
 		"members[0].columns is empty":   head + `"combine": "mean", "members": [{"model": "a", "columns": []}]}`,
