@@ -34,7 +34,13 @@ func Open(path string) (layout.Model, error) {
 }
 
 func isEnsemble(head []byte) bool {
-	return looksLikeJSON(head) && bytes.Contains(head, []byte(ensemble.Format))
+	return describes(head, ensemble.Format)
+}
+
+// describes reports whether the beginning is that of a description of the format, whatever its version: what reads the description refuses other versions.
+func describes(head []byte, format string) bool {
+	name, _, _ := strings.Cut(format, "/")
+	return looksLikeJSON(head) && bytes.Contains(head, []byte(`"`+name+"/"))
 }
 
 // openOne is Open for anything but an ensemble: the members of one are no ensembles themselves, so that none is its own member.
@@ -48,7 +54,7 @@ func openOne(path string) (layout.Model, error) {
 		return nil, &layout.RefusalError{Subject: filepath.Base(path), Reason: "is an ensemble, and a member of one is a single model", Remedy: "name the inner ensemble's members"}
 	case looksLikeONNX(path, head):
 		return onnx.Open(path)
-	case looksLikeJSON(head) && bytes.Contains(head, []byte(recommender.Format)):
+	case describes(head, recommender.Format):
 		return recommender.Open(path)
 	case bytes.HasPrefix(head, []byte("{L")), looksLikeJSON(head):
 		src, err := xgboost.Open(path)

@@ -21,6 +21,8 @@ func TestOpenRefusesForeignFilesByName(t *testing.T) {
 		{"model.tflite", "\x1c\x00\x00\x00TFL3....", "TensorFlow Lite", "tf2onnx"},
 		{"model.any", "hello, world", "no known format", "XGBoost"},
 		{"model.json", "", "empty", "save"},
+		{"later-ensemble.json", `{"format": "shardwise-ensemble/2", "combine": "mean", "members": [{"model": "a.onnx"}]}`, "format is \"shardwise-ensemble/2\"", "docs/plans.md"},
+		{"later-recommender.json", `{"format": "shardwise-recommender/2", "top": [1]}`, "format is \"shardwise-recommender/2\"", "docs/plans.md"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), c.name)

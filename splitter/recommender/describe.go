@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
+	"unicode"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -37,6 +39,9 @@ type Description struct {
 	Interaction Interaction `json:"interaction"`
 	Top         []int       `json:"top"` // widths of the top network's layers
 }
+
+// maxName is the most bytes of a table's name.
+const maxName = 256
 
 // Table is an embedding table of rows times dim elements. Pooling rows are looked up for each sample and become one by Mode.
 type Table struct {
@@ -102,7 +107,10 @@ func (d *Description) validate() error {
 	names := map[string]bool{"": true, denseInput: true}
 	for i, t := range d.Tables {
 		if names[t.Name] {
-			fault("tables[%d]: the name %q is empty, taken or reserved", i, t.Name)
+			fault("tables[%d]: the name %.80q is empty, taken or reserved", i, t.Name)
+		}
+		if len(t.Name) > maxName || strings.ContainsFunc(t.Name, unicode.IsControl) {
+			fault("tables[%d]: the name %.80q has control characters or more than %d bytes", i, t.Name, maxName)
 		}
 		names[t.Name] = true
 		size(t.Rows, math.MaxInt32, "tables[%d].rows", i)
@@ -121,10 +129,11 @@ func (d *Description) validate() error {
 	if len(d.Tables) == 0 && d.Dense.Features == 0 {
 		fault("there are neither tables nor dense features")
 	}
-	for name, widths := range map[string][]int{"dense.bottom": d.Dense.Bottom, "top": d.Top} {
-		for i, w := range widths {
-			size(w, 1<<20, "%s[%d]", name, i)
-		}
+	for i, w := range d.Dense.Bottom {
+		size(w, 1<<20, "dense.bottom[%d]", i)
+	}
+	for i, w := range d.Top {
+		size(w, 1<<20, "top[%d]", i)
 	}
 	if len(d.Top) == 0 {
 		fault("top has no layers, wanted at least one")

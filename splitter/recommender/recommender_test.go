@@ -59,6 +59,8 @@ func TestDescriptionsWithFaultsAreRefusedByField(t *testing.T) {
 		"format":                 `{"format": "x", "tables": [` + table + `], "interaction": {"kind": "cat"}, "top": [1]}`,
 		"unknown field":          `{"format": "shardwise-recommender/1", "rows": 1}`,
 		"tables[1]: the name":    describe(table+","+table, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
+		`the name "a\x1b[31m"`:   describe(`{"name": "a\u001b[31m", "rows": 10, "dim": 4}`, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
+		"more than 256 bytes":    describe(`{"name": "`+strings.Repeat("a", 257)+`", "rows": 10, "dim": 4}`, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
 		"tables[0].rows is 0":    describe(`{"name": "a", "dim": 4}`, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
 		"tables[0].mode":         describe(`{"name": "a", "rows": 10, "dim": 4, "mode": "max"}`, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
 		"tables[0].dtype":        describe(`{"name": "a", "rows": 10, "dim": 4, "dtype": "I8"}`, `{"features": 0}`, `{"kind": "cat"}`, `[1]`),
