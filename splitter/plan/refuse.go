@@ -25,7 +25,10 @@ func (p *Planner) tooSmall(mb int, least int64, most int) error {
 	default:
 		enough := p.fewest(limit)
 		refusal.Reason = fmt.Sprintf("no plan fits: without a number of shards, at most %d are looked at, and the weights of %d MB need about %d", maxExplored, up(p.total), enough)
-		refusal.Remedy = fmt.Sprintf("give at least %d MB, or ask for %d shards or more", up(p.total/maxExplored*5/4+partition.FixedBytes), enough)
+		refusal.Remedy = fmt.Sprintf("ask for %d shards or more", enough)
+		if more := up(p.total/maxExplored*5/4 + partition.FixedBytes); more <= mostMB {
+			refusal.Remedy = fmt.Sprintf("give at least %d MB, or %s", more, refusal.Remedy)
+		}
 	}
 	return refusal
 }
@@ -118,10 +121,31 @@ func (p *Planner) noTables() error {
 	return &layout.RefusalError{Subject: fmt.Sprintf("plans of the kind %q", p.o.Kind), Reason: "look-up tables are less than half of the model's weights", Remedy: "leave the kind away, or ask for another"}
 }
 
+// noneOfKind is the refusal of n shards in a plan of the kind that is wanted, of which most is the largest number for which there is one.
+func (p *Planner) noneOfKind(n, most int) error {
+	refusal := &layout.RefusalError{Subject: fmt.Sprintf("%s in a plan of the kind %q", counted(n, "shard"), p.o.Kind)}
+	switch {
+	case p.o.Kind == Whole:
+		refusal.Reason, refusal.Remedy = "such a plan has 1 shard", "ask for 1 shard, or leave the kind away"
+	case !p.possible(most):
+		refusal.Reason, refusal.Remedy = "the model has no plan of that kind that differs from the other kinds", "leave the kind away, or ask for another"
+	case n < most:
+		refusal.Reason = fmt.Sprintf("there is none that differs from the other kinds, though the model has such plans of up to %s", counted(most, "shard"))
+		refusal.Remedy = "ask for another number of shards, or leave the kind away"
+	default:
+		refusal.Reason = fmt.Sprintf("the largest useful number is %d, where every shard still has a part", most)
+		refusal.Remedy = fmt.Sprintf("use at most %s, or leave the kind away", counted(most, "shard"))
+	}
+	return refusal
+}
+
 // tooMany is the refusal of a number of shards for which the model has not enough parts.
 func (p *Planner) tooMany(n, most int) error {
 	if err := p.noTables(); err != nil {
 		return err
+	}
+	if p.o.Kind != "" {
+		return p.noneOfKind(n, most)
 	}
 	finest := "no node can be cut"
 	for parts, i := 0, 0; i < len(p.regions); i++ {

@@ -43,6 +43,7 @@ func TestRefusalsNameTheNodeTheSizesAndWhatHelps(t *testing.T) {
 	lstm, large := recurrent(4096).prepared(), recurrent(20000).prepared()
 	mlp := perceptron(2048, 4096, 4096, 10).prepared()
 	sums := described(t, `{"format": "shardwise-recommender/1", "name": "m", "tables": [{"name": "users", "rows": 500000000, "dim": 16}, {"name": "items", "rows": 1000, "dim": 16}], "interaction": {"kind": "cat"}, "top": [8, 1]}`)
+	colossal := described(t, `{"format": "shardwise-recommender/1", "name": "m", "tables": [{"name": "users", "rows": 2000000000, "dim": 1600}, {"name": "items", "rows": 1000, "dim": 16}], "interaction": {"kind": "cat"}, "top": [8, 1]}`)
 	for _, c := range []struct {
 		name  string
 		g     *sharding.Graph
@@ -59,6 +60,9 @@ func TestRefusalsNameTheNodeTheSizesAndWhatHelps(t *testing.T) {
 		{"far too few shards", sums, Options{}, Wish{MemoryMB: []int{10240}, Shards: []int{2}}, []string{"2 shards of 10240 MB", "the largest has 10240", "about 3 shards"}},
 		{"tables in a perceptron", mlp, Options{Kind: TablesByRows}, Wish{}, []string{`"tables-rows"`, "less than half", "leave the kind away"}},
 		{"tables in a perceptron, of so many shards", mlp, Options{Kind: Tables}, Wish{Shards: []int{3}}, []string{`"tables"`, "less than half"}},
+		{"a whole model on more than one shard", mlp, Options{Kind: Whole}, Wish{Shards: []int{4}}, []string{`4 shards in a plan of the kind "whole"`, "has 1 shard", "ask for 1 shard"}},
+		{"a pipeline of more shards than items", mlp, Options{Kind: Pipeline}, Wish{Shards: []int{4000}}, []string{`"pipeline"`, "use at most", "or leave the kind away"}},
+		{"memory that no function has", colossal, Options{}, Wish{}, []string{"at most 256 are looked at", "MB need about 1", "; ask for"}},
 		{"a pipeline of one item", perceptron(64, 64).prepared(), Options{Kind: Pipeline}, Wish{Shards: []int{1}}, []string{`"pipeline"`, "leave the kind away"}},
 		{"a cost below a cent", mlp, Options{}, Wish{MaxCost: 0.001}, []string{"$0.001", "the cheapest plan costs more", "1 shard of"}},
 	} {
@@ -101,6 +105,30 @@ func TestTheLargestUsefulNumberIsTheLargest(t *testing.T) {
 		for _, n := range []int{most + 1, most + 2, most + 7} {
 			if text := refusalText(t, second(p.Best(n))); !strings.Contains(text, fmt.Sprintf("at most %d shard", most)) {
 				t.Errorf("%s at %d shards: %q, wanted a refusal that names %d", name, n, text, most)
+			}
+		}
+	}
+}
+
+// A kind that has no plan at a number of shards is not told to have too few parts for it.
+func TestNumbersOfShardsThatAKindDoesNotHave(t *testing.T) {
+	decoder := transformer(2, 64, 4, 8, 300).prepared()
+	for _, kind := range Kinds() {
+		p := New(decoder, Options{Kind: kind})
+		most := p.MaxShards()
+		for n := 1; n <= min(most+2, 40); n++ {
+			text := refusalText(t, second(p.Best(n)))
+			if text == "" {
+				continue
+			}
+			useful := 0
+			if at := strings.Index(text, "use at most "); at >= 0 {
+				if _, err := fmt.Sscanf(text[at:], "use at most %d shard", &useful); err != nil || useful >= n {
+					t.Errorf("%s: %q of %d shards names %d (%v)", kind, text, n, useful, err)
+				}
+			}
+			if !strings.Contains(text, "leave the kind away") {
+				t.Errorf("%s: %q of %d shards says not that the kind is what stands in the way", kind, text, n)
 			}
 		}
 	}
