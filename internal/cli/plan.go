@@ -19,6 +19,9 @@ import (
 	"github.com/shardwise/shardwise/splitter/plan"
 )
 
+// maxRows and maxDim are the largest sizes of a request that are reckoned with: beyond them estimates overflow.
+const maxRows, maxDim = 100_000_000, 1_000_000
+
 // planFlags are the wishes of plan.
 type planFlags struct {
 	shards, memory []string
@@ -83,8 +86,8 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 	switch {
 	case f.kind != "" && !slices.Contains(plan.Kinds(), f.kind):
 		return o, w, usage(cmd, "--kind %q: one of %s is wanted", f.kind, strings.Join(plan.Kinds(), ", "))
-	case f.rows < 1:
-		return o, w, usage(cmd, "--rows %d: at least 1 is wanted", f.rows)
+	case f.rows < 1 || f.rows > maxRows:
+		return o, w, usage(cmd, "--rows %d: 1 to %d is wanted", f.rows, maxRows)
 	case cmd.Flags().Changed("latency-target") && f.latency <= 0:
 		return o, w, usage(cmd, "--latency-target %v: a time above 0 is wanted, for example 80ms", f.latency)
 	case cmd.Flags().Changed("max-cost") && !(f.maxCost > 0):
@@ -93,8 +96,8 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 	w.Latency, w.MaxCost, o.Kind = f.latency, f.maxCost, f.kind
 	o.Symbols = map[string]int{manifest.Batch: f.rows}
 	for name, n := range f.dims {
-		if n < 1 {
-			return o, w, usage(cmd, "--dim %s=%d: at least 1 is wanted", name, n)
+		if n < 1 || n > maxDim {
+			return o, w, usage(cmd, "--dim %s=%d: 1 to %d is wanted", name, n, maxDim)
 		}
 		o.Symbols[name] = n
 	}

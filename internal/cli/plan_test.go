@@ -57,6 +57,8 @@ func TestImpossiblePlansSayWhatWouldHelp(t *testing.T) {
 		"round 0 around node":          {mlp, "--latency-target", "1ms"},
 		"the cheapest plan costs more": {mlp, "--max-cost", "0.01"},
 		"a time above 0":               {mlp, "--latency-target", "-1s"},
+		"--rows 9223372036854775807":   {mlp, "--rows", "9223372036854775807"},
+		"--dim batch=9223372036854775": {mlp, "--dim", "batch=9223372036854775807"},
 		"an amount above 0":            {mlp, "--max-cost", "0"},
 		"unknown field":                {mlp, "--cost-model", bad},
 		"ends with .svg or .png":       {mlp, "--frontier", "a.pdf"},
@@ -92,6 +94,7 @@ func TestSplitTakesTheObjectivesOfPlan(t *testing.T) {
 		"--plan \"fast\"":           {examplePath("digits-mlp", "model.onnx"), "--shards", "2", "--plan", "fast"},
 		"ranges of trees":           {examplePath("vote-xgboost", "model.json"), "--shards", "2", "--plan", "tensor"},
 		"has 2 members":             {examplePath("", "digits-ensemble.json"), "--shards", "3"},
+		"--rows 9000000000000":      {examplePath("digits-mlp", "model.onnx"), "--latency-target", "5s", "--rows", "9000000000000"},
 		"--rows is for":             {examplePath("digits-mlp", "model.onnx"), "--shards", "2", "--rows", "4"},
 	} {
 		r := runCommand(t, append([]string{"split", "-o", filepath.Join(t.TempDir(), "x")}, args...)...).want(t, StatusInput)

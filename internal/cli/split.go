@@ -62,6 +62,8 @@ func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, 
 		return o, usage(cmd, "--latency-target, --max-cost and --rows want something above 0")
 	case c.kind != "" && !slices.Contains(plan.Kinds(), c.kind):
 		return o, usage(cmd, "--plan %q: one of %s is wanted", c.kind, strings.Join(plan.Kinds(), ", "))
+	case c.rows > maxRows:
+		return o, usage(cmd, "--rows %d: 1 to %d is wanted", c.rows, maxRows)
 	case f.Changed("rows") && !wished:
 		return o, usage(cmd, "--rows is for --latency-target and --max-cost")
 	case f.Changed("shards") && f.Changed("memory") && !wished:
