@@ -67,19 +67,22 @@ func openOne(path string) (layout.Model, error) {
 }
 
 func readHead(path string) ([]byte, error) {
+	info, err := os.Stat(path) // before it is opened: opening a pipe waits for a writer
+	if err != nil {
+		return nil, fmt.Errorf("open model: %w", err)
+	}
+	switch {
+	case info.IsDir():
+		return nil, &layout.RefusalError{Subject: path, Reason: "is a directory, a model file was wanted",
+			Remedy: "name the model file; a directory that split wrote needs no second split"}
+	case !info.Mode().IsRegular():
+		return nil, &layout.RefusalError{Subject: path, Reason: "is a pipe or a device, a model file was wanted", Remedy: "copy it into a file: models are read at many offsets"}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("open model: %w", err)
-	}
-	if info.IsDir() {
-		return nil, &layout.RefusalError{Subject: path, Reason: "is a directory, a model file was wanted",
-			Remedy: "name the model file; a directory that split wrote needs no second split"}
-	}
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/shardwise/shardwise/splitter"
@@ -48,6 +49,13 @@ func TestOpenRefusesForeignFilesByName(t *testing.T) {
 func TestOpenRefusesDirectoriesAndMissingFiles(t *testing.T) {
 	if _, err := splitter.Open(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("a directory: error %v, want one that says it is a directory", err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe.onnx")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := splitter.Open(pipe); err == nil || !strings.Contains(err.Error(), "pipe") {
+		t.Errorf("a pipe: error %v, want one that says it is a pipe", err)
 	}
 	if _, err := splitter.Open(filepath.Join(t.TempDir(), "absent.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: error %v, want os.ErrNotExist", err)
