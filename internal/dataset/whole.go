@@ -92,7 +92,7 @@ func HeadSize(format Format, beginning []byte) (int, error) {
 // MaxHead bounds what stands before a file's rows: 100,000 columns with names of some 40 bytes.
 const MaxHead = 4 << 20
 
-// HeadFor is the head of a file with so many rows, by the head of a file of the same outputs.
+// HeadFor is the head of a file with so many rows, by the head of a file of the same columns and byte order.
 func HeadFor(format Format, head []byte, rows int64) ([]byte, error) {
 	if format != NPY {
 		return head, nil
@@ -101,12 +101,16 @@ func HeadFor(format Format, head []byte, rows int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(h.shape) == 0 || h.fortran || h.swap {
-		return nil, errors.New("its npy header is not one of rows in C order, little-endian")
+	if len(h.shape) == 0 || h.fortran {
+		return nil, errors.New("its npy header is not one of rows in C order")
 	}
 	shape := h.shape.Clone()
 	shape[0] = int(rows)
-	return appendNPYHeader(nil, h.dtype, shape, len(head))
+	head, err = appendNPYHeader(nil, h.dtype, shape, len(head))
+	if h.swap {
+		head = bytes.Replace(head, []byte("'<"), []byte("'>"), 1)
+	}
+	return head, err
 }
 
 // RowBytes tells how many rows an npy file of inputs has and how many bytes each takes, by its head and size. The error says

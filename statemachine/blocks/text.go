@@ -55,7 +55,10 @@ func (t *Table) scan(ctx context.Context, head, lines int64, rows int, quotes bo
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{in: bufio.NewReaderSize(r, scanBuffer), rows: rows, at: head, lines: lines, head: head}
+	s := &scanner{in: bufio.NewReaderSize(r, scanBuffer), rows: rows, at: head, lines: lines, head: head, blank: "\r\n"}
+	if !quotes {
+		s.blank = " \t\r\n" // JSON's white space
+	}
 	if !quotes || lines == 0 {
 		s.head = 0 // every block stands by itself
 	}
@@ -81,9 +84,10 @@ type scanner struct {
 	lines  int64 // lines before it
 	row    int64 // rows before it
 	blocks []statemachine.Block
-	quoted bool // a quoted field is open
-	begun  bool // the row that goes on has more than blanks
-	last   byte // of what was read before
+	quoted bool   // a quoted field is open
+	begun  bool   // the row that goes on has more than blanks
+	last   byte   // of what was read before
+	blank  string // characters that make no row
 }
 
 // all reads to the end, a buffer's worth of a line at a time.
@@ -103,7 +107,7 @@ func (s *scanner) all(quotes bool) error {
 			s.last = 0
 			fieldStart = len(piece) > 0 && piece[len(piece)-1] == ','
 		}
-		s.begun = s.begun || len(bytes.TrimRight(piece, "\r\n")) > 0
+		s.begun = s.begun || len(bytes.TrimRight(piece, s.blank)) > 0
 		if ends {
 			s.lines++
 		}
