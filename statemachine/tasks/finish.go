@@ -157,6 +157,9 @@ func (b *batch) mapFailures(ctx context.Context, key string, known map[int]Failu
 
 // output makes what was asked for of the parts.
 func (b *batch) output(ctx context.Context, done []part) error {
+	if len(done) == 0 {
+		return &shard.Error{Op: "finish", Kind: shard.BadInput, Message: "no block has predictions, and so there is no output to write"}
+	}
 	out := b.job.Output
 	if !strings.HasSuffix(out.Key, "/") {
 		pieces, err := b.pieces(ctx, done)
@@ -175,11 +178,8 @@ func (b *batch) output(ctx context.Context, done []part) error {
 	return nil
 }
 
-// pieces are one head for all rows, and the rows of each part.
+// pieces are one head for all rows, and the rows of each part, of which there is one at least.
 func (b *batch) pieces(ctx context.Context, done []part) ([]storage.Piece, error) {
-	if len(done) == 0 {
-		return nil, &shard.Error{Op: "finish", Kind: shard.BadInput, Message: "no block has predictions, and so there is no output to write"}
-	}
 	format := dataset.Format(b.job.Output.Format)
 	r, err := b.h.store.Open(ctx, b.job.Store.Bucket, done[0].key, 0, min(done[0].bytes, dataset.MaxHead))
 	if err != nil {
