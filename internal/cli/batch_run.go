@@ -88,6 +88,9 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 	if err != nil {
 		return asInput(err)
 	}
+	if err := checkBatchOutput(m.Manifest, f, out); err != nil {
+		return asInput(err)
+	}
 	b.estimate, b.facts.Needs = needs, needs
 	ctx := cmd.Context()
 	if f.local {
