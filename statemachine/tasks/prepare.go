@@ -2,7 +2,10 @@ package tasks
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/shard"
@@ -49,6 +52,9 @@ func (b *batch) prepare(ctx context.Context) (any, error) {
 		if all, err = t.Index(ctx, b.job.BlockRows); err != nil {
 			return nil, err
 		}
+		if err = b.unmixed(ctx); err != nil {
+			return nil, err
+		}
 		err = b.putJSON(ctx, b.indexKey(), all)
 	}
 	if err != nil {
@@ -71,6 +77,27 @@ func (b *batch) prepare(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	return statemachine.Prepared{Index: todo, Rows: rows, Blocks: len(all)}, nil
+}
+
+// unmixed refuses an output prefix with parts of another batch, which would stand among this one's: rows would be there twice.
+// It is asked once a batch, before there is a part of its own.
+func (b *batch) unmixed(ctx context.Context) error {
+	out := b.job.Output
+	if !strings.HasSuffix(out.Key, "/") {
+		return nil
+	}
+	list, err := b.h.store.List(ctx, out.Bucket, out.Key)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		name, format, _ := strings.Cut(strings.TrimPrefix(o.Key, out.Key), ".")
+		if n, err := strconv.Atoi(name); err == nil && n >= 0 && format != "" {
+			return &shard.Error{Op: "prepare", Kind: shard.BadInput, Message: fmt.Sprintf("s3://%s/%s is a part of another batch and would stand among those of this one: "+
+				"remove it, or take another prefix", out.Bucket, o.Key)}
+		}
+	}
+	return nil
 }
 
 // parts are the sizes of the parts that are there, by key.

@@ -189,6 +189,31 @@ func TestALaterExecutionOfTheBatchDoesOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestPartsOfTwoBatchesDoNotMix(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	b.store.objects["out/parts/readme.txt"], b.store.objects["out/parts2/0000009.csv"] = []byte("x"), []byte("x")
+	job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 50)
+	job.Output.Key = "parts/"
+	failing := true
+	b.broken = func(_ int, row float64) error {
+		if failing && row == 100 {
+			return &shard.Error{Op: "infer", Kind: shard.Crashed}
+		}
+		return nil
+	}
+	if s, _, err := b.run(job, statemachine.Options{TolerateCount: 1}); err != nil || s.Done != s.Blocks-1 {
+		t.Fatalf("found %+v, %v", s, err)
+	}
+	failing = false
+	if s, _, err := b.run(job, statemachine.Options{}); err != nil || s.Done != s.Blocks {
+		t.Errorf("the same batch again: found %+v, %v", s, err)
+	}
+	job.ID, job.Store.Prefix, job.BlockRows = "another", job.Store.Prefix+"-another", 200
+	if _, _, err := b.run(job, statemachine.Options{}); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "another batch") {
+		t.Errorf("another batch: found %v", err)
+	}
+}
+
 func TestALateDuplicateOfATaskChangesNothing(t *testing.T) {
 	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
 	job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 100)
