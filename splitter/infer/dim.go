@@ -144,7 +144,10 @@ func (d Dim) String() string {
 		return ""
 	}
 	if t := d.e.terms; len(t) == 1 && t[0].coef == 1 && len(t[0].atoms) == 1 && t[0].atoms[0].kind == symbol {
-		return t[0].atoms[0].name // as the model writes it, without quotes
+		// As the model writes it, without quotes, where that is read as the same size.
+		if name := t[0].atoms[0].name; plainName(name) || Parse(name).Equal(d) {
+			return name
+		}
 	}
 	return d.e.text
 }

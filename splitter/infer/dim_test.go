@@ -101,7 +101,7 @@ func randomDim(r *rand.Rand, names []string, sizes map[string]int64, depth int) 
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"2*batch + 1", "(width + 1)//2", "min(a, 'b c') - 3", "((((a", "a//b//c"} {
+	for _, s := range []string{"2*batch + 1", "(width + 1)//2", "min(a, 'b c') - 3", "((((a", "a//b//c", "'n '", "'a + b'"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
