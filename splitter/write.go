@@ -18,8 +18,9 @@ import (
 	"github.com/shardwise/shardwise/splitter/layout"
 )
 
-// writeBuffer is the size of the buffer in front of each file: large enough for sequential writes at the disk's speed.
-const writeBuffer = 1 << 20
+// writeBuffer is the size of the buffer in front of each file: large enough for sequential writes at the disk's speed, small enough that what is
+// hashed and written is still in the processor's cache.
+const writeBuffer = 256 << 10
 
 // writers is how many files are written at the same time: one waits for the disk while another copies and hashes.
 const writers = 4
@@ -38,10 +39,11 @@ type writer struct {
 func (w *writer) all(ctx context.Context, l *layout.Layout, sourceDir string) error {
 	entries := make([]manifest.File, len(l.Files))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(1)
+	limit := 1
 	if l.Concurrent {
-		g.SetLimit(writers)
+		limit = writers + 1 // a file waits for no source
 	}
+	g.SetLimit(limit)
 	g.Go(func() error { return hashSources(ctx, l.Manifest, sourceDir) })
 	for i, f := range l.Files {
 		g.Go(func() (err error) {

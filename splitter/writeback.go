@@ -4,7 +4,7 @@ import "os"
 
 // writebackBytes is how much of a file is written before the disk is asked to take it. Otherwise the system lets gigabytes gather, and the disk begins when
 // all hashing is done.
-const writebackBytes = 32 << 20
+const writebackBytes = 8 << 20
 
 // early passes writes on to a file that is written front to back, and asks the disk to take each part without waiting for it. That is a hint: Sync makes the
 // file durable, and reports what failed.

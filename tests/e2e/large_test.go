@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// envLarge makes the large model one of 6 GiB, which takes minutes and 18 GiB of disk, and compares the split's speed with a copy's.
+	// envLarge makes the large model one of 6 GiB, which takes minutes and 12 GiB of disk, and compares the split's speed with a copy's.
 	envLarge = "SHARDWISE_LARGE"
 	// streamLimit is the most memory that planning and splitting may take, whatever the size of the weights.
 	streamLimit = 256 << 20
@@ -41,6 +41,10 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 		t.Errorf("planning took %v of processors, at most %v are allowed", took, planLimit)
 	}
 	parts := filepath.Join(dir, "parts")
+	var copied time.Duration
+	if large { // a disk is not always equally fast: one copy before, one after
+		copied = copyDurably(t, filepath.Join(dir, "weights.bin"), filepath.Join(dir, "copy"))
+	}
 	start := time.Now()
 	streamed(t, "split", path, "-o", parts, "--shards", "4")
 	split := time.Since(start)
@@ -65,11 +69,9 @@ func TestALargeModelIsPlannedAndSplitInLittleMemory(t *testing.T) {
 	if err := os.RemoveAll(parts); err != nil {
 		t.Fatal(err)
 	}
-	start = time.Now()
-	copyDurably(t, filepath.Join(dir, "weights.bin"), filepath.Join(dir, "copy"))
-	copied := time.Since(start)
-	ratio := float64(copied) / float64(split)
-	t.Logf("split in %v, copied in %v: %.2f of the copy's speed", split.Round(time.Millisecond), copied.Round(time.Millisecond), ratio)
+	again := copyDurably(t, filepath.Join(dir, "weights.bin"), filepath.Join(dir, "copy"))
+	ratio := float64(copied+again) / 2 / float64(split)
+	t.Logf("split in %v, copied before in %v and after in %v: %.2f of the copies' speed", split.Round(time.Millisecond), copied.Round(time.Millisecond), again.Round(time.Millisecond), ratio)
 	if !quiet {
 		t.Log("not judged: the processors had other work before, and splitting needs them where copying waits for the disk")
 	} else if ratio < leastOfCopy {
@@ -133,9 +135,10 @@ func streamed(t *testing.T, args ...string) time.Duration {
 	return took
 }
 
-// copyDurably copies as cp does, by reads and writes of 128 KiB, and waits until the disk has it.
-func copyDurably(t *testing.T, from, to string) {
+// copyDurably copies as cp does, by reads and writes of 128 KiB, and waits until the disk has it. It gives the time that took, and removes the copy.
+func copyDurably(t *testing.T, from, to string) time.Duration {
 	t.Helper()
+	start := time.Now()
 	in, err := os.Open(from)
 	if err != nil {
 		t.Fatal(err)
@@ -154,4 +157,9 @@ func copyDurably(t *testing.T, from, to string) {
 	if err := out.Close(); err != nil {
 		t.Fatal(fmt.Errorf("copy: %w", err))
 	}
+	took := time.Since(start)
+	if err := os.Remove(to); err != nil {
+		t.Fatal(err)
+	}
+	return took
 }
