@@ -1,11 +1,13 @@
 package ensemble_test
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -251,6 +253,13 @@ func FuzzParse(f *testing.F) {
 			if !filepath.IsLocal(m.Model) {
 				t.Errorf("member %q lies elsewhere", m.Model)
 			}
+		}
+		written, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ensemble.Parse(written); err != nil || !reflect.DeepEqual(again, d) {
+			t.Errorf("%s: read as %+v, written and read again %+v, error %v", data, d, again, err)
 		}
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/shardwise/shardwise/internal/price"
@@ -51,8 +53,8 @@ func DefaultCostModel() *CostModel {
 	return m
 }
 
-// ParseCostModel reads a cost model. Members that are absent keep their built-in value; unknown ones, and rates that are not positive, are an
-// error.
+// ParseCostModel reads a cost model. Members that are absent keep their built-in value; unknown ones, rates that are not positive, times
+// and prices below 0, and anything behind the model are an error.
 func ParseCostModel(data []byte) (*CostModel, error) {
 	m := &CostModel{PriceGBs: price.Duration(price.X86).USD, PriceRequest: price.Requests().USD}
 	if err := json.Unmarshal(defaultModel, m); err != nil {
@@ -63,12 +65,24 @@ func ParseCostModel(data []byte) (*CostModel, error) {
 	if err := d.Decode(m); err != nil {
 		return nil, fmt.Errorf("read the cost model: %w", err)
 	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read the cost model: something stands behind it")
+	}
 	for name, v := range map[string]float64{
 		"request_mb_s": m.RequestMBs, "reply_mb_s": m.ReplyMBs, "codec_mb_s": m.CodecMBs, "gmac_per_s_vcpu": m.GMACs, "weights_gb_s_vcpu": m.WeightsGBs,
 		"elements_m_s_vcpu": m.ElementsMs, "mb_per_vcpu": m.MBPerVCPU, "max_vcpu": m.MaxVCPU, "cold_load_mb_s": m.ColdLoadMBs, "s3_mb_s": m.S3MBs, "inline_bytes": float64(m.InlineBytes),
 	} {
 		if !(v > 0) {
 			return nil, fmt.Errorf("read the cost model: %s is %v, wanted a number above 0", name, v)
+		}
+	}
+	for name, v := range map[string]float64{
+		"round_trip_ms": m.RoundTripMS, "round_trip_per_doubling_ms": m.RoundTripPerDoublingMS, "node_us": m.NodeUS, "lookup_us": m.LookupUS,
+		"cold_start_ms": m.ColdStartMS, "s3_first_byte_ms": m.S3FirstByteMS,
+		"price_gb_s": m.PriceGBs, "price_request": m.PriceRequest, "price_s3_put": m.PriceS3Put, "price_s3_get": m.PriceS3Get,
+	} {
+		if v < 0 {
+			return nil, fmt.Errorf("read the cost model: %s is %v, wanted no number below 0", name, v)
 		}
 	}
 	return m, nil

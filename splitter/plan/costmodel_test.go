@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"encoding/json"
 	"math"
+	"reflect"
 	"testing"
 )
 
@@ -10,7 +12,7 @@ func TestCostModelFilesReplaceSingleNumbers(t *testing.T) {
 	if err != nil || m.RoundTripMS != 12 || m.ReplyMBs != DefaultCostModel().ReplyMBs {
 		t.Errorf("found %+v, error %v", m, err)
 	}
-	for _, bad := range []string{`{"round_trip": 12}`, `{"reply_mb_s": 0}`, `{"codec_mb_s": -1}`, `[]`, `{`, `{"request_mb_s": "fast"}`} {
+	for _, bad := range []string{`{"round_trip": 12}`, `{"reply_mb_s": 0}`, `{"codec_mb_s": -1}`, `[]`, `{`, `{"request_mb_s": "fast"}`, `{"round_trip_ms": -1}`, `{"price_s3_put": -1e-9}`, `{} {}`, `{"node_us": 1}]`} {
 		if _, err := ParseCostModel([]byte(bad)); err == nil {
 			t.Errorf("%s: no error", bad)
 		}
@@ -30,10 +32,21 @@ func TestRoundTripsGrowByDoublings(t *testing.T) {
 func FuzzParseCostModel(f *testing.F) {
 	f.Add(defaultModel)
 	f.Add([]byte(`{"sources":{"a":"b"},"max_vcpu":1e308}`))
+	f.Add([]byte(`{"sources":null,"mb_per_vcpu":5e-324,"round_trip_per_doubling_ms":1e308}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := ParseCostModel(data)
-		if err == nil && (m.RequestMBs <= 0 || m.InlineBytes <= 0) {
-			t.Errorf("accepted %+v", m)
+		if err != nil {
+			return
+		}
+		if took := m.roundTrip(8) + m.wire(1<<30, m.RequestMBs) + m.codec(1<<20, m.vcpu(1769)); !(took >= 0) {
+			t.Errorf("%s: a message takes %v ms", data, took)
+		}
+		written, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ParseCostModel(written); err != nil || !reflect.DeepEqual(again, m) {
+			t.Errorf("%s: read as %+v, written and read again %+v, error %v", data, m, again, err)
 		}
 	})
 }

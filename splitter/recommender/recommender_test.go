@@ -1,8 +1,10 @@
 package recommender_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -87,6 +89,13 @@ func FuzzParse(f *testing.F) {
 		d, err := recommender.Parse(data)
 		if err != nil || len(d.Tables)+len(d.Top)+d.Interaction.Layers > 100 {
 			return
+		}
+		written, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := recommender.Parse(written); err != nil || !reflect.DeepEqual(again, d) {
+			t.Errorf("%s: read as %+v, written and read again %+v, error %v", data, d, again, err)
 		}
 		g, _ := d.Build()
 		for name, w := range g.Weights {

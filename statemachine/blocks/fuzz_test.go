@@ -86,6 +86,10 @@ func FuzzParquet(f *testing.F) {
 	}
 	f.Add(small, uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
-		readAll(t, &blocks.Table{Name: "table", Format: blocks.Parquet, Signature: signature(true), Source: file{data: data}}, int(size)+1)
+		table := &blocks.Table{Name: "table", Format: blocks.Parquet, Signature: signature(true), Source: file{data: data}}
+		rows, ok := readAll(t, table, int(size)+1)
+		if again, okAgain := readAll(t, table, 2*int(size)+2); ok != okAgain || ok && again != rows {
+			t.Errorf("blocks of %d have %d rows (%t), those of twice as many %d (%t)", int(size)+1, rows, ok, again, okAgain)
+		}
 	})
 }

@@ -39,6 +39,13 @@ func FuzzScan(f *testing.F) {
 		if pointer != "" && pointer[0] != '/' {
 			pointer = ""
 		}
+		// A whole array is read as a decoder of the whole reads it.
+		items := []any{}
+		whole, err := value.Decode(p)
+		scanErr := ScanJSON(strings.NewReader(string(p)), "", func(item any) error { items = append(items, item); return nil })
+		if list, ok := whole.([]any); ok && err == nil && (scanErr != nil || !value.Equal(list, items)) {
+			t.Errorf("%q yields %v, error %v", p, items, scanErr)
+		}
 		// Whether they find a fault does not matter here.
 		_ = ScanJSON(strings.NewReader(string(p)), pointer, yield)
 		_ = ScanLines(strings.NewReader(string(p)), yield)
