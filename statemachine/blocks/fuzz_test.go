@@ -1,8 +1,13 @@
 package blocks_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/shardwise/shardwise/internal/dataset"
@@ -77,6 +82,25 @@ func FuzzNPY(f *testing.F) {
 	})
 }
 
+// longFooter makes a file say that its footer has as many bytes as can be said.
+func longFooter(file []byte) []byte {
+	file = bytes.Clone(file)
+	binary.LittleEndian.PutUint32(file[len(file)-8:], math.MaxUint32)
+	return file
+}
+
+// A footer that is longer than its file is refused before there is room made for it.
+func TestALongFooterIsRefusedWithoutItsMemory(t *testing.T) {
+	table := &blocks.Table{Name: "table", Format: blocks.Parquet, Signature: signature(true), Source: file{data: longFooter(parquetOf(t, numbered(9), 4))}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := table.Index(t.Context(), 4)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "4294967295 bytes by the file's end") || took > 16<<20 {
+		t.Errorf("found %v, %d bytes", err, took)
+	}
+}
+
 func FuzzParquet(f *testing.F) {
 	f.Add(parquetOf(f, numbered(9), 4), uint8(3))
 	f.Add(parquetOf(f, numbered(60), 60), uint8(9))
@@ -85,6 +109,7 @@ func FuzzParquet(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(small, uint8(1))
+	f.Add(longFooter(parquetOf(f, numbered(9), 4)), uint8(3))
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		table := &blocks.Table{Name: "table", Format: blocks.Parquet, Signature: signature(true), Source: file{data: data}}
 		rows, ok := readAll(t, table, int(size)+1)

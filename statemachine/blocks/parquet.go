@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ import (
 	"github.com/shardwise/shardwise/statemachine"
 )
 
+// endBytes is the length of what stands behind the footer: its own length and the letters PAR1.
+const endBytes = 8
+
 // rangeReader reads a source at any place, as Parquet's reader wants it.
 type rangeReader struct {
 	ctx   context.Context
@@ -21,10 +25,21 @@ type rangeReader struct {
 }
 
 // ReadAt fills b from a place on; at the end of the file it fills less and says io.EOF.
+//
+// Of the file's end it checks the footer's length, which Parquet's reader makes room for before it reads the footer.
 func (r rangeReader) ReadAt(b []byte, at int64) (int, error) {
-	n := min(int64(len(b)), max(r.table.Source.Size()-at, 0))
+	size := r.table.Source.Size()
+	if at < 0 {
+		return 0, fmt.Errorf("wanted bytes from %d on of a file of %d", at, size)
+	}
+	n := min(int64(len(b)), max(size-at, 0))
 	if err := r.table.fill(r.ctx, b[:n], at); err != nil {
 		return 0, err
+	}
+	if at == size-endBytes && n == endBytes {
+		if length := int64(binary.LittleEndian.Uint32(b)); length > size-endBytes {
+			return 0, fmt.Errorf("it has %d bytes by the file's end, wanted at most the %d before", length, size-endBytes)
+		}
 	}
 	if n < int64(len(b)) {
 		return int(n), io.EOF
