@@ -71,7 +71,7 @@ func (c *Call) New(d tensor.DType, shape ...int) *tensor.Tensor {
 		c.Planned = nil
 	}
 	// The copies keep the caller's shape on its stack when there is a plan.
-	mustFit(d, slices.Clone(shape))
+	mustFit(d, shape)
 	if c.Alloc == nil {
 		return tensor.New(d, slices.Clone(shape)...)
 	}
