@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -90,8 +91,8 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 		return o, w, usage(cmd, "--rows %d: 1 to %d is wanted", f.rows, maxRows)
 	case cmd.Flags().Changed("latency-target") && f.latency <= 0:
 		return o, w, usage(cmd, "--latency-target %v: a time above 0 is wanted, for example 80ms", f.latency)
-	case cmd.Flags().Changed("max-cost") && !(f.maxCost > 0):
-		return o, w, usage(cmd, "--max-cost %v: an amount above 0 is wanted", f.maxCost)
+	case cmd.Flags().Changed("max-cost") && !(f.maxCost > 0 && f.maxCost <= math.MaxFloat64):
+		return o, w, usage(cmd, "--max-cost %v: an amount above 0, and not infinite, is wanted", f.maxCost)
 	}
 	w.Latency, w.MaxCost, o.Kind = f.latency, f.maxCost, f.kind
 	o.Symbols = map[string]int{manifest.Batch: f.rows}
@@ -114,6 +115,14 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 		return o, w, usage(cmd, "--frontier %s: a name that ends with .svg or .png is wanted", f.frontier)
 	}
 	return o, w, nil
+}
+
+// batch is how many rows a request has: --dim names the batch dimension too, and counts before --rows.
+func (f *planFlags) batch() int {
+	if n, ok := f.dims[manifest.Batch]; ok {
+		return n
+	}
+	return f.rows
 }
 
 // maxNumbers bounds what a range may hold: each number is a search of its own.

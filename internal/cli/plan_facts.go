@@ -43,7 +43,7 @@ const maxAlternatives = 8
 
 func planFactsOf(path string, f *planFlags, s *plan.Survey) *planFacts {
 	g := s.Chosen.Plan.Graph
-	out := &planFacts{Model: filepath.Base(path), Nodes: len(g.Nodes), Rows: f.rows, Explored: len(s.All)}
+	out := &planFacts{Model: filepath.Base(path), Nodes: len(g.Nodes), Rows: f.batch(), Explored: len(s.All)}
 	for _, w := range g.Weights {
 		out.WeightsBytes += sharding.Bytes(w)
 	}

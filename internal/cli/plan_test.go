@@ -44,6 +44,15 @@ func TestPlanTellsItsFactsAndDraws(t *testing.T) {
 	}
 }
 
+func TestTheHeadlineCountsTheRowsThatWereGiven(t *testing.T) {
+	for want, args := range map[string][]string{"; 32 rows in a request": {"--dim", "batch=32"}, "; 16 rows in a request": {"--rows", "16"}, "; 1 row in a request": nil} {
+		r := runCommand(t, append([]string{"plan", examplePath("digits-mlp", "model.onnx")}, args...)...).want(t, StatusOK)
+		if head, _, _ := strings.Cut(r.stdout, "\n"); !strings.HasSuffix(head, want) {
+			t.Errorf("%v: headline %q, wanted %q", args, head, want)
+		}
+	}
+}
+
 func TestImpossiblePlansSayWhatWouldHelp(t *testing.T) {
 	mlp := examplePath("digits-mlp", "model.onnx")
 	bad := filepath.Join(t.TempDir(), "costs.json")
@@ -60,6 +69,8 @@ func TestImpossiblePlansSayWhatWouldHelp(t *testing.T) {
 		"--rows 9223372036854775807":   {mlp, "--rows", "9223372036854775807"},
 		"--dim batch=9223372036854775": {mlp, "--dim", "batch=9223372036854775807"},
 		"an amount above 0":            {mlp, "--max-cost", "0"},
+		"--max-cost +Inf: an amount":   {mlp, "--max-cost", "Inf"},
+		"--max-cost NaN: an amount":    {mlp, "--max-cost", "NaN"},
 		"unknown field":                {mlp, "--cost-model", bad},
 		"ends with .svg or .png":       {mlp, "--frontier", "a.pdf"},
 		"ranges of trees":              {examplePath("vote-xgboost", "model.json")},

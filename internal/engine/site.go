@@ -60,7 +60,8 @@ func (s *Site) Fetch(i int) (*tensor.Tensor, error) {
 }
 
 // New makes the tensor of an output, or scratch space, with undefined contents. It lives at least as long as the node's
-// outputs are used. The dtype must not be String. It panics on an invalid shape, as tensor.New does.
+// outputs are used. The dtype must not be String. It panics on an invalid shape, as tensor.New does, and with a *SizeError,
+// which Guard returns, on one that memory cannot hold.
 func (c *Call) New(d tensor.DType, shape ...int) *tensor.Tensor {
 	if len(c.Planned) > 0 {
 		if t := c.Planned[0]; t.DType() == d && t.Shape().Equal(shape) {
@@ -70,6 +71,7 @@ func (c *Call) New(d tensor.DType, shape ...int) *tensor.Tensor {
 		c.Planned = nil
 	}
 	// The copies keep the caller's shape on its stack when there is a plan.
+	mustFit(d, shape)
 	if c.Alloc == nil {
 		return tensor.New(d, slices.Clone(shape)...)
 	}

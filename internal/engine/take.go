@@ -27,6 +27,9 @@ func Take(c *Call, x *tensor.Tensor, axis int, index []int64, shape tensor.Shape
 		at[i] = d
 	}
 	if x.DType() == tensor.String {
+		if err := CheckSize(tensor.String, shape); err != nil {
+			return nil, err
+		}
 		var out []string
 		for o := range outer {
 			for _, i := range at {

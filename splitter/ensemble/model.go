@@ -184,7 +184,7 @@ func (e *ensemble) Layout(ctx context.Context, o layout.Options) (*layout.Layout
 	case o.Latency > 0 || o.MaxCost > 0 || o.Plan != "":
 		return nil, &layout.RefusalError{Subject: e.base, Reason: "is an ensemble, which has one plan: every member a shard, in one round", Remedy: "give --shards or --memory alone"}
 	case o.Shards > 0 && o.Shards != n:
-		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", o.Shards), Reason: fmt.Sprintf("the ensemble has %d members, and each is a shard", n), Remedy: fmt.Sprintf("give --shards %d, or --memory", n)}
+		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", o.Shards), Reason: "the ensemble has " + counted(n) + ", and each is a shard", Remedy: fmt.Sprintf("give --shards %d, or --memory", n)}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -207,4 +207,12 @@ func (e *ensemble) Layout(ctx context.Context, o layout.Options) (*layout.Layout
 // Survey estimates the ensemble's plan at several sizes of functions and picks one by the wish. What cannot be met is a *layout.RefusalError.
 func (e *ensemble) Survey(o plan.Options, w plan.Wish) (*plan.Survey, error) {
 	return plan.Given(e.in, Kind, e.plan, o, w)
+}
+
+// counted is a number of members in words.
+func counted(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprintf("%d members", n)
 }

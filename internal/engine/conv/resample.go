@@ -11,6 +11,9 @@ import (
 // pick is mode nearest: elements move, whatever their type.
 func (r *resizer) pick(c *engine.Call, axes []axis, shape tensor.Shape) error {
 	x := c.In[0]
+	if err := engine.CheckSize(x.DType(), shape); err != nil { // the maps are as long
+		return err
+	}
 	maps := make([][]int, len(axes))
 	for i, a := range axes {
 		maps[i] = make([]int, a.out)

@@ -164,7 +164,7 @@ func (r *resizer) axesOf(c *engine.Call) ([]axis, tensor.Shape, error) {
 		a := &axes[i]
 		if sizes != nil {
 			if sizes[k] < 0 || sizes[k] > 1<<30 {
-				return nil, nil, fmt.Errorf("sizes are %v, wanted numbers that are not negative", sizes)
+				return nil, nil, fmt.Errorf("sizes are %v, wanted numbers from 0 to 2^30", sizes)
 			}
 			shape[i] = int(sizes[k])
 			a.scale = float64(sizes[k]) / float64(a.in)

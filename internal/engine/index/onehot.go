@@ -27,7 +27,7 @@ func oneHot(s *engine.Site) (engine.Kernel, error) {
 			return err
 		}
 		if len(depth) != 1 || depth[0] < 0 || depth[0] > math.MaxInt32 || values.Rank() != 1 || values.Len() != 2 {
-			return fmt.Errorf("depth is %v and values %v, wanted one number and a pair", c.In[1], values)
+			return fmt.Errorf("depth is %v and values %v, wanted one number from 0 to 2^31 - 1 and a pair", c.In[1], values)
 		}
 		axis, ok := engine.Axis(attr, index.Rank()+1)
 		if !ok {
@@ -70,6 +70,9 @@ func hot(at []int64, outer, inner, depth int, set func(to int)) {
 }
 
 func hotStrings(c *engine.Call, at []int64, shape tensor.Shape, outer, inner, depth int) (err error) {
+	if err = engine.CheckSize(tensor.String, shape); err != nil {
+		return err
+	}
 	values := make([]string, outer*depth*inner)
 	for i := range values {
 		values[i] = c.In[2].StringAt(0)

@@ -98,7 +98,7 @@ func (f *frame) step(s *planned) error {
 	if f.trace != nil {
 		f.trace.first = append(f.trace.first, int32(made))
 	}
-	if err := s.kernel.Run(c); err != nil {
+	if err := engine.Guard(s.kernel, c); err != nil {
 		return err
 	}
 	for i, slot := range s.out {

@@ -89,6 +89,9 @@ func (n *padNode) Run(c *engine.Call) error {
 		}
 	}
 	if x.DType() == tensor.String {
+		if err := engine.CheckSize(tensor.String, shape); err != nil {
+			return err
+		}
 		var out []string
 		each(shape, maps, strided.RowMajor(x.Shape()), func(at int) {
 			if at < 0 {

@@ -14,6 +14,9 @@ func Copy(c *engine.Call, x *tensor.Tensor, shape tensor.Shape, step []int, offs
 	}
 	l := Over(shape, step)
 	if x.DType() == tensor.String {
+		if err := engine.CheckSize(tensor.String, shape); err != nil {
+			return nil, err
+		}
 		return copyStrings(x, shape.Clone(), &l, offset, n)
 	}
 	size := x.DType().Size()
