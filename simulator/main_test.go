@@ -124,9 +124,9 @@ func ranBefore() bool {
 }
 
 // brokenReader fails in the middle of a streamed answer.
-type brokenReader struct{}
+type brokenReader struct{ more string }
 
-func (brokenReader) Read([]byte) (int, error)     { return 0, errors.New("the reader broke") }
+func (b brokenReader) Read([]byte) (int, error)   { return 0, errors.New("the reader broke" + b.more) }
 func (brokenReader) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
 
 // typedReader is streamed under a content type of its own.
@@ -142,6 +142,8 @@ func stream(c command) (io.Reader, error) {
 		return nil, errors.New(c.Arg)
 	case "break":
 		return io.MultiReader(strings.NewReader("half an ans"), brokenReader{}), nil
+	case "break long":
+		return io.MultiReader(strings.NewReader("half an ans"), brokenReader{strings.Repeat("x", c.Bytes)}), nil
 	case "exit":
 		return io.MultiReader(strings.NewReader("half"), readerFunc(func() { os.Exit(5) })), nil
 	case "hang":

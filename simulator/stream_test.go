@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -129,6 +130,19 @@ func TestAStreamThatFailsEndsWithTheErrorInItsLastEvent(t *testing.T) {
 		}
 		if string(body) != tc.body || complete.ErrorCode == nil || *complete.ErrorCode != "Unhandled" || !strings.HasSuffix(*complete.ErrorDetails, tc.details) {
 			t.Errorf("%s: %q and %v %v, want %q and %s", tc.do, body, complete.ErrorCode, complete.ErrorDetails, tc.body, tc.details)
+		}
+	}
+}
+
+// The error's document comes in a trailer, which may be longer than any buffer.
+func TestAStreamThatBreaksWithALongMessageSaysAllOfIt(t *testing.T) {
+	t.Parallel()
+	_, c := start(t, simulator.Config{Functions: []simulator.Function{fn(t, "f", "stream")}})
+	for _, size := range []int{0, 4 << 10, 100 << 10} {
+		_, body, complete := wholeStream(t, c, "f", command{Do: "break long", Bytes: size})
+		want := `{"errorMessage":"the reader broke` + strings.Repeat("x", size) + `","errorType":"errorString"}`
+		if string(body) != "half an ans" || complete.ErrorDetails == nil || *complete.ErrorDetails != want {
+			t.Errorf("%d bytes: found %q and an error of %d bytes, wanted one of %d", size, body, len(aws.ToString(complete.ErrorDetails)), len(want))
 		}
 	}
 }

@@ -102,6 +102,7 @@ func (s *server) converse(conn net.Conn) {
 				return
 			}
 		}
+		withTrailers(r, in, bounded)
 		w := &answer{conn: conn, header: http.Header{}}
 		s.handler.ServeHTTP(w, r)
 		if w.finish() != nil {

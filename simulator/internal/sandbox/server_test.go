@@ -76,10 +76,13 @@ func read(t *testing.T, in *bufio.Reader) (int, http.Header, string) {
 
 func TestTheServerKeepsAConnectionAndTakesEveryKindOfBody(t *testing.T) {
 	conn, in := dial(t, echoServer(t))
+	long := strings.Repeat("x", 100_000) // beyond any buffer
 	for _, tc := range []struct{ request, want string }{
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET  "},
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "POST  abc"},
 		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: T\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nT: v\r\n\r\n", "POST v abc"},
+		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", "POST  ab"},
+		{"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: T\r\n\r\n0\r\nT: " + long + "\r\n\r\n", "POST " + long + " "},
 		{"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", ""},
 		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "POST  "},
 		{"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n", "abcdef"},
