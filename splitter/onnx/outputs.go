@@ -45,30 +45,10 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 		if v.DType != tensor.Invalid && known.DType != tensor.Invalid && v.DType != known.DType {
 			return &layout.RefusalError{Subject: "output " + v.Name, Reason: fmt.Sprintf("the file declares it as %s, its nodes compute %s", v.DType, known.DType), Remedy: remedyCheck}
 		}
-		if v.Foreign == "" && contradict(v, known) {
-			return &layout.RefusalError{Subject: "output " + v.Name, Reason: fmt.Sprintf("the file declares it of shape %s, its nodes compute shape %s", text(v.Dims), text(known.Dims)), Remedy: remedyCheck}
-		}
 		c.net.graph.Outputs = append(c.net.graph.Outputs, known)
 	}
 	c.legalNames()
 	return nil
-}
-
-// contradict reports whether no tensor has both shapes: their ranks differ, or a dimension whose size both know. Symbols
-// may stand for any size.
-func contradict(a, b graph.Value) bool {
-	if !a.Ranked || !b.Ranked {
-		return false
-	}
-	if len(a.Dims) != len(b.Dims) {
-		return true
-	}
-	for i, d := range a.Dims {
-		if o := b.Dims[i]; d.Size >= 0 && o.Size >= 0 && d.Size != o.Size {
-			return true
-		}
-	}
-	return false
 }
 
 // legalNames renames the inner values whose names a manifest cannot hold.
