@@ -31,6 +31,6 @@ soak:
 	SHARDWISE_SOAK=10m go test -count=1 -timeout 20m -v -run '^TestSoak$$' ./internal/local
 
 # A model of 6 GiB: planned and split in at most 256 MB of memory, at no less than 0.6 of a copy's speed, which is judged where nothing else
-# runs. Takes 18 GiB of disk.
+# runs. Takes 12 GiB of disk.
 large:
 	SHARDWISE_LARGE=1 go test -count=1 -timeout 30m -v -run '^TestALargeModel' ./tests/e2e

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 	"runtime/debug"
 
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -43,8 +42,7 @@ func CheckSize(d tensor.DType, shape tensor.Shape) error {
 	if bytes <= smallTensor {
 		return nil
 	}
-	limit := min(int64(largestFunction), debug.SetMemoryLimit(-1))
-	if limit = min(limit, math.MaxInt); bytes > float64(limit) {
+	if limit := min(int64(largestFunction), debug.SetMemoryLimit(-1)); bytes > float64(limit) {
 		return &SizeError{DType: d, Shape: shape.Clone(), Bytes: bytes, Limit: limit}
 	}
 	return nil

@@ -175,36 +175,42 @@ func (n *padNode) fill(c *engine.Call) (*tensor.Tensor, error) {
 	return tensor.New(x.DType()), nil
 }
 
-// places fills to with the input's index at each of the result's, -1 where the value stands.
+// places fills to with the input's index at each of the result's, -1 where the value stands. What negative pads take away is gone before the modes
+// reflect, edge and wrap look for what they repeat, as in ONNX Runtime.
 func (n *padNode) places(to []int64, size, before int64) error {
-	if size == 0 && len(to) > 0 && n.mode != "constant" {
+	first, end := max(0, -before), size+min(0, int64(len(to))-size-before)
+	left := end - first
+	if left <= 0 && len(to) > 0 && n.mode != "constant" {
 		return fmt.Errorf("mode %s has nothing to repeat", n.mode)
 	}
 	for i := range to {
-		at := int64(i) - before
-		if at >= 0 && at < size {
-			to[i] = at
-			continue
+		at := int64(i) - before - first
+		if at < 0 || at >= left {
+			at = n.outside(at, left)
 		}
-		switch n.mode {
-		case "constant":
-			at = -1
-		case "edge":
-			at = max(0, min(at, size-1))
-		case "wrap":
-			at = (at%size + size) % size
-		case "reflect":
-			if size == 1 {
-				at = 0
-				break
-			}
-			period := 2 * (size - 1)
-			at = (at%period + period) % period
-			at = min(at, period-at)
+		if to[i] = at; at >= 0 {
+			to[i] += first
 		}
-		to[i] = at
 	}
 	return nil
+}
+
+// outside is which of size elements stands at a place before or behind them, -1 for the value.
+func (n *padNode) outside(at, size int64) int64 {
+	switch n.mode {
+	case "edge":
+		return max(0, min(at, size-1))
+	case "wrap":
+		return (at%size + size) % size
+	case "reflect":
+		if size == 1 {
+			return 0 // as in numpy: there is no other
+		}
+		period := 2 * (size - 1)
+		at = (at%period + period) % period
+		return min(at, period-at)
+	}
+	return -1
 }
 
 // padded writes the result, one innermost row after the other.
