@@ -43,7 +43,9 @@ func TestVectorsGiveGonumsBits(t *testing.T) {
 		hi := lo + 1 + rng.IntN(n-lo)
 		stride := (k + 3) / 4 * 4
 		x, w := at(odd(rng, m*stride), 0), at(odd(rng, n*k), 4*rng.IntN(16))
-		fresh := func() []float32 { return at(append(make([]float32, 0, m*n), odd(rand.New(rand.NewPCG(1, 1)), m*n)...), 4) }
+		fresh := func() []float32 {
+			return at(append(make([]float32, 0, m*n), odd(rand.New(rand.NewPCG(1, 1)), m*n)...), 4)
+		}
 		what := fmt.Sprintf("m=%d n=%d k=%d columns %d to %d", m, n, k, lo, hi)
 
 		p := product[float32]{x: x, w: w, m: m, n: n, k: k, stride: stride, block: n, packed: new(sync.Pool)}
