@@ -147,3 +147,26 @@ loop:
 	VMASKMOVPS Y3, Y15, 0(DI)(R12*1)
 	VZEROUPPER
 	RET
+
+// func spread(dst *float32, stride uintptr, src *float32, n uintptr)
+TEXT ·spread(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+	TESTQ CX, CX
+	JZ   done
+
+loop:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ  loop
+
+done:
+	VZEROUPPER
+	RET

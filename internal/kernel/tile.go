@@ -40,16 +40,13 @@ func tiles(p *product[float32], rows, lo, hi int) {
 
 func (b *block) pack(p *product[float32]) {
 	tile := (b.end - b.l) * tileColumns
+	whole := (b.hi - b.lo) / tileColumns
 	for r := b.l; r < b.end; r++ {
 		from, to := p.w[r*p.n+b.lo:r*p.n+b.hi], b.packed[(r-b.l)*tileColumns:]
-		for len(from) >= tileColumns {
-			*(*[tileColumns]float32)(to) = [tileColumns]float32(from)
-			if from = from[tileColumns:]; len(from) > 0 {
-				to = to[tile:]
-			}
-		}
-		if len(from) > 0 {
-			clear(to[copy(to[:tileColumns], from):tileColumns])
+		spread(&to[0], uintptr(tile*word), &from[0], uintptr(whole))
+		if rest := from[whole*tileColumns:]; len(rest) > 0 {
+			last := to[whole*tile:][:tileColumns]
+			clear(last[copy(last, rest):])
 		}
 	}
 }

@@ -29,3 +29,8 @@ func tile4x16(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *fl
 //
 //go:noescape
 func tile4x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *float32, xStride, k uintptr, mask *uint32)
+
+// spread copies n pieces of 16 elements that follow each other to places stride bytes apart.
+//
+//go:noescape
+func spread(dst *float32, stride uintptr, src *float32, n uintptr)
