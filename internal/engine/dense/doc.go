@@ -19,7 +19,7 @@ type kernels struct {
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k := &kernels{f32: &kernel.Blocked[float32]{}, f64: &kernel.Blocked[float64]{}}
 	k.by = map[tensor.DType]multiplier{
 		tensor.F32: through(k.f32), tensor.F64: through(k.f64),
 		tensor.I8: plain[int8], tensor.I16: plain[int16], tensor.I32: plain[int32], tensor.I64: plain[int64],

@@ -17,7 +17,7 @@ type kernels struct{ dense kernel.Dense[float32] }
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{dense: &kernel.Gonum[float32]{}}
+	k := &kernels{dense: &kernel.Blocked[float32]{}}
 	f32, bytes := engine.TypesOf(tensor.F32), engine.TypesOf(tensor.U8, tensor.I8)
 	halves := f32 | engine.TypesOf(tensor.F16, tensor.BF16)
 	short := bytes | engine.TypesOf(tensor.U16, tensor.I16)
