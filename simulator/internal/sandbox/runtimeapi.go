@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // MaxResponse is the largest buffered response, 6·1024·1024 + 100 bytes, as
@@ -61,13 +63,13 @@ type api struct {
 	ready      chan struct{} // closed at the first request for work
 	initFailed chan struct{} // closed when the runtime reports a failed INIT
 
-	mu        sync.Mutex
-	state     state
-	current   *call
-	waiter    chan *call // the request that waits for work, nil when none does
-	initError []byte
-	lastSize  int // bytes of the latest response: the first guess for the next
-	extension bool
+	mu         sync.Mutex
+	state      state
+	current    *call
+	waiter     chan *call // the request that waits for work, nil when none does
+	initError  []byte
+	lastSize   int                      // bytes of the latest response: the first guess for the next
+	extensions map[uuid.UUID]*extension // nil without one
 }
 
 func newAPI(spec *Spec) *api {

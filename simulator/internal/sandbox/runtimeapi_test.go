@@ -235,46 +235,6 @@ func TestAnErrorInTheTrailersFailsTheInvocation(t *testing.T) {
 	}
 }
 
-func TestAnExtensionWithoutEventsRegistersAndWaits(t *testing.T) {
-	c := runtimeClient{t, newAPI(&Spec{Function: "f", Version: "7", Handler: "h"})}
-	w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{"events":null}`, "Lambda-Extension-Name", "GoLangEnableSIGTERM")
-	c.want(w, 200, `{"functionVersion":"7","functionName":"f","handler":"h"}`)
-	key := w.Header().Get("Lambda-Extension-Identifier")
-	if key == "" || !c.api.wantsSIGTERM() {
-		t.Fatalf("identifier %q, wants SIGTERM %v", key, c.api.wantsSIGTERM())
-	}
-	waited := make(chan struct{})
-	go func() {
-		defer close(waited)
-		c.do(http.MethodGet, "/2020-01-01/extension/event/next", "", "Lambda-Extension-Identifier", key)
-	}()
-	select {
-	case <-waited:
-		t.Error("event/next returned while the process lives")
-	case <-time.After(20 * time.Millisecond):
-	}
-	close(c.api.gone)
-	<-waited
-}
-
-func TestAnExtensionThatAsksForMoreIsRefused(t *testing.T) {
-	c := runtimeClient{t, newAPI(&Spec{})}
-	if w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "x"); w.Code != 403 {
-		t.Errorf("an extension with events: status %d, want 403", w.Code)
-	}
-	for _, bad := range []string{`{`, ``} {
-		if w := c.do(http.MethodPost, "/2020-01-01/extension/register", bad, "Lambda-Extension-Name", "x"); w.Code != 403 {
-			t.Errorf("register with body %q: status %d, want 403", bad, w.Code)
-		}
-	}
-	if w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{}`); w.Code != 403 {
-		t.Errorf("an extension without a name: status %d, want 403", w.Code)
-	}
-	if w := c.do(http.MethodGet, "/2020-01-01/extension/event/next", ""); w.Code != 403 {
-		t.Errorf("event/next without an identifier: status %d, want 403", w.Code)
-	}
-}
-
 func TestUnknownPathsAreNotFound(t *testing.T) {
 	c := runtimeClient{t, newAPI(&Spec{})}
 	for _, path := range []string{"/", "/2018-06-01/runtime/", "/2018-06-01/runtime/invocation/x", "/2020-01-01/extension/exit/error", responsePath} {
