@@ -26,7 +26,8 @@ func served(t *testing.T) (a *api, addr string, giveUp func()) {
 	s := serve(listener, a)
 	giveUp = sync.OnceFunc(func() {
 		close(a.gone)
-		s.close()
+		s.cut()
+		s.wait()
 	})
 	t.Cleanup(giveUp)
 	return a, listener.Addr().String(), giveUp

@@ -134,9 +134,9 @@ func giveUp(conn net.Conn, status int, text string) {
 	_, _ = io.CopyN(io.Discard, conn, maxDrain)
 }
 
-// close cuts all connections and returns when no request is being answered. The
-// handler's waits must have been ended before.
-func (s *server) close() {
+// cut closes the listener and all connections. The handler's waits must have been
+// ended before.
+func (s *server) cut() {
 	s.mu.Lock()
 	s.closed = true
 	_ = s.listener.Close() // accept ends with it
@@ -144,8 +144,11 @@ func (s *server) close() {
 		_ = conn.Close() // its converse ends with it
 	}
 	s.mu.Unlock()
-	s.running.Wait()
 }
+
+// wait returns, after cut, when no request is being answered any more: at once,
+// unless a part of a response is on its way to a client that does not read.
+func (s *server) wait() { s.running.Wait() }
 
 // answer is a response on its way. With a Content-Length in its header the body
 // is sent as it is written, head and first part in one system call; otherwise it
