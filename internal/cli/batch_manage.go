@@ -11,28 +11,24 @@ import (
 	"github.com/shardwise/shardwise/statemachine/batch"
 )
 
-// remoteClient reaches AWS as its own tools do: by the environment and the shared files.
-func remoteClient(ctx context.Context, role string) (*batch.Client, error) {
+// remoteOptions reach AWS as its own tools do: by the environment and the shared files.
+func remoteOptions(ctx context.Context) (batch.Options, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, asInput(fmt.Errorf("find the AWS configuration: %w", err))
+		return batch.Options{}, asInput(fmt.Errorf("find the AWS configuration: %w", err))
 	}
-	o := batch.Options{Region: c.Region, Credentials: c.Credentials, Role: role}
-	if c.BaseEndpoint != nil {
-		o.Endpoint = *c.BaseEndpoint
-	}
-	return batch.New(o), nil
+	return batch.FromConfig(c), nil
 }
 
-// cloud prepares a batch on AWS.
-func (b *batchRun) cloud(ctx context.Context) error {
+// cloud prepares a batch on AWS, or on a simulation that another process serves.
+func (b *batchRun) cloud(o batch.Options) error {
 	if b.model.Deployment.Store == nil {
 		return asInput(fmt.Errorf("the deployment has no store, through which a batch's tensors go; name bucket and prefix as store in deployment.json and deploy again"))
 	}
 	b.store = *b.model.Deployment.Store
-	var err error
-	b.client, err = remoteClient(ctx, b.f.role)
-	return err
+	o.Role = b.f.role
+	b.client = batch.New(o)
+	return nil
 }
 
 // managed is one execution for a command that did not start it.
@@ -43,10 +39,11 @@ type managed struct {
 
 // open looks at an execution.
 func (a *App) open(ctx context.Context, execution string, asJSON bool) (*managed, error) {
-	c, err := remoteClient(ctx, "")
+	o, err := remoteOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
+	c := batch.New(o)
 	m := &managed{batchRun: &batchRun{a: a, client: c, asJSON: asJSON}}
 	if m.status, err = c.Look(ctx, execution); err == nil {
 		m.estimate, err = c.Needs(ctx, execution)

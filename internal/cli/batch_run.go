@@ -81,7 +81,14 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 		}
 	}
 	o := statemachine.Options{Outputs: f.outputs, Mode: f.mode, Children: f.children, Via: f.via, TolerateCount: f.count, TolerateShare: f.share, Concurrency: f.concurrency}
-	if f.local && o.Concurrency == 0 {
+	ctx := cmd.Context()
+	var reach batch.Options
+	if !f.local {
+		if reach, err = remoteOptions(ctx); err != nil {
+			return err
+		}
+	}
+	if o.Concurrency == 0 && (f.local || loopback(reach.StepsEndpoint)) {
 		o.Concurrency = localConcurrency()
 	}
 	machine, needs, err := statemachine.Definition(m.Manifest, m.Fingerprint, m.Deployment, o)
@@ -92,11 +99,10 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 		return asInput(err)
 	}
 	b.estimate, b.facts.Needs = needs, needs
-	ctx := cmd.Context()
 	if f.local {
 		return b.here(ctx, machine, in, out)
 	}
-	if err := b.cloud(ctx); err != nil {
+	if err := b.cloud(reach); err != nil {
 		return err
 	}
 	defer b.client.Close()
