@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -86,10 +87,46 @@ func TestABatchOnALoopbackEndpointTakesTheProcessorsAtOnce(t *testing.T) {
 		t.Run(c.variable+strings.Join(c.flags, " "), func(t *testing.T) {
 			t.Setenv(c.variable, steps.URL)
 			atOnce.Store(0)
-			args := append([]string{"batch", dir, "--input", "s3://data/rows.csv", "--output", "s3://data/y.csv", "--role", localRole}, c.flags...)
+			args := append([]string{"batch", dir, "--input", "s3://data/rows.csv", "--output", "s3://data/y.csv", "--role", localRole, "--detach"}, c.flags...)
 			if r := runCommand(t, args...); r.status == StatusOK || int64(c.want) != atOnce.Load() {
 				t.Errorf("wanted %d blocks at once, found %d; status %d\n%s", c.want, atOnce.Load(), r.status, r.stderr)
 			}
 		})
+	}
+}
+
+// A bucket that is not there is told before anything starts, for the command's own summary and for the functions' output.
+func TestABatchWhoseOutputHasNoBucketEndsBeforeItsBlocks(t *testing.T) {
+	dir := withStore(t, splitExample(t, "diabetes-xgboost", "model.ubj", 2))
+	credentialsOfNobody(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, errs buffer
+	a := testApp(t, &out, &errs)
+	ended := make(chan int, 1)
+	go func() { ended <- a.Run(ctx, []string{"simulate", dir, "--json"}) }()
+	defer func() {
+		interrupt()
+		if status := <-ended; status != StatusOK {
+			t.Errorf("simulate: status %d\n%s", status, errs.String())
+		}
+	}()
+	t.Setenv("AWS_ENDPOINT_URL", awaitFacts(t, &out, ended).Endpoint)
+	input := examplePath("diabetes-xgboost", "input.csv")
+	batch := []string{"batch", dir, "--input", input, "--output", "s3://nowhere/y.csv", "--role", localRole}
+	r := runCommand(t, batch...).want(t, StatusRun)
+	for _, says := range []string{"--output s3://nowhere/y.csv", "nothing was started", "NoSuchBucket"} {
+		if !strings.Contains(r.stderr, says) {
+			t.Errorf("wanted %q, found %s", says, r.stderr)
+		}
+	}
+	execution := strings.TrimSpace(runCommand(t, append(batch, "--detach")...).want(t, StatusOK).stdout)
+	r = runCommand(t, "batch", "status", execution, "--wait").want(t, StatusRun)
+	for _, says := range []string{"bucket nowhere", "no row was read", "make the bucket"} {
+		if !strings.Contains(r.stderr, says) {
+			t.Errorf("wanted %q, found %s", says, r.stderr)
+		}
+	}
+	if strings.Contains(errs.String(), "shard-000 START") {
+		t.Error("a block was begun")
 	}
 }

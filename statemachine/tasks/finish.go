@@ -169,13 +169,18 @@ func (b *batch) output(ctx context.Context, done []part) error {
 		return b.h.store.Join(ctx, out.Bucket, out.Key, pieces)
 	}
 	for _, p := range done {
-		key := out.Key + path.Base(p.key) + "." + out.Format
+		key := b.outputKey(p.key)
 		whole := []storage.Piece{{Bucket: b.job.Store.Bucket, Key: p.key, To: p.bytes}}
 		if err := b.h.store.Join(ctx, out.Bucket, key, whole); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outputKey is where a part goes of an output that is a prefix.
+func (b *batch) outputKey(part string) string {
+	return b.job.Output.Key + path.Base(part) + "." + b.job.Output.Format
 }
 
 // pieces are one head for all rows, and the rows of each part, of which there is one at least.

@@ -214,6 +214,38 @@ func TestPartsOfTwoBatchesDoNotMix(t *testing.T) {
 	}
 }
 
+// What cannot be written is told before a row is read, and by whom it could be mended.
+func TestAnOutputThatCannotBeWrittenEndsABatchFirst(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	for _, c := range []struct {
+		output, refused string
+		kind            shard.Kind
+	}{
+		{"answers", "answers", shard.NotFound}, {"answers", "answers", shard.Denied}, {"parts/", "parts/0000000.csv", shard.Denied},
+		{"answers", "p/one/index.json", shard.Denied},
+	} {
+		job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 50)
+		job.Output.Key = c.output
+		b.store.fail = func(op, key string) error {
+			if op == "put" && key == c.refused {
+				return &shard.Error{Op: "write s3://out/" + key, Kind: c.kind}
+			}
+			if op != "put" {
+				t.Errorf("%s is asked for: %s", key, op)
+			}
+			return nil
+		}
+		before := len(b.store.objects)
+		_, _, err := b.run(job, statemachine.Options{})
+		if shard.KindOf(err) != c.kind || !strings.Contains(err.Error(), "no row was read") || !strings.Contains(err.Error(), "s3:PutObject") {
+			t.Errorf("%s: found %v", c.refused, err)
+		}
+		if len(b.store.objects) != before {
+			t.Errorf("%s: there are objects: %d, %d before", c.refused, len(b.store.objects), before)
+		}
+	}
+}
+
 func TestALateDuplicateOfATaskChangesNothing(t *testing.T) {
 	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
 	job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 100)
