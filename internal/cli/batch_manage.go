@@ -98,7 +98,7 @@ func (a *App) batchStatus() *cobra.Command {
 			if s.Ended() {
 				left = 0
 			}
-			return a.printJSON(statusFacts{s, s.RowsPerSecond(now), left.Seconds(), costOf(m.estimate, int(s.Blocks.Succeeded+s.Blocks.Failed))})
+			return a.printJSON(statusFacts{s, s.RowsPerSecond(now), left.Seconds(), costOf(m.estimate, int(s.Blocks.Ended()))})
 		}
 		text := progressLine(s, m.estimate, now)
 		if s.Error != "" {

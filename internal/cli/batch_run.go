@@ -219,8 +219,9 @@ func (b *batchRun) watch(ctx context.Context, execution string) (*batch.Status, 
 		if s.Blocks.Failed > 0 {
 			failures = fmt.Sprintf(", %d failed", s.Blocks.Failed)
 		}
+		failures += abortedText(s.Blocks)
 		p.describe(what + failures + costSoFar(b.estimate, s))
-		p.set((s.Blocks.Succeeded+s.Blocks.Failed)*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
+		p.set(s.Blocks.Ended()*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
 		if now := time.Now(); !b.a.StderrTerminal && now.Sub(last) >= lineEvery {
 			b.a.say("%s", progressLine(s, b.estimate, now))
 			last = now

@@ -130,6 +130,12 @@ func TestProgressTellsBlocksSpeedTimeAndCost(t *testing.T) {
 	if got := progressLine(s, e, began.Add(10*time.Second)); got != want {
 		t.Errorf("wanted %s\nfound  %s", want, got)
 	}
+	s.Status, s.Stopped = "ABORTED", began.Add(10*time.Second)
+	s.Blocks = batch.Counts{Total: 40, Succeeded: 9, Failed: 1, Aborted: 2, Pending: 28}
+	want = "ABORTED after 10s: 9 of 40 blocks done, 1 failed, 2 aborted, 0 under way, 900 rows a second, step functions $0.0022 of $0.0071"
+	if got := progressLine(s, e, began.Add(time.Hour)); got != want {
+		t.Errorf("wanted %s\nfound  %s", want, got)
+	}
 	if c := costOf(&statemachine.Estimate{Children: "EXPRESS", Transitions: 7, Parent: 3}, 40); c.Transitions != 3 || c.Express != 40 || math.Abs(c.StepsUSD-115e-6) > 1e-12 {
 		t.Errorf("found %+v", c)
 	}

@@ -35,8 +35,12 @@ type Counts struct {
 	Pending   int64 `json:"pending"`
 	Running   int64 `json:"running"`
 	Succeeded int64 `json:"succeeded"`
-	Failed    int64 `json:"failed"` // timed out and aborted ones, too
+	Failed    int64 `json:"failed"`  // timed out ones, too
+	Aborted   int64 `json:"aborted"` // cut short by a stop, or by the failures of others
 }
+
+// Ended are the blocks that are not waited for any more.
+func (c Counts) Ended() int64 { return c.Succeeded + c.Failed + c.Aborted }
 
 // Ended reports whether the execution has come to its end.
 func (s *Status) Ended() bool {
@@ -62,7 +66,7 @@ func (s *Status) RowsPerSecond(now time.Time) float64 {
 
 // Left is the time that the remaining blocks take at the speed so far; ok is false while no block is done.
 func (s *Status) Left(now time.Time) (left time.Duration, ok bool) {
-	done := s.Blocks.Succeeded + s.Blocks.Failed
+	done := s.Blocks.Ended()
 	if done == 0 {
 		return 0, false
 	}
@@ -92,7 +96,7 @@ func (c *Client) Look(ctx context.Context, execution string) (*Status, error) {
 		return nil, failed("describe map run", err)
 	}
 	if n := run.ItemCounts; n != nil {
-		s.Blocks = Counts{Total: n.Total, Pending: n.Pending, Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed + n.TimedOut + n.Aborted}
+		s.Blocks = Counts{Total: n.Total, Pending: n.Pending, Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed + n.TimedOut, Aborted: n.Aborted}
 	}
 	return s, nil
 }

@@ -92,8 +92,11 @@ func TestAStoppedBatchGoesOn(t *testing.T) {
 	s.status(execution, progressed(2))
 	s.batch(cli.StatusOK, "stop", execution)
 	f := s.status(execution, ended)
-	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 {
+	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 || f.Blocks.Failed != 0 || f.Blocks.Aborted < 1 {
 		t.Fatalf("found %+v", f)
+	}
+	if out, _ := s.batch(cli.StatusOK, "status", execution); !strings.Contains(out, " 0 failed, ") || !strings.Contains(out, " aborted, 0 under way") {
+		t.Errorf("found %s", out)
 	}
 	if _, errs := s.batch(cli.StatusInput, "stop", execution); !strings.Contains(errs, "ABORTED") {
 		t.Errorf("a second stop says %s", errs)
