@@ -52,6 +52,8 @@ type Client struct {
 	role  string
 	poll  time.Duration
 	web   *http.Client
+
+	region, endpoint string // of Step Functions, for errors
 }
 
 // Close ends connections that wait for another call.
@@ -68,7 +70,7 @@ func New(o Options) *Client {
 	o.StepsEndpoint, o.StoreEndpoint = cmp.Or(o.StepsEndpoint, o.Endpoint), cmp.Or(o.StoreEndpoint, o.Endpoint)
 	// A transport of the client's own, so that Close ends its connections and nobody else's.
 	web := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	return &Client{role: o.Role, poll: o.Poll, web: web,
+	return &Client{role: o.Role, poll: o.Poll, web: web, region: o.Region, endpoint: o.StepsEndpoint,
 		Store: storage.New(storage.Options{Region: o.Region, Endpoint: o.StoreEndpoint, Credentials: o.Credentials}),
 		steps: sfn.New(sfn.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: web}, func(so *sfn.Options) {
 			if o.StepsEndpoint != "" {

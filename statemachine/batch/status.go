@@ -73,11 +73,15 @@ func (s *Status) Left(now time.Time) (left time.Duration, ok bool) {
 	return time.Duration(float64(s.Elapsed(now)) * float64(s.Blocks.Total-done) / float64(done)), true
 }
 
-// Look asks how far an execution is.
+// Look asks how far an execution is. The error is an *shard.Error: of kind BadInput when execution is no execution's ARN, or no
+// batch's, and of kind NotFound when it is not there.
 func (c *Client) Look(ctx context.Context, execution string) (*Status, error) {
+	if _, _, err := executionARN(execution); err != nil {
+		return nil, err
+	}
 	out, err := c.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 	if err != nil {
-		return nil, failed("describe execution", err)
+		return nil, c.unknown(execution, err)
 	}
 	s := &Status{Execution: execution, Machine: aws.ToString(out.StateMachineArn), Status: string(out.Status), Error: aws.ToString(out.Error),
 		Cause: aws.ToString(out.Cause), Started: aws.ToTime(out.StartDate), Stopped: aws.ToTime(out.StopDate), Redrives: int(aws.ToInt32(out.RedriveCount))}
