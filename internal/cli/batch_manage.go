@@ -111,12 +111,13 @@ func (a *App) batchStatus() *cobra.Command {
 // doneFacts is what stop and redrive tell programs.
 type doneFacts struct {
 	Execution string `json:"execution"`
+	Complete  bool   `json:"complete,omitempty"` // there was nothing to redrive
 }
 
 // tellDone prints an execution for programs, or a line for people.
 func (m *managed) tellDone(execution, line string) error {
 	if m.asJSON {
-		return m.a.printJSON(doneFacts{execution})
+		return m.a.printJSON(doneFacts{Execution: execution})
 	}
 	return m.a.print([]byte(line + "\n"))
 }
@@ -133,11 +134,27 @@ func (a *App) batchStop() *cobra.Command {
 	})
 }
 
+// nothingToDo tells that a batch is complete, and how its table is predicted anew. Who waits gets what waiting gives.
+func (m *managed) nothingToDo(ctx context.Context, wait bool) error {
+	m.a.sayWrapped(fmt.Sprintf("nothing to redrive: all blocks have predictions, and %s is there; to predict %s anew, start another batch: shardwise batch DIR --input %s --output TABLE --role ARN",
+		m.output, m.input, m.input))
+	switch {
+	case wait:
+		return m.follow(ctx, m.facts.Execution)
+	case m.asJSON:
+		return m.a.printJSON(doneFacts{Execution: m.facts.Execution, Complete: true})
+	}
+	return m.a.print([]byte(m.facts.Execution + "\n"))
+}
+
 func (a *App) batchRedrive() *cobra.Command {
 	return a.manage("redrive", "let a batch go on over the blocks that have no predictions", true, func(ctx context.Context, m *managed, wait bool) error {
 		next, err := m.client.Redrive(ctx, m.status)
 		if err != nil {
 			return err
+		}
+		if next == "" {
+			return m.nothingToDo(ctx, wait)
 		}
 		if m.facts.Execution = next; wait {
 			return m.follow(ctx, next)

@@ -22,6 +22,7 @@ import (
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/storage"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 // Options say where Step Functions and S3 are. Region and Credentials are required.
@@ -162,12 +163,17 @@ func (c *Client) Stop(ctx context.Context, execution, cause string) error {
 }
 
 // Redrive lets a batch go on that did not do all its blocks, and returns the execution that does: the same one when it failed,
-// timed out or was aborted, and a new one over the missing blocks when it succeeded within its tolerance.
+// timed out or was aborted, and a new one over the missing blocks when it succeeded within its tolerance. When nothing is missing it
+// does nothing, and returns "".
 func (c *Client) Redrive(ctx context.Context, s *Status) (string, error) {
 	switch types.ExecutionStatus(s.Status) {
 	case types.ExecutionStatusRunning, types.ExecutionStatusPendingRedrive:
 		return "", &shard.Error{Op: "redrive", Kind: shard.BadInput, Message: "the execution is under way; stop it first, or wait"}
 	case types.ExecutionStatusSucceeded:
+		complete, err := tasks.Complete(ctx, c.Store, s.Job)
+		if err != nil || complete {
+			return "", err
+		}
 		return c.Start(ctx, s.Machine, fmt.Sprintf("%s-%d", s.Job.ID, time.Now().UnixMilli()), s.Job)
 	}
 	_, err := c.steps.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &s.Execution})

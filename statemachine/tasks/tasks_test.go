@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/statemachine"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 func TestEveryRowIsPredictsOwnBitForBit(t *testing.T) {
@@ -243,6 +245,39 @@ func TestAnOutputThatCannotBeWrittenEndsABatchFirst(t *testing.T) {
 		if len(b.store.objects) != before {
 			t.Errorf("%s: there are objects: %d, %d before", c.refused, len(b.store.objects), before)
 		}
+	}
+}
+
+// A batch is complete when its parts and its output are there, and not before.
+func TestABatchIsCompleteWithAllItsPartsAndItsOutput(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	for _, output := range []string{"answers", "parts/"} {
+		b.store.objects = map[string][]byte{}
+		job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 200)
+		job.Output.Key = output
+		complete := func(want bool, when string) {
+			t.Helper()
+			if got, err := tasks.Complete(t.Context(), b.store, job); err != nil || got != want {
+				t.Errorf("%s, %s: found %v, %v", output, when, got, err)
+			}
+		}
+		complete(false, "before it began")
+		if _, _, err := b.run(job, statemachine.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		complete(true, "done")
+		for key, data := range maps.Clone(b.store.objects) {
+			if strings.HasPrefix(key, "out/") || strings.Contains(key, "/parts/") {
+				delete(b.store.objects, key)
+				complete(false, "without "+key)
+				b.store.objects[key] = data
+			}
+		}
+		b.store.fail = func(_, key string) error { return &shard.Error{Op: "read " + key, Kind: shard.Unavailable} }
+		if _, err := tasks.Complete(t.Context(), b.store, job); shard.KindOf(err) != shard.Unavailable {
+			t.Errorf("%s: a store that does not answer: found %v", output, err)
+		}
+		b.store.fail = nil
 	}
 }
 
