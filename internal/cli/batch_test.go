@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +46,31 @@ func TestABatchWritesPredictsOwnFile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An array in Fortran's order, as pandas saves frames, is predicted as it is by predict.
+func TestABatchOfAnArrayInFortranOrder(t *testing.T) {
+	dir := splitExample(t, "diabetes-xgboost", "model.ubj", 2)
+	lines := readLines(t, examplePath("diabetes-xgboost", "input.csv"))[1:]
+	columns := make([][]byte, 10)
+	for _, l := range lines {
+		for j, text := range strings.Split(l, ",") {
+			v := math.NaN()
+			if text != "" {
+				var err error
+				if v, err = strconv.ParseFloat(text, 32); err != nil {
+					t.Fatal(err)
+				}
+			}
+			columns[j] = binary.LittleEndian.AppendUint32(columns[j], math.Float32bits(float32(v)))
+		}
+	}
+	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': True, 'shape': (%d, 10), }\n", len(lines))
+	input := writeFile(t, "rows.npy", "\x93NUMPY\x01\x00"+string([]byte{byte(len(head)), 0})+head+string(bytes.Join(columns, nil)))
+	batched, predicted := filepath.Join(t.TempDir(), "y.csv"), filepath.Join(t.TempDir(), "y.csv")
+	runCommand(t, "batch", dir, "--local", "--input", input, "--output", batched, "--block-rows", "50").want(t, StatusOK)
+	runCommand(t, "predict", dir, "--input", examplePath("diabetes-xgboost", "input.csv"), "--output", predicted).want(t, StatusOK)
+	same(t, batched, predicted)
 }
 
 func same(t *testing.T, a, b string) {
