@@ -90,7 +90,7 @@ func (t *Table) Read(ctx context.Context, b statemachine.Block) (tensor.Named, e
 	if err != nil {
 		return nil, err
 	}
-	opt := dataset.Options{ByPosition: t.ByPosition, Row: b.FirstRow, Line: b.Line - 1}
+	opt := dataset.Options{ByPosition: t.ByPosition, Row: b.FirstRow, Line: b.Line - 1, RowALine: true}
 	if t.Format == dataset.CSV {
 		opt.Header = dataset.HeaderPresent
 		if b.Head == 0 {
