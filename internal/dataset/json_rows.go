@@ -23,10 +23,15 @@ type jsonRows struct {
 	names    []string
 	seen     []bool // columns of the current row
 	row      int
+	aLine    bool // every row is one line
+	lastLine int  // where the row before ended, 0 for none
 }
 
 func newJSONLines(in io.Reader, s *schema, opt Options) (*jsonRows, error) {
 	r, err := newJSONRows(newJSONScanner(in), s, opt, false)
+	if err == nil {
+		r.aLine = opt.RowALine
+	}
 	if err == nil && opt.Row > 0 {
 		r.row, r.scan.line = int(opt.Row), int(opt.Line)+1
 	}
@@ -173,10 +178,16 @@ func (r *jsonRows) read() error {
 	default:
 		err = fmt.Errorf("wanted an object, found %s", r.scan.describe())
 	}
+	if r.aLine && r.scan.line != line {
+		err = errors.New("it does not end in its line: wanted one row on each line")
+	}
 	if err == nil {
 		err = r.complete()
 	}
-	if err != nil {
+	if r.aLine && line == r.lastLine {
+		err = errors.New("there is more than one row on this line: wanted one row on each line")
+	}
+	if r.lastLine = r.scan.line; err != nil {
 		return fmt.Errorf("row %d (line %d): %w", r.row, line, err)
 	}
 	return nil
