@@ -22,7 +22,10 @@ import (
 func TestDescriptionsAreCheckedInFull(t *testing.T) {
 	const head, member = `{"format": "shardwise-ensemble/1", `, `{"model": "a.onnx"}`
 	for want, text := range map[string]string{
-		"read the description":          `[`,
+		"line 1, column 2: the JSON": `[`,
+		`members: wanted a list`:     head + `"members": "a.onnx"}`,
+		`members[1].weight: wanted a number up to 1.8e308, found "heavy"`:                        head + `"members": [{"model": "a", "weight": 1}, {"model": "b", "weight": "heavy"}]}`,
+		`members[0]: unknown field "modle", wanted one of columns, gives, model, output, weight`: head + `"members": [{"modle": "a"}]}`,
 		"unknown field":                 head + `"combine": "mean", "members": [` + member + `], "weights": [1]}`,
 		"something stands behind":       head + `"combine": "mean", "members": [` + member + `]} {}`,
 		"format is \"x\"":               `{"format": "x", "combine": "mean", "members": [` + member + `]}`,
