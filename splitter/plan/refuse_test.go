@@ -64,6 +64,10 @@ func TestRefusalsNameTheNodeTheSizesAndWhatHelps(t *testing.T) {
 		{"a pipeline of more shards than items", mlp, Options{Kind: Pipeline}, Wish{Shards: []int{4000}}, []string{`"pipeline"`, "use at most", "or leave the kind away"}},
 		{"memory that no function has", colossal, Options{}, Wish{}, []string{"at most 256 are looked at", "MB need about 1", "; ask for"}},
 		{"a pipeline of one item", perceptron(64, 64).prepared(), Options{Kind: Pipeline}, Wish{Shards: []int{1}}, []string{`"pipeline"`, "leave the kind away"}},
+		{"one mixed shard", mlp, Options{Kind: Mixed}, Wish{Shards: []int{1}}, []string{`1 shard in a plan of the kind "mixed"`, "cuts some layers over its shards, 2 or more, and keeps other parts whole", "ask for 2 shards, or leave the kind away"}},
+		{"one shard of cut layers", mlp, Options{Kind: Tensor}, Wish{Shards: []int{1}}, []string{`"tensor"`, "over all of its shards, 2 or more", "ask for 2 shards"}},
+		{"a mixed plan of one layer", perceptron(64, 64).prepared(), Options{Kind: Mixed}, Wish{}, []string{`"mixed"`, "the model has no plan of that kind", "leave the kind away, or ask for pipeline or tensor"}},
+		{"mixed plans in small functions", lstm, Options{Kind: Mixed}, Wish{MemoryMB: []int{570}, Shards: []int{2}}, []string{`"mixed" in functions of 570 MB`, "with 2 shards, a function needs", "give at least"}},
 		{"a cost below a cent", mlp, Options{}, Wish{MaxCost: 0.001}, []string{"$0.001", "the cheapest plan costs more", "1 shard of"}},
 	} {
 		got := refusalOf(t, c.g, c.o, c.w)
@@ -90,6 +94,26 @@ func TestWhatHelpsHelps(t *testing.T) {
 			// A node's own weights are named without the rows in flight.
 			if again := refusalOf(t, g, Options{}, Wish{MemoryMB: []int{more + 64}, Shards: []int{1, 2, 4, 8}}); again != "" {
 				t.Errorf("%d MB: %s; and then %s", mb, text, again)
+			}
+		}
+	}
+}
+
+// The number of shards that a refusal of a kind names has a plan of that kind.
+func TestTheNumberThatAKindsRefusalNamesHasAPlan(t *testing.T) {
+	for name, m := range map[string]*model{"recurrent": recurrent(512), "perceptron": perceptron(12, 9, 4), "decoder": transformer(2, 64, 4, 8, 300), "one layer": perceptron(64, 64)} {
+		g := m.prepared()
+		for _, kind := range []string{Tensor, Pipeline, Mixed} {
+			for n := 1; n <= 12; n++ {
+				text := refusalOf(t, g, Options{Kind: kind}, Wish{Shards: []int{n}})
+				_, after, named := strings.Cut(text, "ask for ")
+				other := 0
+				if _, err := fmt.Sscanf(after, "%d shard", &other); !named || err != nil {
+					continue
+				}
+				if again := refusalOf(t, g, Options{Kind: kind}, Wish{Shards: []int{other}}); again != "" {
+					t.Errorf("%s: %s; and then %s", name, text, again)
+				}
 			}
 		}
 	}
