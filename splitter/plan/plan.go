@@ -84,7 +84,7 @@ type Planner struct {
 // New prepares a graph.
 func New(g *sharding.Graph, o Options) *Planner {
 	p := &Planner{o: o.defaults(), ids: map[*sharding.Region]int{}}
-	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
+	p.prof = newProfiler(g, newSizes(p.o))
 	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
 	p.norms = slices.ContainsFunc(p.regions, func(r *sharding.Region) bool { return len(g.Behind(r)) > 0 })

@@ -3,9 +3,12 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -172,5 +175,65 @@ func TestSizesOfDimensionsThatAreNotThereAreRefused(t *testing.T) {
 	fixed := partitioned(normed(3, 12, 9, 4))
 	if _, err := Prepare(fixed, Options{Symbols: map[string]int{"steps": 3}}); !strings.Contains(refusalText(t, err), "fixed") {
 		t.Errorf("%v says not that all sizes are fixed", err)
+	}
+}
+
+// scores is a graph of values with the dimensions batch and steps, also multiplied with one another.
+func scores() *model {
+	m := newModel()
+	dims := func(name string, symbols ...string) {
+		v := graph.Value{Name: name, DType: tensor.F32, Ranked: true}
+		for _, s := range symbols {
+			v.Dims = append(v.Dims, graph.Dim{Size: -1, Symbol: s})
+		}
+		m.values[name] = v
+	}
+	dims("x", "batch", "steps")
+	dims("y", "batch", "steps")
+	m.g.Inputs = []graph.Value{m.values["x"], m.values["y"]}
+	m.node("Unsqueeze", "left", nil, "x")
+	m.node("Unsqueeze", "right", nil, "y")
+	m.node("Mul", "products", nil, "left", "right")
+	dims("left", "batch", "steps", "1")
+	dims("right", "batch", "1", "steps")
+	dims("products", "batch", "steps", "steps")
+	m.node("Reshape", "rows", nil, "products")
+	dims("rows", "batch", "steps*steps")
+	m.g.Outputs = []graph.Value{m.values["rows"]}
+	return m
+}
+
+// Sizes at which a value outgrows what is reckoned with are refused, and below them no estimate overflows.
+func TestSizesNearTheLargestNumbersAreRefusedOrReckoned(t *testing.T) {
+	m := partitioned(scores())
+	for _, kind := range []string{"", Rows} {
+		for _, batch := range []int{1, 1000, 1 << 30, 1<<62 - 1, 1 << 62, math.MaxInt64} {
+			for _, steps := range []int{1, 1000, 1 << 31, 1<<62 - 1, 1 << 62, math.MaxInt64} {
+				p, err := Prepare(m, Options{Kind: kind, Symbols: map[string]int{"batch": batch, "steps": steps}})
+				if large := float64(batch)*float64(steps)*float64(steps)*4 >= 1<<40; large {
+					if text := refusalText(t, err); !strings.Contains(text, fmt.Sprintf("batch=%d, steps=%d", batch, steps)) || steps > 1 && !strings.Contains(text, "the value products") {
+						t.Errorf("batch %d, steps %d: %q", batch, steps, text)
+					}
+					continue
+				}
+				if err != nil {
+					t.Errorf("batch %d, steps %d: %v", batch, steps, err)
+					continue
+				}
+				for _, n := range []int{1, 3, 10000} {
+					for _, c := range p.Candidates(n) {
+						e := c.Estimate
+						for _, r := range e.Rounds {
+							if r.RequestBytes < 0 || r.ReplyBytes < 0 || r.LargestReply < 0 || r.LargestRequest < 0 || !(r.MS >= 0) || math.IsInf(r.MS, 0) {
+								t.Errorf("batch %d, steps %d, %d shards: %+v", batch, steps, n, r)
+							}
+						}
+						if !(e.WarmMS > 0) || !(e.CostPerMillion > 0) || math.IsInf(e.CostPerMillion, 0) || e.need() <= 0 {
+							t.Errorf("batch %d, steps %d, %d shards: %+v", batch, steps, n, e)
+						}
+					}
+				}
+			}
+		}
 	}
 }
