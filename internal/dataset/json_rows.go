@@ -60,7 +60,7 @@ func newJSONRows(scan *jsonScanner, s *schema, opt Options, array bool) (*jsonRo
 		return nil, err
 	}
 	if r.ended {
-		return nil, errors.New("it has no rows")
+		return nil, errors.New("it has no rows, wanted at least one")
 	}
 	if err := r.read(); err != nil {
 		return nil, err
