@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -56,30 +57,12 @@ func halfOf(in []*tensor.Tensor) (tensor.DType, error) {
 
 func widen(c *engine.Call, t *tensor.Tensor) *tensor.Tensor {
 	out := c.New(tensor.F32, t.Shape()...)
-	dst, src := tensor.Of[float32](out), tensor.Of[uint16](t)
-	if t.DType() == tensor.F16 {
-		for i, v := range src {
-			dst[i] = tensor.F16ToF32(v)
-		}
-		return out
-	}
-	for i, v := range src {
-		dst[i] = tensor.BF16ToF32(v)
-	}
+	kernel.Widen(tensor.Of[float32](out), tensor.Of[uint16](t), t.DType())
 	return out
 }
 
 func round(c *engine.Call, t *tensor.Tensor, half tensor.DType) *tensor.Tensor {
 	out := c.New(half, t.Shape()...)
-	dst, src := tensor.Of[uint16](out), tensor.Of[float32](t)
-	if half == tensor.F16 {
-		for i, v := range src {
-			dst[i] = tensor.F32ToF16(v)
-		}
-		return out
-	}
-	for i, v := range src {
-		dst[i] = tensor.F32ToBF16(v)
-	}
+	kernel.Narrow(tensor.Of[uint16](out), tensor.Of[float32](t), half)
 	return out
 }
