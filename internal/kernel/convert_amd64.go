@@ -24,3 +24,17 @@ func widenI8(dst *float32, src *byte, n uintptr, zero float32)
 
 //go:noescape
 func widenU8(dst *float32, src *byte, n uintptr, zero float32)
+
+// The functions that multiply halves are dots8 and axpys8 of weights that are halves; k and n must be multiples of 16, at least 16.
+
+//go:noescape
+func dots8F16(dst *float32, w *uint16, stride uintptr, x *float32, k uintptr)
+
+//go:noescape
+func dots8BF16(dst *float32, w *uint16, stride uintptr, x *float32, k uintptr)
+
+//go:noescape
+func axpys8F16(dst *float32, w *uint16, stride uintptr, x *float32, n uintptr)
+
+//go:noescape
+func axpys8BF16(dst *float32, w *uint16, stride uintptr, x *float32, n uintptr)

@@ -8,6 +8,12 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
+// halfTaker is a kernel that takes some of its inputs as halves where the others are widened, with the same result.
+type halfTaker interface {
+	// TakesHalf reports whether input i may stay a half.
+	TakesHalf(i int) bool
+}
+
 // halved runs a kernel on F16 and BF16: inputs are widened to F32, which is exact, and F32 outputs are rounded once.
 type halved struct{ kernel engine.Kernel }
 
@@ -22,8 +28,9 @@ func (h halved) Run(c *engine.Call) error {
 	}
 	var few [8]*tensor.Tensor // more inputs than these are rare
 	given := append(few[:0], c.In...)
+	weights, _ := h.kernel.(halfTaker)
 	for i, t := range given {
-		if t != nil && t.DType() == half {
+		if t != nil && t.DType() == half && (weights == nil || !weights.TakesHalf(i)) {
 			c.In[i] = widen(c, t)
 		}
 	}
