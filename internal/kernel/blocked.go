@@ -17,8 +17,6 @@ const (
 	blockStep = 64
 	// parallelWork is the number of multiplications from which a second goroutine pays (about 30 us of work).
 	parallelWork = 1 << 19
-	// alignment is what gonum's SSE loops align to.
-	alignment = 16
 )
 
 // Blocked is the implementation of Dense: by blocks of weights that stay in the cache, on gonum's Gemv. Products of float32
@@ -36,7 +34,7 @@ func (g *Blocked[T]) Mul(dst, x, w []T, m, n, k int) {
 		clear(dst)
 		return
 	}
-	p := product[T]{dst: dst, x: x, w: w, m: m, n: n, k: k, stride: k, block: n, packed: &g.packed}
+	p := product[T]{dst: dst, x: x, w: w, m: m, n: n, k: k, stride: k, row: n, block: n, packed: &g.packed}
 	if _, ok := p.wide(); !ok && m > 1 {
 		p.block = min(n, blockColumns)
 	}
@@ -50,9 +48,9 @@ func (g *Blocked[T]) MulT(dst, x, w []T, m, n, k int) {
 		clear(dst)
 		return
 	}
-	rows, stride, scratch := g.align(x, m, k)
+	rows, stride, scratch := align(&g.aligned, x, m, k)
 	block := max(blockBytes/int(unsafe.Sizeof(x[0]))/k/rowStep, 1) * rowStep
-	p := product[T]{dst: dst, x: rows, w: w, m: m, n: n, k: k, stride: stride, block: block, transposed: true}
+	p := product[T]{dst: dst, x: rows, w: w, m: m, n: n, k: k, stride: stride, row: n, block: block, transposed: true}
 	p.run()
 	if scratch != nil {
 		g.aligned.Put(scratch)
@@ -64,28 +62,3 @@ func check(dst, x, w, m, n, k int) {
 		panic("kernel: lengths do not match the shapes")
 	}
 }
-
-// align returns the rows of x at a stride that keeps each aligned: x itself when it is so already, else a copy in scratch,
-// which goes back to the pool after use.
-func (g *Blocked[T]) align(x []T, m, k int) (rows []T, stride int, scratch *[]T) {
-	per := alignment / int(unsafe.Sizeof(x[0]))
-	if k%per == 0 && aligned(x) {
-		return x, k, nil
-	}
-	stride = (k + per - 1) / per * per
-	scratch, _ = g.aligned.Get().(*[]T)
-	if scratch == nil || cap(*scratch) < m*stride+per {
-		b := make([]T, m*stride+per)
-		scratch = &b
-	}
-	rows = (*scratch)[:m*stride+per]
-	for !aligned(rows) {
-		rows = rows[1:]
-	}
-	for i := range m {
-		copy(rows[i*stride:], x[i*k:(i+1)*k])
-	}
-	return rows, stride, scratch
-}
-
-func aligned[T Float](x []T) bool { return uintptr(unsafe.Pointer(&x[0]))%alignment == 0 }

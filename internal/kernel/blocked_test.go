@@ -164,6 +164,6 @@ func ratio(b *testing.B, f, reference func(), bytes int) {
 		own += seconds(f)
 		plain += seconds(reference)
 	}
-	b.ReportMetric(own/plain, "x-gonum")
+	b.ReportMetric(own/plain, "x-reference")
 	b.ReportMetric(float64(bytes)*float64(b.N)/own/1e9, "GB/s")
 }

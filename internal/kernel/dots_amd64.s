@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "dots_amd64.h"
 
 // Dot products of rows of w with rows of x, in the order of gonum's float32 dot product: of each 16 elements, those at
 // 0-3 and 8-11 are added to four sums and those at 4-7 and 12-15 to four others; the others are added to the first four;
@@ -21,48 +22,6 @@
 	VMOVSS w, X9; \
 	VMULSS X8, X9, X9; \
 	VADDSS X9, sums, sums
-
-// FOLD adds the upper four sums to the lower four.
-#define FOLD(wide, sums) \
-	VEXTRACTF128 $1, wide, X9; \
-	VADDPS X9, sums, sums
-
-// STORE adds the four sums and writes the result.
-#define STORE(sums, to) \
-	VHADDPS sums, sums, sums; \
-	VHADDPS sums, sums, sums; \
-	VMOVSS  sums, to
-
-#define CLEAR \
-	VXORPS Y0, Y0, Y0; \
-	VXORPS Y1, Y1, Y1; \
-	VXORPS Y2, Y2, Y2; \
-	VXORPS Y3, Y3, Y3; \
-	VXORPS Y4, Y4, Y4; \
-	VXORPS Y5, Y5, Y5; \
-	VXORPS Y6, Y6, Y6; \
-	VXORPS Y7, Y7, Y7
-
-#define FOLDS \
-	FOLD(Y0, X0); \
-	FOLD(Y1, X1); \
-	FOLD(Y2, X2); \
-	FOLD(Y3, X3); \
-	FOLD(Y4, X4); \
-	FOLD(Y5, X5); \
-	FOLD(Y6, X6); \
-	FOLD(Y7, X7)
-
-// EIGHT applies one of the macros above to eight rows: four from SI and four from DI, R8 bytes apart (R9 is three times that).
-#define EIGHT(what, off, a, b, c, d, e, f, g, h) \
-	what(off(SI), a); \
-	what(off(SI)(R8*1), b); \
-	what(off(SI)(R8*2), c); \
-	what(off(SI)(R9*1), d); \
-	what(off(DI), e); \
-	what(off(DI)(R8*1), f); \
-	what(off(DI)(R8*2), g); \
-	what(off(DI)(R9*1), h)
 
 // func dots8(dst, w *float32, stride uintptr, x *float32, k uintptr)
 TEXT ·dots8(SB), NOSPLIT, $0-40
@@ -119,14 +78,7 @@ single:
 	JNZ  single
 
 store:
-	STORE(X0, 0(R10))
-	STORE(X1, 4(R10))
-	STORE(X2, 8(R10))
-	STORE(X3, 12(R10))
-	STORE(X4, 16(R10))
-	STORE(X5, 20(R10))
-	STORE(X6, 24(R10))
-	STORE(X7, 28(R10))
+	STORES
 	VZEROUPPER
 	RET
 

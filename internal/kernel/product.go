@@ -9,33 +9,41 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
-// product is one multiplication: x has rows stride apart, and columns are computed by blocks.
+// product is one multiplication, or the part of one with a block of its weights: the rows of x are stride apart and those
+// of dst row apart, and columns are computed by blocks.
 type product[T Float] struct {
-	dst, x, w       []T
-	m, n, k, stride int
-	block           int
-	transposed      bool
-	packed          *sync.Pool // *[]float32; nil when transposed
+	dst, x, w   []T
+	m, n, k     int
+	stride, row int
+	block       int
+	transposed  bool
+	add         bool       // to what dst has; only when not transposed
+	packed      *sync.Pool // *[]float32; nil when transposed
 }
 
 // run computes blocks of columns, on several goroutines when there is enough work. Which goroutine computes a column does
 // not change its bits.
 func (p *product[T]) run() {
-	workers := min(runtime.GOMAXPROCS(0), int(float64(p.m)*float64(p.n)*float64(p.k)/parallelWork), (p.n+blockStep-1)/blockStep)
+	workers := workers(p.m, p.n, p.k)
 	if workers <= 1 {
 		p.span(0, p.n)
 		return
 	}
-	p.share(workers)
+	shared := *p // for the goroutines, so that a product of one needs no memory
+	share(workers, p.n, shared.span)
 }
 
-// share keeps a copy of p for the goroutines, so that a product of one needs no memory.
-func (p *product[T]) share(workers int) {
-	shared := *p
-	share := ((p.n+workers-1)/workers + blockStep - 1) / blockStep * blockStep
+// workers is how many goroutines pay for a product.
+func workers(m, n, k int) int {
+	return min(runtime.GOMAXPROCS(0), int(float64(m)*float64(n)*float64(k)/parallelWork), (n+blockStep-1)/blockStep)
+}
+
+// share calls f for spans of n columns, on so many goroutines, and waits for them.
+func share(workers, n int, f func(lo, hi int)) {
+	span := ((n+workers-1)/workers + blockStep - 1) / blockStep * blockStep
 	var wg sync.WaitGroup
-	for lo := 0; lo < shared.n; lo += share {
-		wg.Go(func() { shared.span(lo, min(lo+share, shared.n)) })
+	for lo := 0; lo < n; lo += span {
+		wg.Go(func() { f(lo, min(lo+span, n)) })
 	}
 	wg.Wait()
 }
@@ -88,13 +96,18 @@ func (p *product[T]) dots(first, last, lo, hi int) {
 		return
 	}
 	for i := first; i < last; i++ {
-		gemv(blas.NoTrans, hi-lo, p.k, p.w[lo*p.k:], p.k, p.x[i*p.stride:i*p.stride+p.k], 0, p.dst[i*p.n+lo:i*p.n+hi])
+		gemv(blas.NoTrans, hi-lo, p.k, p.w[lo*p.k:], p.k, p.x[i*p.stride:i*p.stride+p.k], 0, p.dst[i*p.row+lo:i*p.row+hi])
 	}
 }
 
-// sums adds to the columns [lo, hi) of row i the products with the rows [l, end) of w. The first ones overwrite.
+// sums adds to the columns [lo, hi) of row i the products with the rows [l, end) of w. The first ones overwrite, unless the
+// product adds.
 func (p *product[T]) sums(i, lo, hi, l, end int) {
-	gemv(blas.Trans, end-l, hi-lo, p.w[l*p.n+lo:], p.n, p.x[i*p.k+l:i*p.k+end], min(l, 1), p.dst[i*p.n+lo:i*p.n+hi])
+	beta := min(l, 1)
+	if p.add {
+		beta = 1
+	}
+	gemv(blas.Trans, end-l, hi-lo, p.w[l*p.n+lo:], p.n, p.x[i*p.stride+l:i*p.stride+end], beta, p.dst[i*p.row+lo:i*p.row+hi])
 }
 
 // gemv sets y to beta·y plus a·x or aᵀ·x; a is rows x cols with the given stride.

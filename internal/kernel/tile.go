@@ -24,7 +24,9 @@ func tiles(p *product[float32], rows, lo, hi int) {
 		scratch = &b
 	}
 	for i := range rows {
-		clear(p.dst[i*p.n+lo : i*p.n+hi])
+		if !p.add {
+			clear(p.dst[i*p.row+lo : i*p.row+hi])
+		}
 	}
 	for l := 0; l < p.k; l += packedRows {
 		for j := lo; j < hi; j += packedColumns {
@@ -53,12 +55,12 @@ func (b *block) pack(p *product[float32]) {
 
 // add adds the block's products to tileRows rows of the result, from row i on.
 func (b *block) add(p *product[float32], i int) {
-	row, x, xRow := uintptr(p.n*word), &p.x[i*p.k+b.l], uintptr(p.k*word)
+	row, x, xRow := uintptr(p.row*word), &p.x[i*p.stride+b.l], uintptr(p.stride*word)
 	k := b.end - b.l
 	packed := b.packed
 	j := b.lo
 	for ; j+tileColumns <= b.hi; j += tileColumns {
-		tile4x16(&p.dst[i*p.n+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k))
+		tile4x16(&p.dst[i*p.row+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k))
 		packed = packed[k*tileColumns:]
 	}
 	const half = tileColumns / 2
@@ -67,7 +69,7 @@ func (b *block) add(p *product[float32], i int) {
 		for c := range min(half, b.hi-j) {
 			mask[c] = 1 << 31
 		}
-		tile4x8(&p.dst[i*p.n+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k), &mask[0])
+		tile4x8(&p.dst[i*p.row+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k), &mask[0])
 		packed = packed[half:]
 	}
 }

@@ -1,7 +1,7 @@
 package kernel
 
 const (
-	word = 4 // bytes of a float32
+	word, halfWord = 4, 2 // bytes of a float32 and of a half
 	// dotRows, pairRows and sumRows are how many rows of weights the vector functions read at once.
 	dotRows, pairRows, sumRows = 8, 4, 8
 	// chunkBytes is how many bytes of rows of x pass over a few rows of weights before the next ones are read.
@@ -19,7 +19,7 @@ func wideDots(p *product[float32], lo, hi int) {
 		last := min(first+chunk, pairs)
 		for j := lo; j+pairRows <= hi; j += pairRows {
 			for i := first; i < last; i += 2 {
-				dots4x2(&p.dst[i*p.n+j], uintptr(p.n*word), &p.w[j*p.k], row, &p.x[i*p.stride], stride, uintptr(p.k))
+				dots4x2(&p.dst[i*p.row+j], uintptr(p.row*word), &p.w[j*p.k], row, &p.x[i*p.stride], stride, uintptr(p.k))
 			}
 		}
 	}
@@ -28,7 +28,7 @@ func wideDots(p *product[float32], lo, hi int) {
 		return
 	}
 	for j := lo; j+dotRows <= hi; j += dotRows {
-		dots8(&p.dst[pairs*p.n+j], &p.w[j*p.k], row, &p.x[pairs*p.stride], uintptr(p.k))
+		dots8(&p.dst[pairs*p.row+j], &p.w[j*p.k], row, &p.x[pairs*p.stride], uintptr(p.k))
 	}
 	p.dots(pairs, p.m, lo+(hi-lo)/dotRows*dotRows, hi)
 }
@@ -53,10 +53,12 @@ func wideSum(p *product[float32], i, lo, hi int) {
 	if lo == whole {
 		return
 	}
-	clear(p.dst[i*p.n+lo : i*p.n+whole])
+	if !p.add {
+		clear(p.dst[i*p.row+lo : i*p.row+whole])
+	}
 	l := 0
 	for ; l+sumRows <= p.k; l += sumRows {
-		axpys8(&p.dst[i*p.n+lo], &p.w[l*p.n+lo], uintptr(p.n*word), &p.x[i*p.k+l], uintptr(whole-lo))
+		axpys8(&p.dst[i*p.row+lo], &p.w[l*p.n+lo], uintptr(p.n*word), &p.x[i*p.stride+l], uintptr(whole-lo))
 	}
 	if l < p.k {
 		p.sums(i, lo, whole, l, p.k)

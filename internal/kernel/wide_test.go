@@ -48,7 +48,7 @@ func TestVectorsGiveGonumsBits(t *testing.T) {
 		}
 		what := fmt.Sprintf("m=%d n=%d k=%d columns %d to %d", m, n, k, lo, hi)
 
-		p := product[float32]{x: x, w: w, m: m, n: n, k: k, stride: stride, block: n, packed: new(sync.Pool)}
+		p := product[float32]{x: x, w: w, m: m, n: n, k: k, stride: stride, row: n, block: n, packed: new(sync.Pool)}
 		got, want := fresh(), fresh()
 		p.dst = got
 		wideDots(&p, lo, hi)

@@ -2,7 +2,7 @@
 // DynamicQuantizeLinear), and products of 8-bit integers (MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv).
 //
 // Integer sums are exact: products run through internal/kernel in F32, in parts so short that no sum can exceed 2^24, and
-// the parts are added as I32, which wraps; a single row is multiplied in I32. Types of 4 bits and less and the 8-bit floats have no dtype and are refused
+// the parts are added as I32, which wraps. Types of 4 bits and less and the 8-bit floats have no dtype and are refused
 // where a graph is read or by output_dtype. The package is called by internal/engine/native alone.
 package quant
 
