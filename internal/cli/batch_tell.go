@@ -42,14 +42,22 @@ func costSoFar(e *statemachine.Estimate, s *batch.Status) string {
 	if e == nil {
 		return ""
 	}
-	done, all := costOf(e, int(s.Blocks.Succeeded+s.Blocks.Failed)), costOf(e, int(s.Blocks.Total))
+	done, all := costOf(e, int(s.Blocks.Ended())), costOf(e, int(s.Blocks.Total))
 	return fmt.Sprintf(", step functions $%.4f of $%.4f", done.StepsUSD, all.StepsUSD)
+}
+
+// abortedText tells of aborted blocks, if there are any.
+func abortedText(c batch.Counts) string {
+	if c.Aborted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d aborted", c.Aborted)
 }
 
 // progressLine tells how far an execution is.
 func progressLine(s *batch.Status, e *statemachine.Estimate, now time.Time) string {
-	text := fmt.Sprintf("%s after %s: %d of %d blocks done, %d failed, %d under way, %s rows a second", s.Status, s.Elapsed(now).Round(time.Second),
-		s.Blocks.Succeeded, s.Blocks.Total, s.Blocks.Failed, s.Blocks.Running, grouped(int64(s.RowsPerSecond(now))))
+	text := fmt.Sprintf("%s after %s: %d of %d blocks done, %d failed%s, %d under way, %s rows a second", s.Status, s.Elapsed(now).Round(time.Second),
+		s.Blocks.Succeeded, s.Blocks.Total, s.Blocks.Failed, abortedText(s.Blocks), s.Blocks.Running, grouped(int64(s.RowsPerSecond(now))))
 	if left, ok := s.Left(now); ok && !s.Ended() {
 		text += fmt.Sprintf(", about %s left", left.Round(time.Second))
 	}

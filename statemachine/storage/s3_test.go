@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -30,6 +31,27 @@ func client(t *testing.T) *storage.S3 {
 		}
 	})
 	return s
+}
+
+func TestAProbeOfAnObjectChangesNothing(t *testing.T) {
+	s := client(t)
+	if err := s.Put(t.Context(), "bucket", "there", []byte("as it was")); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"there", "deep/not there"} {
+		if err := s.Writable(t.Context(), "bucket", key); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if err := s.Writable(t.Context(), "none", "x"); shard.KindOf(err) != shard.NotFound || !strings.Contains(err.Error(), "s3://none/x") {
+		t.Errorf("no bucket: found %v", err)
+	}
+	if list, err := s.List(t.Context(), "bucket", ""); err != nil || len(list) != 1 {
+		t.Errorf("found %v, %v", list, err)
+	}
+	if got, err := s.Read(t.Context(), "bucket", "there"); err != nil || string(got) != "as it was" {
+		t.Errorf("found %q, %v", got, err)
+	}
 }
 
 func noise(n int) []byte {

@@ -69,6 +69,40 @@ func Summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary
 	return s, err
 }
 
+// Complete reports whether nothing is missing of a batch: every block has a part in the store, and the output is there. The error is
+// an *shard.Error.
+func Complete(ctx context.Context, store Store, job statemachine.Job) (bool, error) {
+	s, done, err := summarize(ctx, store, job)
+	if shard.KindOf(err) == shard.NotFound || err == nil && s.Done < s.Blocks {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !strings.HasSuffix(job.Output.Key, "/") {
+		_, err := store.Size(ctx, job.Output.Bucket, job.Output.Key)
+		if shard.KindOf(err) == shard.NotFound {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	list, err := store.List(ctx, job.Output.Bucket, job.Output.Key)
+	if err != nil {
+		return false, err
+	}
+	there := map[string]bool{}
+	for _, o := range list {
+		there[o.Key] = true
+	}
+	b := &batch{job: job}
+	for _, p := range done {
+		if !there[b.outputKey(p.key)] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // summarize holds index and parts against each other.
 func summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, []part, error) {
 	b := &batch{h: &Handler{store: store}, job: job}
@@ -169,13 +203,18 @@ func (b *batch) output(ctx context.Context, done []part) error {
 		return b.h.store.Join(ctx, out.Bucket, out.Key, pieces)
 	}
 	for _, p := range done {
-		key := out.Key + path.Base(p.key) + "." + out.Format
+		key := b.outputKey(p.key)
 		whole := []storage.Piece{{Bucket: b.job.Store.Bucket, Key: p.key, To: p.bytes}}
 		if err := b.h.store.Join(ctx, out.Bucket, key, whole); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outputKey is where a part goes of an output that is a prefix.
+func (b *batch) outputKey(part string) string {
+	return b.job.Output.Key + path.Base(part) + "." + b.job.Output.Format
 }
 
 // pieces are one head for all rows, and the rows of each part, of which there is one at least.

@@ -28,10 +28,11 @@ type Reader interface {
 	Read(ctx context.Context, bucket, key string) ([]byte, error)
 }
 
-// Writer writes objects: whole ones, and such as are joined from pieces of others.
+// Writer writes objects, whole ones and such as are joined from pieces of others, and finds out whether it may.
 type Writer interface {
 	Put(ctx context.Context, bucket, key string, data []byte) error
 	Join(ctx context.Context, bucket, key string, pieces []storage.Piece) error
+	Writable(ctx context.Context, bucket, key string) error
 }
 
 // Keeper finds objects by the beginning of their keys, and removes them.

@@ -84,6 +84,11 @@ func (m *memory) Join(ctx context.Context, bucket, key string, pieces []storage.
 	return m.Put(ctx, bucket, key, all)
 }
 
+func (m *memory) Writable(_ context.Context, bucket, key string) error {
+	_, err := m.at("put", bucket, key)
+	return err
+}
+
 func (m *memory) List(_ context.Context, bucket, prefix string) ([]storage.Object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -77,6 +77,16 @@ func TestARedriveFinishesOnlyWhatIsMissing(t *testing.T) {
 				t.Errorf("%d blocks of 8 were missing, and the shard was called %d times more", missing, after)
 			}
 			s.holds("out.csv", want)
+			before := s.calls("model-batch")
+			for _, args := range [][]string{{"redrive", f.Execution}, {"redrive", f.Execution, "--wait"}} {
+				out, errs := s.batch(cli.StatusOK, args...)
+				if flat := strings.Join(strings.Fields(errs), " "); !strings.Contains(flat, "nothing to redrive") || !strings.Contains(flat, "shardwise batch DIR --input s3://") {
+					t.Errorf("%v of a complete batch says %s%s", args, out, errs)
+				}
+			}
+			if after := s.calls("model-batch"); after != before {
+				t.Errorf("a redrive of a complete batch called its function %d times", after-before)
+			}
 			if out, errs := s.batch(cli.StatusOK, "status", f.Execution); !strings.HasPrefix(out, "SUCCEEDED") {
 				t.Errorf("found %s%s", out, errs)
 			}
@@ -92,8 +102,11 @@ func TestAStoppedBatchGoesOn(t *testing.T) {
 	s.status(execution, progressed(2))
 	s.batch(cli.StatusOK, "stop", execution)
 	f := s.status(execution, ended)
-	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 {
+	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 || f.Blocks.Failed != 0 || f.Blocks.Aborted < 1 {
 		t.Fatalf("found %+v", f)
+	}
+	if out, _ := s.batch(cli.StatusOK, "status", execution); !strings.Contains(out, " 0 failed, ") || !strings.Contains(out, " aborted, 0 under way") {
+		t.Errorf("found %s", out)
 	}
 	if _, errs := s.batch(cli.StatusInput, "stop", execution); !strings.Contains(errs, "ABORTED") {
 		t.Errorf("a second stop says %s", errs)
