@@ -25,6 +25,8 @@ type Summary struct {
 	Predicted  int64     `json:"rows_predicted"`
 	PartsBytes int64     `json:"parts_bytes"`
 	Failures   []Failure `json:"failures"`
+	Used       *Used     `json:"used,omitempty"`
+	UsedError  string    `json:"used_error,omitempty"` // why Used is nil
 }
 
 // finish joins the parts, or leaves one a block, and writes the summary.
@@ -35,6 +37,9 @@ func (b *batch) finish(ctx context.Context) (any, error) {
 	}
 	if err := b.output(ctx, done); err != nil {
 		return nil, err
+	}
+	if b.account(ctx, s); s.Used != nil {
+		s.Used.Lambda = s.Used.Lambda.Plus(b.usage())
 	}
 	if err := b.putJSON(ctx, SummaryKey(b.job), s); err != nil {
 		return nil, err
@@ -66,6 +71,9 @@ type part struct {
 // is an *shard.Error, of kind NotFound while there is no index yet.
 func Summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, error) {
 	s, _, err := summarize(ctx, store, job)
+	if err == nil {
+		(&batch{h: &Handler{store: store}, job: job}).account(ctx, s)
+	}
 	return s, err
 }
 
