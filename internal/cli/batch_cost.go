@@ -34,7 +34,7 @@ type lambdaCost struct {
 
 // The bases of Lambda's part.
 const (
-	basisTold   = "what the functions say of their time, without the time that processes need to start"
+	basisTold   = "the functions' own times, starts of processes left out"
 	basisBilled = "what was billed on this computer"
 )
 
