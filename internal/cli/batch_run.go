@@ -297,13 +297,21 @@ func (b *batchRun) download(ctx context.Context, j statemachine.Job) error {
 	if !strings.HasSuffix(b.output, "/") {
 		return b.fetch(ctx, j.Output.Bucket, j.Output.Key, b.output)
 	}
+	if _, err := emptyOfParts(b.output); err != nil { // another batch may have ended since this one began
+		return asInput(err)
+	}
 	if err := os.MkdirAll(b.output, 0o777); err != nil {
 		return asInput(err)
 	}
 	list, err := b.client.Store.List(ctx, j.Output.Bucket, j.Output.Key)
 	for _, o := range list {
 		if err == nil {
-			err = b.fetch(ctx, j.Output.Bucket, o.Key, filepath.Join(b.output, filepath.Base(o.Key)))
+			path := filepath.Join(b.output, filepath.Base(o.Key))
+			if err = claim(path); err == nil {
+				if err = b.fetch(ctx, j.Output.Bucket, o.Key, path); err != nil {
+					err = errors.Join(err, os.Remove(path))
+				}
+			}
 		}
 	}
 	return err

@@ -1,12 +1,15 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/shard"
@@ -210,12 +213,37 @@ func (b *batch) output(ctx context.Context, done []part) error {
 		}
 		return b.h.store.Join(ctx, out.Bucket, out.Key, pieces)
 	}
-	for _, p := range done {
-		key := b.outputKey(p.key)
-		whole := []storage.Piece{{Bucket: b.job.Store.Bucket, Key: p.key, To: p.bytes}}
-		if err := b.h.store.Join(ctx, out.Bucket, key, whole); err != nil {
-			return err
-		}
+	// The first one alone, so that of two batches that end at once one goes no further.
+	if err := b.leave(ctx, done[0]); err != nil {
+		return err
+	}
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(putsAtOnce)
+	for _, p := range done[1:] {
+		g.Go(func() error { return b.leave(each, p) })
+	}
+	return g.Wait()
+}
+
+// leave copies a part to an output that is a prefix. One that is there must be the same: what comes again, or comes on after a
+// redrive, finds its own; another batch's would stand among this one's, or be lost.
+func (b *batch) leave(ctx context.Context, p part) error {
+	data, err := b.get(ctx, p.key)
+	if err != nil {
+		return err
+	}
+	out, key := b.job.Output, b.outputKey(p.key)
+	created, err := b.h.store.Create(ctx, out.Bucket, key, data)
+	if created || err != nil {
+		return err
+	}
+	there, err := b.h.store.Read(ctx, out.Bucket, key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, data) {
+		return &shard.Error{Op: "finish", Kind: shard.BadInput, Message: fmt.Sprintf("s3://%s/%s has been written by another batch since this one began, and was left as it is: "+
+			"one prefix takes one batch; remove what lies there and redrive this one, or start it with another prefix", out.Bucket, key)}
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type Reader interface {
 // Writer writes objects, whole ones and such as are joined from pieces of others, and finds out whether it may.
 type Writer interface {
 	Put(ctx context.Context, bucket, key string, data []byte) error
+	Create(ctx context.Context, bucket, key string, data []byte) (bool, error)
 	Join(ctx context.Context, bucket, key string, pieces []storage.Piece) error
 	Writable(ctx context.Context, bucket, key string) error
 }
