@@ -63,7 +63,7 @@ func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, erro
 		err = t.fault("wanted a format of %v, found %q", Formats(), t.Format)
 	}
 	if err == nil && len(list) == 0 {
-		err = t.fault("it has no rows")
+		err = t.fault("it has no rows, so there is nothing to predict; give a table with at least one row")
 	}
 	return list, err
 }
