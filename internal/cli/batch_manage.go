@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
+	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/statemachine/batch"
 )
 
@@ -22,10 +23,10 @@ func remoteOptions(ctx context.Context) (batch.Options, error) {
 
 // cloud prepares a batch on AWS, or on a simulation that another process serves.
 func (b *batchRun) cloud(o batch.Options) error {
-	if b.model.Deployment.Store == nil {
+	if b.model.Deployment.Store == nil && !loopback(o.StepsEndpoint) {
 		return asInput(fmt.Errorf("the deployment has no store, through which a batch's tensors go; name bucket and prefix as store in deployment.json and deploy again"))
 	}
-	b.store = *b.model.Deployment.Store
+	b.store = local.StoreOf(b.model.Deployment) // where it names none, simulate's
 	o.Role = b.f.role
 	b.client = batch.New(o)
 	return nil

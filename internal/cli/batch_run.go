@@ -238,6 +238,7 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 	if f.Summary, err = b.client.Summary(ctx, s.Job); err == nil {
 		f.PerSecond = float64(f.Summary.Predicted) / max(f.Seconds, 1e-3)
 		f.Cost = costOf(b.estimate, f.Summary.Blocks)
+		f.Cost.told(f.Summary.Used)
 	} else if s.Status == succeeded {
 		return err
 	}
@@ -272,10 +273,10 @@ func (b *batchRun) account() {
 	for _, fn := range b.local.Functions {
 		bill := bills[fn.Name]
 		b.facts.Functions = append(b.facts.Functions, functionFacts{fn.Name, processes[fn.Name], bill})
-		used = used.Plus(price.Usage{Requests: int64(bill.Invocations), BilledMilli: bill.BilledMS, GBSeconds: float64(bill.BilledMS) / 1000 * float64(fn.MemoryMB) / 1024})
+		used = used.Plus(usageOf(bill, fn.MemoryMB))
 	}
 	if b.facts.Cost != nil {
-		b.facts.Cost.LambdaUSD = used.USD(price.X86)
+		b.facts.Cost.billed(used)
 	}
 }
 
@@ -296,13 +297,21 @@ func (b *batchRun) download(ctx context.Context, j statemachine.Job) error {
 	if !strings.HasSuffix(b.output, "/") {
 		return b.fetch(ctx, j.Output.Bucket, j.Output.Key, b.output)
 	}
+	if _, err := emptyOfParts(b.output); err != nil { // another batch may have ended since this one began
+		return asInput(err)
+	}
 	if err := os.MkdirAll(b.output, 0o777); err != nil {
 		return asInput(err)
 	}
 	list, err := b.client.Store.List(ctx, j.Output.Bucket, j.Output.Key)
 	for _, o := range list {
 		if err == nil {
-			err = b.fetch(ctx, j.Output.Bucket, o.Key, filepath.Join(b.output, filepath.Base(o.Key)))
+			path := filepath.Join(b.output, filepath.Base(o.Key))
+			if err = claim(path); err == nil {
+				if err = b.fetch(ctx, j.Output.Bucket, o.Key, path); err != nil {
+					err = errors.Join(err, os.Remove(path))
+				}
+			}
 		}
 	}
 	return err

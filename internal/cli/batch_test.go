@@ -41,10 +41,29 @@ func TestABatchWritesPredictsOwnFile(t *testing.T) {
 			}
 			runCommand(t, predict...).want(t, StatusOK)
 			same(t, batched, predicted)
+			checkCost(t, summaryOf(t, batched))
 			if s := summaryOf(t, batched); s.Summary.Predicted == 0 || s.Summary.Predicted != s.Summary.Rows || len(s.Summary.Failures) != 0 || s.Status != "SUCCEEDED" {
 				t.Errorf("found %+v, %+v", s, s.Summary)
 			}
 		})
+	}
+}
+
+// checkCost holds the parts of an estimate against one another, and what the functions say against what was billed here.
+func checkCost(t *testing.T, f *batchFacts) {
+	t.Helper()
+	c, told := f.Cost, f.Summary.Used
+	if c == nil || c.Lambda == nil || told == nil || f.Summary.UsedError != "" {
+		t.Fatalf("there is no cost: %+v, %+v, %s", c, told, f.Summary.UsedError)
+	}
+	if math.Abs(c.USD-c.TransitionsUSD-c.ExpressUSD-c.Lambda.RequestsUSD-c.Lambda.DurationUSD) > 1e-12 || c.StepsUSD+c.LambdaUSD != c.USD || c.Lambda.RequestsUSD != float64(c.Lambda.Requests)*0.2e-6 ||
+		c.Lambda.GBSeconds <= 0 || c.Region != "us-east-1" || (c.Express > 0) != (c.ExpressGBSeconds > 0) || (c.Express > 0) != (f.Needs.Children == "EXPRESS") {
+		t.Errorf("found %+v, %+v", c, c.Lambda)
+	}
+	// Billed is also the start of processes, and what lies around a function's own work; told is up to a millisecond more each time.
+	most := c.Lambda.GBSeconds + float64(told.Lambda.Requests)*0.001*1.8
+	if told.Lambda.Requests != c.Lambda.Requests || told.Lambda.GBSeconds <= 0 || told.Lambda.GBSeconds > most || told.Lambda.GBSeconds < c.Lambda.GBSeconds/50 {
+		t.Errorf("told %+v, billed %+v", told.Lambda, c.Lambda.Usage)
 	}
 }
 

@@ -40,8 +40,8 @@ const maxBlocks = 100_000
 
 var errTooMany = fmt.Errorf("that is more than the %d blocks of a batch; take larger blocks, or cut the table", maxBlocks)
 
-// Index cuts the table into blocks of at most rows rows, all of them but the last of the full size, or of Parquet's whole row groups
-// where several fit. The error is an *shard.Error of kind BadInput when the table is at fault.
+// Index cuts the table into blocks of at most rows rows: all of them but the last of the full size, or of Parquet's whole row groups
+// where several fit, or of what 64 MB of text hold. The error is an *shard.Error of kind BadInput when the table is at fault.
 func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, error) {
 	if rows < 1 {
 		return nil, t.fault("a block of %d rows is none", rows)
@@ -122,11 +122,23 @@ func (t *Table) piece(ctx context.Context, b statemachine.Block) ([]byte, error)
 	if t.Format == dataset.NPY {
 		return t.pieceNPY(ctx, b)
 	}
-	data := make([]byte, b.Head+b.To-b.From)
-	if err := t.fill(ctx, data[:b.Head], 0); err != nil {
+	if size := b.To - b.From; size > maxBlockBytes {
+		return nil, t.inBlock(b, fmt.Errorf("read %s: row %d (line %d) has %d bytes, more than the %d that a block's text may have", t.Name, b.FirstRow+1, b.Line, size, maxBlockBytes))
+	}
+	// The byte before the rows must end a line, and so must their last one.
+	before := int64(1)
+	if b.From <= max(b.Head, int64(len(byteOrderMark))) {
+		before = 0
+	}
+	data := make([]byte, b.Head+before+b.To-b.From)
+	if err := t.fill(ctx, data[b.Head:], b.From-before); err != nil {
 		return nil, err
 	}
-	return data, t.fill(ctx, data[b.Head:], b.From)
+	if before == 1 && data[b.Head] != '\n' || b.To < t.Source.Size() && data[len(data)-1] != '\n' {
+		return nil, t.inBlock(b, t.changed("whole lines in the bytes from %d to %d, found parts of lines", b.From, b.To))
+	}
+	data = data[before:]
+	return data, t.fill(ctx, data[:b.Head], 0)
 }
 
 // fill reads the bytes from a place on.

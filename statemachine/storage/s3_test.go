@@ -5,6 +5,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -51,6 +53,29 @@ func TestAProbeOfAnObjectChangesNothing(t *testing.T) {
 	}
 	if got, err := s.Read(t.Context(), "bucket", "there"); err != nil || string(got) != "as it was" {
 		t.Errorf("found %q, %v", got, err)
+	}
+}
+
+func TestOfManyWritersOneCreatesAnObject(t *testing.T) {
+	s := client(t)
+	var created atomic.Int64
+	var writers sync.WaitGroup
+	for i := range 8 {
+		writers.Go(func() {
+			ok, err := s.Create(t.Context(), "bucket", "once", []byte{byte(i)})
+			if err != nil {
+				t.Error(err)
+			} else if ok {
+				created.Add(int64(100 + i))
+			}
+		})
+	}
+	writers.Wait()
+	if got, err := s.Read(t.Context(), "bucket", "once"); err != nil || len(got) != 1 || created.Load() != 100+int64(got[0]) {
+		t.Errorf("created %d, found %v, %v", created.Load(), got, err)
+	}
+	if _, err := s.Create(t.Context(), "none", "x", nil); shard.KindOf(err) != shard.NotFound {
+		t.Errorf("no bucket: found %v", err)
 	}
 }
 

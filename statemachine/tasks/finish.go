@@ -1,12 +1,15 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/shard"
@@ -25,6 +28,8 @@ type Summary struct {
 	Predicted  int64     `json:"rows_predicted"`
 	PartsBytes int64     `json:"parts_bytes"`
 	Failures   []Failure `json:"failures"`
+	Used       *Used     `json:"used,omitempty"`
+	UsedError  string    `json:"used_error,omitempty"` // why Used is nil
 }
 
 // finish joins the parts, or leaves one a block, and writes the summary.
@@ -35,6 +40,9 @@ func (b *batch) finish(ctx context.Context) (any, error) {
 	}
 	if err := b.output(ctx, done); err != nil {
 		return nil, err
+	}
+	if b.account(ctx, s); s.Used != nil {
+		s.Used.Lambda = s.Used.Lambda.Plus(b.usage())
 	}
 	if err := b.putJSON(ctx, SummaryKey(b.job), s); err != nil {
 		return nil, err
@@ -66,6 +74,9 @@ type part struct {
 // is an *shard.Error, of kind NotFound while there is no index yet.
 func Summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, error) {
 	s, _, err := summarize(ctx, store, job)
+	if err == nil {
+		(&batch{h: &Handler{store: store}, job: job}).account(ctx, s)
+	}
 	return s, err
 }
 
@@ -202,12 +213,37 @@ func (b *batch) output(ctx context.Context, done []part) error {
 		}
 		return b.h.store.Join(ctx, out.Bucket, out.Key, pieces)
 	}
-	for _, p := range done {
-		key := b.outputKey(p.key)
-		whole := []storage.Piece{{Bucket: b.job.Store.Bucket, Key: p.key, To: p.bytes}}
-		if err := b.h.store.Join(ctx, out.Bucket, key, whole); err != nil {
-			return err
-		}
+	// The first one alone, so that of two batches that end at once one goes no further.
+	if err := b.leave(ctx, done[0]); err != nil {
+		return err
+	}
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(putsAtOnce)
+	for _, p := range done[1:] {
+		g.Go(func() error { return b.leave(each, p) })
+	}
+	return g.Wait()
+}
+
+// leave copies a part to an output that is a prefix. One that is there must be the same: what comes again, or comes on after a
+// redrive, finds its own; another batch's would stand among this one's, or be lost.
+func (b *batch) leave(ctx context.Context, p part) error {
+	data, err := b.get(ctx, p.key)
+	if err != nil {
+		return err
+	}
+	out, key := b.job.Output, b.outputKey(p.key)
+	created, err := b.h.store.Create(ctx, out.Bucket, key, data)
+	if created || err != nil {
+		return err
+	}
+	there, err := b.h.store.Read(ctx, out.Bucket, key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, data) {
+		return &shard.Error{Op: "finish", Kind: shard.BadInput, Message: fmt.Sprintf("s3://%s/%s has been written by another batch since this one began, and was left as it is: "+
+			"one prefix takes one batch; remove what lies there and redrive this one, or start it with another prefix", out.Bucket, key)}
 	}
 	return nil
 }

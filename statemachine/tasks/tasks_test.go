@@ -216,6 +216,38 @@ func TestPartsOfTwoBatchesDoNotMix(t *testing.T) {
 	}
 }
 
+// Two batches that begin before either has a part do not mix: one is refused at its end, and the parts are the other's alone.
+func TestOfTwoBatchesAtOnceOneHasTheOutput(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	jobs := make([]statemachine.Job, 2)
+	for i := range jobs {
+		jobs[i] = b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 100*(i+1))
+		jobs[i].ID, jobs[i].Store.Prefix, jobs[i].Output.Key = fmt.Sprint("batch-", i), fmt.Sprint("p/", i), "parts/"
+	}
+	b.broken = func(int, float64) error { // the other batch runs as a whole within the first one's first block
+		b.broken = nil
+		if s, _, err := b.run(jobs[1], statemachine.Options{}); err != nil || s.Done != s.Blocks {
+			t.Errorf("found %+v, %v", s, err)
+		}
+		return nil
+	}
+	if _, _, err := b.run(jobs[0], statemachine.Options{}); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "0000000.csv has been written by another batch") {
+		t.Errorf("found %v", err)
+	}
+	parts, rows := 0, 0
+	for key, data := range b.store.objects {
+		if strings.HasPrefix(key, "out/parts/") {
+			parts, rows = parts+1, rows+bytes.Count(data, []byte("\n"))-1
+		}
+	}
+	if parts != 3 || rows != 442 {
+		t.Errorf("there are %d parts with %d rows", parts, rows)
+	}
+	if s, _, err := b.run(jobs[1], statemachine.Options{}); err != nil || s.Done != s.Blocks {
+		t.Errorf("the same batch again: found %+v, %v", s, err)
+	}
+}
+
 // What cannot be written is told before a row is read, and by whom it could be mended.
 func TestAnOutputThatCannotBeWrittenEndsABatchFirst(t *testing.T) {
 	b := newBench(t, "diabetes-xgboost/model.ubj", 2)

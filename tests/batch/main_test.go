@@ -196,6 +196,10 @@ type facts struct {
 		Memory    int64 `json:"max_memory_mb"`
 	}
 	Faults []struct{ Fired int }
+	Cost   struct {
+		USD    float64
+		Lambda *struct{ Requests int64 }
+	}
 	Blocks struct{ Total, Succeeded, Failed, Aborted, Running int64 }
 }
 

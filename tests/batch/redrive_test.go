@@ -73,6 +73,9 @@ func TestARedriveFinishesOnlyWhatIsMissing(t *testing.T) {
 			if f.Summary.Done != 8 || f.Summary.Predicted != 800 || len(f.Summary.Failures) != 0 || (f.Execution == execution) != c.fails {
 				t.Errorf("found %s", out)
 			}
+			if f.Cost.Lambda == nil || f.Cost.Lambda.Requests < 8*3+2 || f.Cost.USD <= 0 { // rows, aggregate and a shard or the coordinator at least
+				t.Errorf("found no cost of Lambda: %s", out)
+			}
 			if after, missing := s.calls(shard)-done, 8-int(first.Blocks.Succeeded); after < 1 || after > missing {
 				t.Errorf("%d blocks of 8 were missing, and the shard was called %d times more", missing, after)
 			}
