@@ -24,6 +24,7 @@
 //	internal/dataset   CSV, JSON, npy, npz, safetensors    internal/local      a model directory as running processes
 //	internal/waterfall who did what when, drawn            internal/livepage  the simulator's page
 //	internal/price     what AWS asks for                   internal/planview   plans, drawn
+//	internal/jsondoc   JSON that people write, and what is wrong with it
 //	internal/cli       the commands                        internal/bootstrap  what a function's process does at its start
 //	tests/             house rules, end to end, parity with the reference libraries
 //

@@ -205,10 +205,16 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// hashSources fills in the SHA-256 of each source file, which lies in dir or below.
+// hashSources fills in the SHA-256 of each source file, which lies in dir or below. The first is the one that the user named, which may be a link to anywhere;
+// the others are what it names.
 func hashSources(ctx context.Context, m *manifest.Manifest, dir string) error {
 	for i := range m.Sources {
-		sum, err := hashFile(ctx, filepath.Join(dir, filepath.FromSlash(m.Sources[i].File)))
+		name := filepath.FromSlash(m.Sources[i].File)
+		open := func() (*os.File, error) { return os.OpenInRoot(dir, name) }
+		if i == 0 {
+			open = func() (*os.File, error) { return os.Open(filepath.Join(dir, name)) }
+		}
+		sum, err := hashFile(ctx, open)
 		if err != nil {
 			return fmt.Errorf("split: hash the model file: %w", err)
 		}
@@ -217,8 +223,8 @@ func hashSources(ctx context.Context, m *manifest.Manifest, dir string) error {
 	return nil
 }
 
-func hashFile(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
+func hashFile(ctx context.Context, open func() (*os.File, error)) (string, error) {
+	f, err := open()
 	if err != nil {
 		return "", err
 	}

@@ -21,7 +21,7 @@ func TestBadDataIsRefusedClearly(t *testing.T) {
 		{"duplicate column", "x.csv", swap("sex", "age"), []string{"age"}},
 		{"ragged row", "x.csv", header + "\n" + first + "\n1,2,3\n", []string{"3"}},
 		{"text for a number", "x.csv", header + "\n" + strings.Replace(first, "59.0", "fifty", 1) + "\n", []string{"fifty", "age"}},
-		{"no rows", "x.csv", header + "\n", []string{"no rows"}},
+		{"no rows", "x.csv", header + "\n", []string{"no rows", "give a file with at least one row"}},
 		{"empty file", "x.csv", "", []string{"empty"}},
 		{"unknown extension", "x.dat", "", []string{"csv", "npz"}},
 		{"broken json", "x.json", `{"features": [[1, 2`, []string{"x.json"}},

@@ -127,7 +127,7 @@ func (e *expectation) finish(mode string) (comparison, error) {
 		return c, asInput(err)
 	}
 	if e.rows == 0 {
-		return c, asInput(fmt.Errorf("%s and the input have no rows, so nothing was compared", e.path))
+		return c, asInput(fmt.Errorf("%s and the input have no rows, so nothing was compared; give files with at least one row", e.path))
 	}
 	for _, o := range e.compare {
 		c.Results = append(c.Results, o.Result())

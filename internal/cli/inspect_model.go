@@ -20,6 +20,7 @@ type modelFacts struct {
 	Bytes      int64              `json:"bytes"`
 	MinShards  int                `json:"min_shards,omitempty"` // when it is not 1
 	MaxShards  *int               `json:"max_shards,omitempty"` // absent when it is not reckoned
+	Weightless string             `json:"weightless,omitempty"` // what the file is when it cannot be split because it has no weights
 	Facts      []factPair         `json:"facts,omitempty"`
 	Operators  map[string]int     `json:"operators,omitempty"`
 	Before     map[string]int     `json:"operators_before,omitempty"` // the graph was optimised
@@ -64,7 +65,7 @@ type largest struct {
 
 func modelFactsOf(i layout.Info) *modelFacts {
 	f := &modelFacts{Format: i.Format, Library: i.Library, Signature: i.Signature, Parameters: i.Parameters, Bytes: i.Bytes,
-		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes, MinShards: i.MinShards}
+		Operators: i.Operators, Before: i.Before, DTypes: i.Dtypes, MinShards: i.MinShards, Weightless: i.Weightless}
 	f.Optimised = changesOf(i.Optimised)
 	for _, u := range i.Opaque {
 		f.NotCovered = append(f.NotCovered, uncovered{u.Operator, u.Nodes, u.First, u.Reason, u.Remedy})
@@ -141,6 +142,8 @@ const notCovered = "not covered"
 // cuts says into how many shards the model can be cut.
 func (f *modelFacts) cuts() string {
 	switch {
+	case f.Weightless != "":
+		return fmt.Sprintf("nothing, it is %s: plan explores it, split wants the model itself", f.Weightless)
 	case f.MaxShards == nil:
 		return "not reckoned, the graph is large: split finds a plan or says how many shards are the most"
 	case *f.MaxShards == 0:

@@ -29,6 +29,19 @@ func TestInspectOfAModelThatCannotBeSplitSaysWhy(t *testing.T) {
 	}
 }
 
+// A description has no operators that another engine could run: it has no weights, and says what works on it.
+func TestInspectOfADescriptionSaysWhatWorksOnIt(t *testing.T) {
+	path := examplePath("", "dlrm-dcnv2.json")
+	r := runCommand(t, "inspect", path).want(t, StatusOK)
+	if !strings.Contains(r.stdout, "can be cut into  nothing, it is a description without weights: plan explores it") || strings.Contains(r.stdout, "engine") || strings.Contains(r.stdout, "ONNX Runtime") {
+		t.Errorf("found\n%s", r.stdout)
+	}
+	r = runCommand(t, "inspect", path, "--json").want(t, StatusOK)
+	if !strings.Contains(r.stdout, `"weightless": "a description without weights"`) {
+		t.Errorf("found\n%s", r.stdout)
+	}
+}
+
 func TestModelErrorsNameTheFileOnce(t *testing.T) {
 	path := writeFile(t, "wine.pkl", "\x80\x04\x95abc")
 	for _, args := range [][]string{{"inspect", path}, {"split", path, "-o", t.TempDir() + "/parts", "--shards", "2"}} {

@@ -147,7 +147,7 @@ func (a *App) finish(f *runFacts, c *account, asJSON bool) error {
 
 // errNoRows says that there was nothing to do.
 func errNoRows(path string) error {
-	return asInput(fmt.Errorf("%s has no rows", path))
+	return asInput(fmt.Errorf("%s has no rows, so there is nothing to compute; give a file with at least one row", path))
 }
 
 // closeAll closes in the given order and joins the errors to err.

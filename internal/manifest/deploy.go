@@ -1,10 +1,13 @@
 package manifest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
+
+	"github.com/shardwise/shardwise/internal/jsondoc"
 )
 
 // Lambda's limits and this package's defaults for functions. Sources: AWS Lambda quotas.
@@ -83,7 +86,7 @@ func DecodeDeployment(data []byte) (*Deployment, error) {
 		Format string `json:"format"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, err
+		return nil, cmp.Or(jsondoc.Check(data, &Deployment{}), err)
 	}
 	if head.Format != DeploymentFormat {
 		return nil, &FormatError{Want: DeploymentFormat, Found: head.Format}

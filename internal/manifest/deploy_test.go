@@ -137,3 +137,15 @@ func TestStoresReadBackWhatTheyWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestDeploymentsOfOtherKindsOfValuesAreRefusedByField(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"format": 1}`: `format: wanted text in quotes, found 1`,
+		`{"format": "` + DeploymentFormat + `", "shards": [{"memory_mb": "512"}]}`: `shards[0].memory_mb: wanted a whole number of at most 64 bits, found "512"`,
+		`{"format": "` + DeploymentFormat + `", "coordinator": {"memory": 1}}`:     `coordinator: unknown field "memory", wanted one of `,
+	} {
+		if _, err := DecodeDeployment([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, wanted %s", text, err, want)
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"reflect"
+
+	"github.com/shardwise/shardwise/internal/jsondoc"
 )
 
 // MaxBytes bounds manifests and deployments: room for a hundred thousand features in each of 64 shards. Longer documents
@@ -132,7 +134,7 @@ func decodeExactly(data []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return err
+		return cmp.Or(jsondoc.Check(data, into), err) // documents are large, so that only the fault of one is looked for twice
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("data after the end of the document")

@@ -1,15 +1,14 @@
 package ensemble
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/shardwise/shardwise/internal/jsondoc"
 )
 
 // Format is the format string of descriptions, which stands first in them.
@@ -63,14 +62,9 @@ const minWeight, maxWeight = 1e-100, 1e100
 
 // Parse reads a description and checks it. Unknown members are errors; all faults are reported at once.
 func Parse(data []byte) (*Description, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	out := &Description{}
-	if err := d.Decode(out); err != nil {
-		return nil, fmt.Errorf("read the description: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read the description: something stands behind it")
+	if err := jsondoc.Decode(data, out); err != nil {
+		return nil, err
 	}
 	return out, out.validate()
 }

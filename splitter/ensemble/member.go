@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,9 @@ type (
 
 // open opens the member below the folder dir. When it fails, nothing stays open.
 func (m *member) open(dir string, open Opener) error {
+	if err := m.inside(dir); err != nil {
+		return err
+	}
 	model, err := open(filepath.Join(dir, filepath.FromSlash(m.Model)))
 	if err != nil {
 		return m.failed(err)
@@ -57,6 +61,26 @@ func (m *member) open(dir string, open Opener) error {
 		return m.wrong("its rows", "rows that stand for themselves", "rows that do not, or none", "inspect tells what mixes the rows")
 	}
 	return nil
+}
+
+// inside refuses a file to which symbolic links lead out of the folder, as they may not to external data: an ensemble from elsewhere could otherwise have any
+// model of the machine copied.
+func (m *member) inside(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open the description's folder: %w", err)
+	}
+	defer root.Close()
+	name := filepath.FromSlash(m.Model)
+	_, err = root.Stat(name)
+	if err == nil {
+		return nil
+	}
+	to, missing := filepath.EvalSymlinks(filepath.Join(dir, name))
+	if missing != nil { // opening it tells
+		return nil
+	}
+	return m.wrong("its path", "a file in the description's folder or below", to, "copy the file into the folder; links in it have to be relative, and may not lead out")
 }
 
 // failed says whose error it is.

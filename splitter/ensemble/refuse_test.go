@@ -22,7 +22,10 @@ import (
 func TestDescriptionsAreCheckedInFull(t *testing.T) {
 	const head, member = `{"format": "shardwise-ensemble/1", `, `{"model": "a.onnx"}`
 	for want, text := range map[string]string{
-		"read the description":          `[`,
+		"line 1, column 2: the JSON": `[`,
+		`members: wanted a list`:     head + `"members": "a.onnx"}`,
+		`members[1].weight: wanted a number up to 1.8e308, found "heavy"`:                        head + `"members": [{"model": "a", "weight": 1}, {"model": "b", "weight": "heavy"}]}`,
+		`members[0]: unknown field "modle", wanted one of columns, gives, model, output, weight`: head + `"members": [{"modle": "a"}]}`,
 		"unknown field":                 head + `"combine": "mean", "members": [` + member + `], "weights": [1]}`,
 		"something stands behind":       head + `"combine": "mean", "members": [` + member + `]} {}`,
 		"format is \"x\"":               `{"format": "x", "combine": "mean", "members": [` + member + `]}`,
@@ -141,6 +144,50 @@ func TestMembersMustBeModelsOfTheirOwn(t *testing.T) {
 	}
 	if _, err := splitter.Open(absent); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an absent member is %v", err)
+	}
+}
+
+// Links that lead out of the description's folder are refused, as those of external data are; links inside it are files like others.
+func TestMembersStayInTheDescriptionsFolder(t *testing.T) {
+	base := t.TempDir()
+	dir, outside := filepath.Join(base, "models"), filepath.Join(base, "outside")
+	fine := layer{input: "x", output: "y", in: 4, out: 3, opset: 17}
+	for _, d := range []string{filepath.Join(dir, "sub"), outside} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(t, filepath.Join(dir, "sub", "m.onnx"), fine.graph(rand.New(rand.NewPCG(1, 2))))
+	save(t, filepath.Join(outside, "m.onnx"), fine.graph(rand.New(rand.NewPCG(1, 2))))
+	for link, to := range map[string]string{
+		"inside.onnx": "sub/m.onnx", "sub/back.onnx": "../sub/m.onnx", "out.onnx": "../outside/m.onnx", "absolute.onnx": filepath.Join(outside, "m.onnx"),
+		"folder": "../outside", "chain.onnx": "out.onnx",
+	} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, ok := range map[string]bool{
+		"sub/m.onnx": true, "inside.onnx": true, "sub/back.onnx": true, "out.onnx": false, "absolute.onnx": false, "folder/m.onnx": false, "chain.onnx": false,
+	} {
+		mean := ensemble.Description{Format: ensemble.Format, Combine: ensemble.Mean, Members: []ensemble.Member{{Model: "sub/m.onnx"}, {Model: name}}}
+		m, err := splitter.Open(describe(t, dir, mean))
+		if ok {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if err := m.Close(); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		e, typed := errors.AsType[*ensemble.MemberError](err)
+		if !typed || e.Member != 1 || e.What != "its path" || !strings.Contains(e.Found, outside) {
+			t.Errorf("%s: %v, wanted a refusal of member 1 that says where it leads", name, err)
+		}
+	}
+	stack := ensemble.Description{Format: ensemble.Format, Combine: ensemble.Stack, Members: []ensemble.Member{{Model: "sub/m.onnx"}}, Final: &ensemble.Final{Model: "out.onnx"}}
+	if _, err := splitter.Open(describe(t, dir, stack)); err == nil || !strings.Contains(err.Error(), "the second model (out.onnx): its path") {
+		t.Errorf("a second model outside: %v", err)
 	}
 }
 

@@ -85,6 +85,7 @@ type Info struct {
 	Dtypes     map[string]int64 // dtype -> bytes
 	MinShards  int              // the smallest number of shards, when it is not 1
 	MaxShards  int              // the largest useful shard count; 0 when the model cannot be split, NotReckoned when finding out takes long
+	Weightless string           // what the file is when it has no weights, so that it can be planned and not split; "" for a model
 	Opaque     []Uncovered      // operators that no engine covers, in the order of their first nodes
 }
 

@@ -75,6 +75,7 @@ func wantedChanges() map[string]struct{ kind, gone string } {
 		"torch-encoder": {"layer_normalization", "Sqrt"},
 		"torch-decoder": {"gelu", "Erf"},
 		"tanh-gelu-":    {"gelu", "Pow"},
+		"root-mean-":    {"rms_normalization", "Sqrt"},
 	}
 }
 

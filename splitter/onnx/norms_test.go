@@ -28,11 +28,14 @@ func normalised(t *testing.T, rng *rand.Rand, opset int64, nodes ...*graph.Node)
 	enter("s", normal(rng, width))
 	enter("b", normal(rng, width))
 	enter("w2", normal(rng, width, out))
-	for name, v := range map[string]float32{"two": 2, "epsilon": 1e-3} {
+	for name, v := range map[string]float32{"two": 2, "epsilon": 1e-3, "width": width} {
 		one := tensor.New(tensor.F32)
 		tensor.Of[float32](one)[0] = v
 		enter(name, one)
 	}
+	last := tensor.New(tensor.I64, 1)
+	tensor.Of[int64](last)[0] = -1
+	enter("last", last)
 	g.Nodes = append(g.Nodes, plain("MatMul", "h", "x", "w1"))
 	g.Nodes = append(g.Nodes, nodes...)
 	g.Nodes = append(g.Nodes, plain("Relu", "relu", "y"), plain("MatMul", "out", "relu", "w2"))
@@ -58,6 +61,9 @@ func averaged(out, in string) *graph.Node {
 	return n
 }
 
+// summed is a ReduceSum over the last axis, which version 17 takes from an input.
+func summed(out, in string) *graph.Node { return plain("ReduceSum", out, in, "last") }
+
 // A normalised layer between two that are cut is normalised by the shards, in both forms in which exporters write it, and by the root of mean squares.
 func TestNormalisedLayersMergeTheirMoments(t *testing.T) {
 	seed := rand.Uint64()
@@ -68,6 +74,10 @@ func TestNormalisedLayersMergeTheirMoments(t *testing.T) {
 		{"as nine operators", manifest.MergeMoments, normalised(t, rng, 14, averaged("m", "h"), plain("Sub", "d", "h", "m"), plain("Pow", "q", "d", "two"), averaged("v", "q"),
 			plain("Add", "e", "v", "epsilon"), plain("Sqrt", "r", "e"), plain("Div", "n", "d", "r"), plain("Mul", "scaled", "n", "s"), plain("Add", "y", "scaled", "b"))},
 		{"root of mean squares", manifest.MergeSum, normalised(t, rng, 23, plain("RMSNormalization", "y", "h", "s"))},
+		{"root of mean squares in operators", manifest.MergeSum, normalised(t, rng, 14, plain("Pow", "q", "h", "two"), averaged("v", "q"),
+			plain("Add", "e", "v", "epsilon"), plain("Sqrt", "r", "e"), plain("Div", "n", "h", "r"), plain("Mul", "y", "n", "s"))},
+		{"root of sums of squares", manifest.MergeSum, normalised(t, rng, 17, plain("Mul", "q", "h", "h"), summed("v", "q"), plain("Div", "u", "v", "width"),
+			plain("Add", "e", "u", "epsilon"), plain("Sqrt", "r", "e"), plain("Reciprocal", "c", "r"), plain("Mul", "n", "h", "c"), plain("Mul", "y", "s", "n"))},
 	} {
 		for _, n := range []int{3, 8} {
 			t.Run(fmt.Sprintf("%s/shards=%d", c.name, n), func(t *testing.T) {

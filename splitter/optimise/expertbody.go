@@ -91,7 +91,7 @@ func (w *work) rowwise(n *graph.Node) bool {
 			c = n.Inputs[2]
 		}
 		return n.Int("transA", 0) == 0 && w.g.Weights[n.Inputs[0]] == nil && w.g.Weights[n.Inputs[1]] != nil && (c == "" || w.oneRow(c))
-	case "LayerNormalization", "Softmax":
+	case "LayerNormalization", "RMSNormalization", "Softmax":
 		if n.Int("axis", -1) != -1 || n.Op == "Softmax" && w.g.Opsets[""] < 13 {
 			return false
 		}

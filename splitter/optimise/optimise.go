@@ -27,6 +27,7 @@ type Summary struct {
 	Biases         int   // additions of a constant folded, also those of a MatMul
 	Scales         int   // multiplications with a constant folded
 	LayerNorms     int   // recognised LayerNormalization
+	RMSNorms       int   // recognised RMSNormalization
 	Gelus          int   // recognised Gelu
 	Attentions     int   // attention that was seen; its nodes stay
 	Bags           int   // recognised EmbeddingBag
@@ -57,6 +58,7 @@ func (s Summary) Counts() []Count {
 		{"bias", "folded " + number(s.Biases, "bias"), s.Biases},
 		{"scale", "folded " + number(s.Scales, "scale"), s.Scales},
 		{"layer_normalization", fmt.Sprintf("recognised %d LayerNormalization", s.LayerNorms), s.LayerNorms},
+		{"rms_normalization", fmt.Sprintf("recognised %d RMSNormalization", s.RMSNorms), s.RMSNorms},
 		{"gelu", fmt.Sprintf("recognised %d Gelu", s.Gelus), s.Gelus},
 		{"attention", "saw " + number(s.Attentions, "attention block"), s.Attentions},
 		{"embedding_bag", fmt.Sprintf("recognised %d EmbeddingBag", s.Bags), s.Bags},
@@ -88,7 +90,7 @@ func (s Summary) String() string {
 // Add is what both did, one after the other.
 func (s Summary) Add(o Summary) Summary {
 	out := Summary{Removed: s.Removed + o.Removed, Merged: s.Merged + o.Merged, Shapes: s.Shapes + o.Shapes, Norms: s.Norms + o.Norms, Biases: s.Biases + o.Biases,
-		Scales: s.Scales + o.Scales, LayerNorms: s.LayerNorms + o.LayerNorms, Gelus: s.Gelus + o.Gelus, Attentions: max(s.Attentions, o.Attentions),
+		Scales: s.Scales + o.Scales, LayerNorms: s.LayerNorms + o.LayerNorms, RMSNorms: s.RMSNorms + o.RMSNorms, Gelus: s.Gelus + o.Gelus, Attentions: max(s.Attentions, o.Attentions),
 		Bags: s.Bags + o.Bags, Experts: s.Experts + o.Experts, Opset: s.Opset, OpsetTo: s.OpsetTo}
 	if o.OpsetTo != 0 {
 		out.OpsetTo = o.OpsetTo
@@ -146,9 +148,10 @@ func quantises(g *graph.Graph) bool {
 }
 
 // Own rewrites what the native engine alone has an operator for, in place: the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag, and
-// mixtures of experts to shardwise.Experts, which adds in another order, and so not where activations are quantised. Everything else is as with Run.
+// mixtures of experts to shardwise.Experts, which adds in another order, and so not where activations are quantised. The same holds for RMSNormalization that
+// is written out: its operator is newer than the operator sets that other engines' versions can be relied on to have. Everything else is as with Run.
 func Own(g *graph.Graph, weights Weights) (Summary, error) {
-	passes := []func(*work){bags, (*work).experts}
+	passes := []func(*work){bags, (*work).experts, (*work).rmsNorms}
 	if quantises(g) {
 		passes = passes[:1]
 	}

@@ -13,7 +13,7 @@ import (
 // oldestRaised and newestRaised are the versions of ai.onnx between which every change of a definition was looked at.
 const (
 	oldestRaised = 11
-	newestRaised = 20
+	newestRaised = 23
 )
 
 // change rewrites a node for the version that defines its operator anew. It reports false when the node does not have
@@ -32,7 +32,9 @@ func changes() map[string]map[int64]change {
 		"Dropout":            {12: raiseDropout},
 		"BatchNormalization": {14: func(_ *raiser, _ *graph.Graph, n *graph.Node) bool { return len(n.Outputs) == 1 }},
 		"RoiAlign":           {16: raiseRoiAlign},
-		"AveragePool":        {19: func(_ *raiser, _ *graph.Graph, n *graph.Node) bool { return n.Int("ceil_mode", 0) == 0 }},
+		"AveragePool":        {19: raiseFloored, 22: raiseFloored},
+		"MaxPool":            {22: raiseFloored},
+		"GroupNormalization": {21: func(*raiser, *graph.Graph, *graph.Node) bool { return false }}, // the scale was one for a group
 		"DFT":                {20: func(*raiser, *graph.Graph, *graph.Node) bool { return false }},
 		"GridSample":         {20: raiseGridSample},
 		"Resize": {13: func(_ *raiser, _ *graph.Graph, n *graph.Node) bool {
@@ -140,6 +142,9 @@ func raiseAxes(r *raiser, at *graph.Graph, n *graph.Node) bool {
 	setInput(n, 1, r.ints(at, n.Outputs[0]+"/axes", a.Ints...))
 	return true
 }
+
+// raiseFloored: the number of windows is defined anew where it is rounded up.
+func raiseFloored(_ *raiser, _ *graph.Graph, n *graph.Node) bool { return n.Int("ceil_mode", 0) == 0 }
 
 // raiseSplit: the attribute split became an input.
 func raiseSplit(r *raiser, at *graph.Graph, n *graph.Node) bool {

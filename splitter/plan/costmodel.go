@@ -1,14 +1,12 @@
 package plan
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 
+	"github.com/shardwise/shardwise/internal/jsondoc"
 	"github.com/shardwise/shardwise/internal/price"
 )
 
@@ -60,13 +58,8 @@ func ParseCostModel(data []byte) (*CostModel, error) {
 	if err := json.Unmarshal(defaultModel, m); err != nil {
 		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(m); err != nil {
+	if err := jsondoc.Decode(data, m); err != nil {
 		return nil, fmt.Errorf("read the cost model: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read the cost model: something stands behind it")
 	}
 	for name, v := range map[string]float64{
 		"request_mb_s": m.RequestMBs, "reply_mb_s": m.ReplyMBs, "codec_mb_s": m.CodecMBs, "gmac_per_s_vcpu": m.GMACs, "weights_gb_s_vcpu": m.WeightsGBs,

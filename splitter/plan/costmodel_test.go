@@ -17,6 +17,10 @@ func TestCostModelFilesReplaceSingleNumbers(t *testing.T) {
 			t.Errorf("%s: no error", bad)
 		}
 	}
+	const want = `read the cost model: request_mb_s: wanted a number up to 1.8e308, found "fast"`
+	if _, err := ParseCostModel([]byte(`{"request_mb_s": "fast"}`)); err == nil || err.Error() != want {
+		t.Errorf("error %v, wanted %s", err, want)
+	}
 }
 
 // The slowest of n invocations takes as long as Monte Carlo runs of the published fit say.

@@ -24,7 +24,11 @@ func Given(m *partition.Model, kind string, pl *partition.Plan, o Options, w Wis
 	for name, size := range opts.Symbols {
 		symbols[name] = size
 	}
-	k := kept{kind: kind, plan: pl, profile: newProfiler(pl.Graph, &sizes{symbols: symbols, other: opts.OtherSize}).profile(pl)}
+	sz := &sizes{symbols: symbols, other: opts.OtherSize}
+	if err := sz.bounded(m); err != nil {
+		return nil, err
+	}
+	k := kept{kind: kind, plan: pl, profile: newProfiler(pl.Graph, sz).profile(pl)}
 	memory := w.MemoryMB
 	if len(memory) == 0 {
 		memory = Sizes()

@@ -73,6 +73,9 @@ func prepare(m *partition.Model, o Options) (*Planner, error) {
 		o.Symbols = maps.Clone(o.Symbols)
 		o.Symbols[rows.symbol] = n
 	}
+	if err := newSizes(o.defaults()).bounded(m); err != nil {
+		return nil, err
+	}
 	p := New(sharding.New(m.Graph, m.Values), o)
 	p.rows = rows
 	if o.Kind == Rows && !rows.independent {

@@ -3,11 +3,9 @@ package plan
 import (
 	"cmp"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"sort"
 
-	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -86,7 +84,7 @@ type Planner struct {
 // New prepares a graph.
 func New(g *sharding.Graph, o Options) *Planner {
 	p := &Planner{o: o.defaults(), ids: map[*sharding.Region]int{}}
-	p.prof = newProfiler(g, &sizes{symbols: p.o.Symbols, other: p.o.OtherSize})
+	p.prof = newProfiler(g, newSizes(p.o))
 	p.line = newLine(g, p.prof.sizes, p.prof.work, nil)
 	p.regions = g.Regions()
 	p.norms = slices.ContainsFunc(p.regions, func(r *sharding.Region) bool { return len(g.Behind(r)) > 0 })
@@ -261,9 +259,6 @@ func (p *Planner) key(c *choice) string {
 func (p *Planner) Best(n int) (*Candidate, error) {
 	if list := p.Candidates(n); len(list) > 0 {
 		return &list[0], nil
-	}
-	if p.o.Kind == Rows {
-		return nil, &layout.RefusalError{Subject: fmt.Sprintf("%d shards", n), Reason: "a plan of the kind rows has 2 or more, which share out the rows of a request", Remedy: "give 2 shards or more, or leave the kind away"}
 	}
 	return nil, p.tooMany(n, p.MaxShards())
 }

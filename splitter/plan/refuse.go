@@ -94,7 +94,7 @@ func (p *Planner) nothing(w *Wish, sizes []int) error {
 		return p.tooMany(slices.Min(w.Shards), most)
 	}
 	if p.o.Kind != "" {
-		return &layout.RefusalError{Subject: fmt.Sprintf("plans of the kind %q", p.o.Kind), Reason: "there is none at these sizes", Remedy: "leave the kind away, or give more memory or shards"}
+		return p.noneAtSizes(w, sizes, most)
 	}
 	least := int64(0)
 	upto := most
@@ -119,24 +119,6 @@ func (p *Planner) noTables() error {
 		return nil
 	}
 	return &layout.RefusalError{Subject: fmt.Sprintf("plans of the kind %q", p.o.Kind), Reason: "look-up tables are less than half of the model's weights", Remedy: "leave the kind away, or ask for another"}
-}
-
-// noneOfKind is the refusal of n shards in a plan of the kind that is wanted, of which most is the largest number for which there is one.
-func (p *Planner) noneOfKind(n, most int) error {
-	refusal := &layout.RefusalError{Subject: fmt.Sprintf("%s in a plan of the kind %q", counted(n, "shard"), p.o.Kind)}
-	switch {
-	case p.o.Kind == Whole:
-		refusal.Reason, refusal.Remedy = "such a plan has 1 shard", "ask for 1 shard, or leave the kind away"
-	case !p.possible(most):
-		refusal.Reason, refusal.Remedy = "the model has no plan of that kind that differs from the other kinds", "leave the kind away, or ask for another"
-	case n < most:
-		refusal.Reason = fmt.Sprintf("there is none that differs from the other kinds, though the model has such plans of up to %s", counted(most, "shard"))
-		refusal.Remedy = "ask for another number of shards, or leave the kind away"
-	default:
-		refusal.Reason = fmt.Sprintf("the largest useful number is %d, where every shard still has a part", most)
-		refusal.Remedy = fmt.Sprintf("use at most %s, or leave the kind away", counted(most, "shard"))
-	}
-	return refusal
 }
 
 // tooMany is the refusal of a number of shards for which the model has not enough parts.

@@ -3,9 +3,12 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
+	"github.com/shardwise/shardwise/internal/graph"
+	"github.com/shardwise/shardwise/internal/tensor"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/sharding"
 )
@@ -64,6 +67,10 @@ func TestRefusalsNameTheNodeTheSizesAndWhatHelps(t *testing.T) {
 		{"a pipeline of more shards than items", mlp, Options{Kind: Pipeline}, Wish{Shards: []int{4000}}, []string{`"pipeline"`, "use at most", "or leave the kind away"}},
 		{"memory that no function has", colossal, Options{}, Wish{}, []string{"at most 256 are looked at", "MB need about 1", "; ask for"}},
 		{"a pipeline of one item", perceptron(64, 64).prepared(), Options{Kind: Pipeline}, Wish{Shards: []int{1}}, []string{`"pipeline"`, "leave the kind away"}},
+		{"one mixed shard", mlp, Options{Kind: Mixed}, Wish{Shards: []int{1}}, []string{`1 shard in a plan of the kind "mixed"`, "cuts some layers over its shards, 2 or more, and keeps other parts whole", "ask for 2 shards, or leave the kind away"}},
+		{"one shard of cut layers", mlp, Options{Kind: Tensor}, Wish{Shards: []int{1}}, []string{`"tensor"`, "over all of its shards, 2 or more", "ask for 2 shards"}},
+		{"a mixed plan of one layer", perceptron(64, 64).prepared(), Options{Kind: Mixed}, Wish{}, []string{`"mixed"`, "the model has no plan of that kind", "leave the kind away, or ask for pipeline or tensor"}},
+		{"mixed plans in small functions", lstm, Options{Kind: Mixed}, Wish{MemoryMB: []int{570}, Shards: []int{2}}, []string{`"mixed" in functions of 570 MB`, "with 2 shards, a function needs", "give at least"}},
 		{"a cost below a cent", mlp, Options{}, Wish{MaxCost: 0.001}, []string{"$0.001", "the cheapest plan costs more", "1 shard of"}},
 	} {
 		got := refusalOf(t, c.g, c.o, c.w)
@@ -90,6 +97,26 @@ func TestWhatHelpsHelps(t *testing.T) {
 			// A node's own weights are named without the rows in flight.
 			if again := refusalOf(t, g, Options{}, Wish{MemoryMB: []int{more + 64}, Shards: []int{1, 2, 4, 8}}); again != "" {
 				t.Errorf("%d MB: %s; and then %s", mb, text, again)
+			}
+		}
+	}
+}
+
+// The number of shards that a refusal of a kind names has a plan of that kind.
+func TestTheNumberThatAKindsRefusalNamesHasAPlan(t *testing.T) {
+	for name, m := range map[string]*model{"recurrent": recurrent(512), "perceptron": perceptron(12, 9, 4), "decoder": transformer(2, 64, 4, 8, 300), "one layer": perceptron(64, 64)} {
+		g := m.prepared()
+		for _, kind := range []string{Tensor, Pipeline, Mixed} {
+			for n := 1; n <= 12; n++ {
+				text := refusalOf(t, g, Options{Kind: kind}, Wish{Shards: []int{n}})
+				_, after, named := strings.Cut(text, "ask for ")
+				other := 0
+				if _, err := fmt.Sscanf(after, "%d shard", &other); !named || err != nil {
+					continue
+				}
+				if again := refusalOf(t, g, Options{Kind: kind}, Wish{Shards: []int{other}}); again != "" {
+					t.Errorf("%s: %s; and then %s", name, text, again)
+				}
 			}
 		}
 	}
@@ -148,5 +175,65 @@ func TestSizesOfDimensionsThatAreNotThereAreRefused(t *testing.T) {
 	fixed := partitioned(normed(3, 12, 9, 4))
 	if _, err := Prepare(fixed, Options{Symbols: map[string]int{"steps": 3}}); !strings.Contains(refusalText(t, err), "fixed") {
 		t.Errorf("%v says not that all sizes are fixed", err)
+	}
+}
+
+// scores is a graph of values with the dimensions batch and steps, also multiplied with one another.
+func scores() *model {
+	m := newModel()
+	dims := func(name string, symbols ...string) {
+		v := graph.Value{Name: name, DType: tensor.F32, Ranked: true}
+		for _, s := range symbols {
+			v.Dims = append(v.Dims, graph.Dim{Size: -1, Symbol: s})
+		}
+		m.values[name] = v
+	}
+	dims("x", "batch", "steps")
+	dims("y", "batch", "steps")
+	m.g.Inputs = []graph.Value{m.values["x"], m.values["y"]}
+	m.node("Unsqueeze", "left", nil, "x")
+	m.node("Unsqueeze", "right", nil, "y")
+	m.node("Mul", "products", nil, "left", "right")
+	dims("left", "batch", "steps", "1")
+	dims("right", "batch", "1", "steps")
+	dims("products", "batch", "steps", "steps")
+	m.node("Reshape", "rows", nil, "products")
+	dims("rows", "batch", "steps*steps")
+	m.g.Outputs = []graph.Value{m.values["rows"]}
+	return m
+}
+
+// Sizes at which a value outgrows what is reckoned with are refused, and below them no estimate overflows.
+func TestSizesNearTheLargestNumbersAreRefusedOrReckoned(t *testing.T) {
+	m := partitioned(scores())
+	for _, kind := range []string{"", Rows} {
+		for _, batch := range []int{1, 1000, 1 << 30, 1<<62 - 1, 1 << 62, math.MaxInt64} {
+			for _, steps := range []int{1, 1000, 1 << 31, 1<<62 - 1, 1 << 62, math.MaxInt64} {
+				p, err := Prepare(m, Options{Kind: kind, Symbols: map[string]int{"batch": batch, "steps": steps}})
+				if large := float64(batch)*float64(steps)*float64(steps)*4 >= 1<<40; large {
+					if text := refusalText(t, err); !strings.Contains(text, fmt.Sprintf("batch=%d, steps=%d", batch, steps)) || steps > 1 && !strings.Contains(text, "the value products") {
+						t.Errorf("batch %d, steps %d: %q", batch, steps, text)
+					}
+					continue
+				}
+				if err != nil {
+					t.Errorf("batch %d, steps %d: %v", batch, steps, err)
+					continue
+				}
+				for _, n := range []int{1, 3, 10000} {
+					for _, c := range p.Candidates(n) {
+						e := c.Estimate
+						for _, r := range e.Rounds {
+							if r.RequestBytes < 0 || r.ReplyBytes < 0 || r.LargestReply < 0 || r.LargestRequest < 0 || !(r.MS >= 0) || math.IsInf(r.MS, 0) {
+								t.Errorf("batch %d, steps %d, %d shards: %+v", batch, steps, n, r)
+							}
+						}
+						if !(e.WarmMS > 0) || !(e.CostPerMillion > 0) || math.IsInf(e.CostPerMillion, 0) || e.need() <= 0 {
+							t.Errorf("batch %d, steps %d, %d shards: %+v", batch, steps, n, e)
+						}
+					}
+				}
+			}
+		}
 	}
 }

@@ -38,7 +38,7 @@ func refuseRows() error {
 
 // rowCount is the number of rows of the request that is reckoned with.
 func (p *Planner) rowCount() int {
-	return int(p.prof.sizes.dim(graph.Dim{Size: -1, Symbol: p.rows.symbol}))
+	return int(min(p.prof.sizes.dim(graph.Dim{Size: -1, Symbol: p.rows.symbol}), maxValue))
 }
 
 // byRows is the plan by rows over n shards: nil when the rows are not independent, the weights do not fit into each function, or, unless that kind is asked

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/manifest"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
@@ -33,4 +34,28 @@ func (o *Options) named(m *partition.Model) error {
 		return refusal
 	}
 	return nil
+}
+
+// bounded refuses sizes at which a value is too large to be reckoned with.
+func (s *sizes) bounded(m *partition.Model) error {
+	if len(s.symbols) == 0 {
+		return nil
+	}
+	largest, most := "", 0.0
+	for _, name := range slices.Sorted(maps.Keys(m.Values)) {
+		v := m.Values[name]
+		symbolic := slices.ContainsFunc(v.Dims, func(d graph.Dim) bool { return d.Size < 0 }) // no request changes a fixed one
+		if bytes := s.elements(v) * float64(max(v.DType.Size(), 1)); symbolic && bytes > most {
+			largest, most = name, bytes
+		}
+	}
+	if most < maxValue {
+		return nil
+	}
+	var given []string
+	for _, symbol := range slices.Sorted(maps.Keys(s.symbols)) {
+		given = append(given, fmt.Sprintf("%s=%d", symbol, s.symbols[symbol]))
+	}
+	return &layout.RefusalError{Subject: "a request with " + strings.Join(given, ", "),
+		Reason: fmt.Sprintf("the value %s alone would take %.1e bytes, and values of less than a tebibyte are reckoned with", largest, most), Remedy: "give fewer rows or smaller sizes of dimensions"}
 }

@@ -35,6 +35,8 @@ type sizes struct {
 	other   int // of a symbol without a number
 }
 
+func newSizes(o *Options) *sizes { return &sizes{symbols: o.Symbols, other: o.OtherSize} }
+
 // dim is the size of a dimension: products of symbols are multiplied, other expressions count as one symbol.
 func (s *sizes) dim(d graph.Dim) float64 {
 	if d.Size >= 0 {
@@ -67,8 +69,15 @@ func (s *sizes) elements(v graph.Value) float64 {
 	return out
 }
 
+// maxValue is the most bytes that a value is reckoned with, a tebibyte: so the sums over a stage's values and all its shards stay within an int64.
+const maxValue = 1 << 40
+
+// bytes are those of a value, at most maxValue.
 func (s *sizes) bytes(v graph.Value) int64 {
-	return int64(s.elements(v) * float64(max(v.DType.Size(), 1)))
+	if bytes := s.elements(v) * float64(max(v.DType.Size(), 1)); bytes < maxValue {
+		return int64(bytes)
+	}
+	return maxValue
 }
 
 const (

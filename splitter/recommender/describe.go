@@ -1,15 +1,13 @@
 package recommender
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strings"
 	"unicode"
 
+	"github.com/shardwise/shardwise/internal/jsondoc"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -68,14 +66,9 @@ type Interaction struct {
 
 // Parse reads a description and checks it. Unknown members are errors.
 func Parse(data []byte) (*Description, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	out := &Description{}
-	if err := d.Decode(out); err != nil {
-		return nil, fmt.Errorf("read the description: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read the description: something stands behind it")
+	if err := jsondoc.Decode(data, out); err != nil {
+		return nil, err
 	}
 	for i := range out.Tables {
 		t := &out.Tables[i]

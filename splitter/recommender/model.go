@@ -48,7 +48,8 @@ func Open(path string) (layout.Model, error) {
 // Info implements layout.Model.
 func (m *model) Info() layout.Info {
 	p, _ := m.Partition()
-	info := layout.Info{Format: "recommender description", Signature: p.Signature, Operators: map[string]int{}, Dtypes: map[string]int64{}}
+	info := layout.Info{Format: "recommender description", Signature: p.Signature, Operators: map[string]int{}, Dtypes: map[string]int64{},
+		Weightless: "a description without weights"}
 	for _, n := range p.Graph.Nodes {
 		info.Operators[n.Op]++
 	}
@@ -59,7 +60,6 @@ func (m *model) Info() layout.Info {
 			info.Dtypes[w.DType.String()] += w.Length
 		}
 	}
-	info.Notes = []string{"a description has no weights: shardwise plan works on it, split does not"}
 	return info
 }
 

@@ -24,7 +24,8 @@ func rooms() []room {
 	return []room{
 		{".", nil},
 		{"internal/tensor", nil},
-		{"internal/manifest", []string{"internal/tensor"}},
+		{"internal/jsondoc", nil},
+		{"internal/manifest", []string{"internal/tensor", "internal/jsondoc"}},
 		{"internal/graph", []string{"internal/tensor", "internal/manifest"}},
 		{"internal/kernel", []string{"internal/tensor"}},
 		{"internal/forest", []string{"internal/tensor", "internal/kernel"}},
@@ -36,7 +37,7 @@ func rooms() []room {
 		{"internal/engine", append([]string{"internal/onnx"}, contracts...)},
 		{"internal/unshard", runtime},
 		{"aggregate", []string{"internal/tensor", "internal/manifest"}},
-		{"splitter", append([]string{"internal/price"}, runtime...)}, // one table of prices
+		{"splitter", append([]string{"internal/price", "internal/jsondoc"}, runtime...)}, // one table of prices
 		{"shard", append([]string{"internal/objects"}, runtime...)},
 		{"shard/shardtest", append([]string{"shard", "coordinator", "aggregate", "internal/objects"}, runtime...)},
 		{"coordinator", append([]string{"shard", "aggregate"}, runtime...)},

@@ -71,6 +71,22 @@ class Convolutions(nn.Module):
         return self.layers(x)
 
 
+class RootMeanSquares(nn.Module):
+    """Normalisation by the root of mean squares, in the forms that LLaMA's, T5's and hand-written code have, around layers as wide as one that is cut."""
+
+    def __init__(self, width=96, inner=400):
+        super().__init__()
+        self.up, self.down, self.out = nn.Linear(width, inner), nn.Linear(inner, width), nn.Linear(width, width)
+        self.scales = nn.ParameterList(nn.Parameter(torch.rand(n) + 0.5) for n in (width, inner, width))
+
+    def forward(self, x):
+        h = self.scales[0] * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+        h = self.up(h)
+        h = h / torch.sqrt((h * h).sum(-1, keepdim=True) / h.shape[-1] + 1e-5) * self.scales[1]
+        x = x + self.down(torch.relu(h))
+        return self.out(self.scales[2] * x / torch.sqrt(torch.mean(x**2, dim=-1, keepdim=True) + 1e-5))
+
+
 def main():
     torch_export.export = save
     sys.argv[1:] = [str(OUT), str(SEED)]
@@ -88,6 +104,7 @@ def main():
                     save(OUT, name + "-factors", Bag(mode, last), {"ids": ids, "offsets": offsets, "factors": torch.randn(9)}, ["y"], axes, opset)
             save(OUT, f"bag-{opset}-{mode}-2d", Bag(mode), {"ids": torch.randint(0, 50, (4, 3))}, ["y"], {}, opset)
     for opset in (11, 14, 16):
+        save(OUT, f"root-mean-squares-{opset}", RootMeanSquares(), {"x": torch.randn(5, 3, 96)}, ["y"], {"x": {0: "batch"}}, opset)
         save(OUT, f"tanh-gelu-{opset}", TanhGelu(), {"x": torch.randn(5, 24)}, ["y"], {"x": {0: "batch"}}, opset)
         save(OUT, f"convolutions-{opset}", Convolutions(), {"x": torch.randn(2, 3, 12, 12)}, ["y"], {"x": {0: "batch"}}, opset, training=torch.onnx.TrainingMode.PRESERVE)
         layer = nn.TransformerEncoderLayer(48, 4, 96, activation="gelu")  # steps first: the fast path for batches first has no form in ONNX
