@@ -14,8 +14,8 @@ import (
 // What ONNX Runtime's own tools write is cut as what it is made of, and computes what ONNX Runtime computes.
 func TestFusedOperatorsEqualONNXRuntime(t *testing.T) {
 	list := casesOf(t, "testdata/fused")
-	if len(list) != 7 {
-		t.Fatalf("%d models, wanted 7", len(list))
+	if len(list) != 8 {
+		t.Fatalf("%d models, wanted 8", len(list))
 	}
 	for _, c := range list {
 		info := inspect(t, c.path)
