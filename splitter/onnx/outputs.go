@@ -35,6 +35,10 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 		if _, constant := c.net.graph.Weights[v.Name]; constant {
 			c.constantOutput(v.Name)
 		}
+		if slices.ContainsFunc(c.net.graph.Inputs, func(in graph.Value) bool { return in.Name == v.Name }) {
+			c.net.foreign = append(c.net.foreign, &layout.RefusalError{Subject: "output " + v.Name, Reason: "it is an input of the model, too, and a deployment's inputs and outputs have one set of names",
+				Remedy: "leave it away, since the caller has it, or let an Identity yield it under another name"})
+		}
 		known, ok := c.net.values[v.Name]
 		if v.Foreign != "" && (known.DType == tensor.Invalid || c.net.zipMaps == 0) {
 			c.foreign("output", v)
