@@ -2,6 +2,7 @@ package onnx_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -24,7 +25,7 @@ type odd struct {
 }
 
 func newOdd(rng *rand.Rand) *odd {
-	o := &odd{rng: rng, g: &graph.Graph{Name: "odd", Opsets: map[string]int64{"": []int64{13, 17, 18}[rng.IntN(3)]}, Weights: map[string]*graph.Weight{}}, shapes: map[string][]int{}, count: 1 + rng.IntN(5)}
+	o := &odd{rng: rng, g: &graph.Graph{Name: "odd", Opsets: map[string]int64{"": []int64{13, 17, 18}[rng.IntN(3)]}, Weights: map[string]*graph.Weight{}}, shapes: map[string][]int{}, count: rng.IntN(6)}
 	return o
 }
 
@@ -57,10 +58,14 @@ func (o *odd) weight(shape ...int) string {
 	for _, d := range shape[:max(len(shape)-1, 0)] {
 		fan = max(fan, d)
 	}
-	for name, w := range o.g.Weights {
-		if w.DType == tensor.F32 && slices.Equal(w.Shape, shape) && len(shape) > 1 && o.rng.IntN(3) == 0 && name < "w3" {
-			return name
+	var shared []string
+	for _, name := range slices.Sorted(maps.Keys(o.g.Weights)) {
+		if w := o.g.Weights[name]; w.DType == tensor.F32 && slices.Equal(w.Shape, shape) && len(shape) > 1 && o.rng.IntN(2) == 0 {
+			shared = append(shared, name)
 		}
+	}
+	if len(shared) > 0 {
+		return slices.Min(shared)
 	}
 	t := normal(o.rng, shape...)
 	for i := range tensor.Of[float32](t) {

@@ -3,6 +3,7 @@ package onnx_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/shardwise/shardwise/internal/graph"
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -29,6 +30,9 @@ func oddGraph(rng *rand.Rand, layers int) *odd {
 	if rng.IntN(3) == 0 {
 		o.input(rows, 2) // nobody reads it
 	}
+	if x := o.any(2); rng.IntN(4) == 0 {
+		o.ranked(x)
+	}
 	o.outputs()
 	return o
 }
@@ -44,6 +48,10 @@ func (o *odd) ids() {
 
 func (o *odd) layer() {
 	switch rank := 2 + o.rng.IntN(3); {
+	case o.rng.IntN(4) == 0 && len(o.of(rank)) > 0:
+		o.rarely(o.any(rank))
+	case rank == 4 && len(o.of(4)) > 0 && o.rng.IntN(3) == 0:
+		o.strided(o.any(4))
 	case rank == 4 && len(o.of(4)) > 0:
 		o.image(o.any(4))
 	case rank == 3 && len(o.of(3)) > 0:
@@ -214,7 +222,7 @@ func (o *odd) attention(x string) {
 	var qkv []string
 	if o.rng.IntN(2) == 0 {
 		all := o.node("Add", nil, []int{rows, n, 3 * w}, o.node("MatMul", nil, []int{rows, n, 3 * w}, x, o.weight(d, 3*w)), o.weight(3*w))
-		qkv = o.nodes("Split", attrsOf("axis", -1), [][]int{{rows, n, w}, {rows, n, w}, {rows, n, w}}, all, o.ints(w, w, w))
+		qkv = slices.Clone(o.nodes("Split", attrsOf("axis", -1), [][]int{{rows, n, w}, {rows, n, w}, {rows, n, w}}, all, o.ints(w, w, w)))
 	} else {
 		for range 3 {
 			qkv = append(qkv, o.node("MatMul", nil, []int{rows, n, w}, x, o.weight(d, w)))

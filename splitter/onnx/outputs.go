@@ -72,7 +72,8 @@ func (c *cleaner) legalNames() {
 	c.renameAll(changed)
 }
 
-// constantOutput lets an Identity compute an output that turned out to be a constant.
+// constantOutput lets an Identity compute an output that turned out to be a constant. What reads the constant takes it under its new name: the Identity stands
+// behind all nodes.
 func (c *cleaner) constantOutput(name string) {
 	w := c.net.graph.Weights[name]
 	delete(c.net.graph.Weights, name)
@@ -82,6 +83,14 @@ func (c *cleaner) constantOutput(name string) {
 	c.net.graph.Weights[moved.Name] = &moved
 	c.net.values[moved.Name] = weightValue(&moved)
 	c.scope.Define(moved.Name, infer.OfWeight(&moved))
+	for _, n := range c.net.graph.Nodes {
+		n.Rename(func(in string) string {
+			if in == name {
+				return moved.Name
+			}
+			return in
+		})
+	}
 	c.net.graph.Nodes = append(c.net.graph.Nodes, &graph.Node{Name: name, Op: "Identity", Inputs: []string{moved.Name}, Outputs: []string{name}})
 }
 
