@@ -108,6 +108,9 @@ func (c *Coordinator) attemptTimeout(s int) time.Duration {
 // Manifest is the model's; callers must not change it.
 func (c *Coordinator) Manifest() *manifest.Manifest { return c.manifest }
 
+// Deployment is the model's; callers must not change it.
+func (c *Coordinator) Deployment() *manifest.Deployment { return c.deployment }
+
 // Fingerprint is the model's.
 func (c *Coordinator) Fingerprint() string { return c.fingerprint }
 

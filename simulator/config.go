@@ -36,6 +36,7 @@ const (
 	streamFree         = 6 << 20 // bytes of a streamed response that go at once
 	defaultMemoryMB    = 128
 	defaultEphemeralMB = 512
+	defaultBodyTimeout = time.Minute       // AWS publishes none
 	defaultIdleTimeout = 5 * time.Minute   // AWS publishes none; environments live some minutes there
 	provisionedInit    = 130 * time.Second // least INIT timeout with provisioned concurrency
 	sigtermGrace       = 500 * time.Millisecond
@@ -61,6 +62,7 @@ type Config struct {
 	StreamRate     int             // bytes a second of a streamed response after its first 6 MB; 2 MB if zero
 	EventDelay     time.Duration   // before a failed event is retried, twice that before the second retry; 1 min if zero. Pauses after throttles are in proportion, from 1/60 up to 5 times this
 	IdleTimeout    time.Duration   // an environment idle this long is ended; 5 min if zero
+	BodyTimeout    time.Duration   // in which each MiB of a request's body must come in; 1 min if zero
 	Log            func(l LogLine) // receives every log line, concurrently; must not call the simulator; nil discards them
 	FunctionURL    string          // function and optional :alias whose URL this is: requests outside AWS's API become its events; none if empty
 	NoFreeze       bool            // let processes run on between invocations; Lambda freezes them, and so does the simulator if false

@@ -18,7 +18,10 @@ const maxConfiguration = 1 << 20
 // does not know is refused, not ignored.
 func readFields(r *http.Request, into any) *apiError {
 	p, err := io.ReadAll(io.LimitReader(r.Body, maxConfiguration+1))
-	if err != nil || len(p) > maxConfiguration {
+	if err != nil {
+		return unreadable(err)
+	}
+	if len(p) > maxConfiguration {
 		return invalidContent("Could not read the request body: want at most %d bytes", maxConfiguration)
 	}
 	d := json.NewDecoder(bytes.NewReader(p))

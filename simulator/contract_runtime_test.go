@@ -125,15 +125,15 @@ func TestContractOfTheRuntimeAPI(t *testing.T) {
 		header          map[string]string
 	}{
 		{"an extension without events registers", "register", 200, `{"functionVersion":"$LATEST","functionName":"f","handler":"contract"}`, nil},
-		{"a response before there is work is out of order", "response before next", 403, forbidden("Started", "InvocationResponse"), nil},
+		{"a response before there is work has no request id to name", "response before next", 400, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`, nil},
 		{"next answers 200 with the event", "next", 200, `{"first":true}`, map[string]string{"Content-Type": "application/json",
 			"Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:f", "Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"}},
-		{"an error of INIT after INIT is out of order", "init error after next", 403, "", nil},
+		{"an error of INIT after INIT is out of order", "init error after next", 403, forbidden("Ready", "InitError"), nil},
 		{"a wrong request id is refused", "wrong id", 400, `{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}`, nil},
 		{"a response mode other than streaming is refused", "bad mode", 400, `{"errorMessage":"Invalid function response mode","errorType":"InvalidFunctionResponseMode"}`, nil},
 		{"a truncated upload is refused", "truncated", 400, `{"errorMessage":"HTTP request detected as truncated","errorType":"TruncatedHTTPRequest"}`, nil},
 		{"a response is accepted with 202", "response", 202, "{\"status\":\"OK\"}\n", nil},
-		{"a second response to one event is out of order", "second response", 403, "", nil},
+		{"a second response to one event is out of order", "second response", 403, forbidden("RuntimeResponseSentState", "InvocationResponse"), nil},
 	} {
 		t.Run(row.behaviour, func(t *testing.T) {
 			got := log[row.call]

@@ -37,6 +37,11 @@ func invalidContent(format string, args ...any) *apiError {
 	return &apiError{status: http.StatusBadRequest, code: "InvalidRequestContentException", kind: "User", message: fmt.Sprintf(format, args...)}
 }
 
+// unreadable is the refusal of a request whose body did not come in whole.
+func unreadable(err error) *apiError {
+	return invalidContent("Could not read the request body: %v", err)
+}
+
 // notJSON words the refusal of an event as recorded from Lambda.
 func notJSON(reason string, line, column int) *apiError {
 	return invalidContent("Could not parse request body into json: Could not parse payload into json: %s\n"+

@@ -125,7 +125,7 @@ func (s *Simulator) urlPayload(r *http.Request, id string, now time.Time) ([]byt
 		return nil, discard(r.Body)
 	}
 	if err != nil {
-		return nil, invalidContent("Could not read the request body: %v", err)
+		return nil, unreadable(err)
 	}
 	source, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

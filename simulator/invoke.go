@@ -179,7 +179,7 @@ func readPayload(r *http.Request) ([]byte, *apiError) {
 		}
 	}
 	if err != nil {
-		return nil, invalidContent("Could not read the request body: %v", err)
+		return nil, unreadable(err)
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")

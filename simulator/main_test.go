@@ -76,6 +76,8 @@ func bootstrap(handler string) {
 	case "init-allocate":
 		held = touched(300 << 20)
 		time.Sleep(time.Hour)
+	case "hostile":
+		hostile()
 	case "contract":
 		transcribe()
 	case "init-error", "answer-and-exit":

@@ -19,6 +19,11 @@ func (s *Simulator) route(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.handlers.Done()
+	r, err := timely(w, r, s.cfg.BodyTimeout)
+	if err != nil {
+		serviceError(err).write(w)
+		return
+	}
 	if s.cfg.Page != nil && (strings.HasPrefix(r.URL.Path, PagePath) || r.URL.Path == strings.TrimSuffix(PagePath, "/")) {
 		s.cfg.Page.ServeHTTP(w, r)
 		return

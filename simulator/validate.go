@@ -37,6 +37,7 @@ func (c Config) withDefaults() Config {
 	c.EventDelay = cmp.Or(c.EventDelay, defaultEventDelay)
 	c.InitTimeout = cmp.Or(c.InitTimeout, defaultInitTimeout)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
+	c.BodyTimeout = cmp.Or(c.BodyTimeout, defaultBodyTimeout)
 	functions := make([]Function, len(c.Functions))
 	for i, f := range c.Functions {
 		f.Handler = cmp.Or(f.Handler, "bootstrap")
@@ -63,8 +64,9 @@ func (c Config) Validate() error {
 	if !accountPattern.MatchString(c.Account) {
 		fault("account %q: want twelve digits", c.Account)
 	}
-	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 || c.EventDelay < 0 {
-		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v, EventDelay %v: none may be negative", c.MaxConcurrency, c.InitTimeout, c.IdleTimeout, c.EventDelay)
+	if c.MaxConcurrency < 0 || c.InitTimeout < 0 || c.IdleTimeout < 0 || c.EventDelay < 0 || c.BodyTimeout < 0 {
+		fault("MaxConcurrency %d, InitTimeout %v, IdleTimeout %v, EventDelay %v, BodyTimeout %v: none may be negative",
+			c.MaxConcurrency, c.InitTimeout, c.IdleTimeout, c.EventDelay, c.BodyTimeout)
 	}
 	if c.ScalingRate < 0 || c.StreamRate < 0 {
 		fault("ScalingRate %d, StreamRate %d: want at least 1", c.ScalingRate, c.StreamRate)

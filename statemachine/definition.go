@@ -171,7 +171,7 @@ func (b *builder) byStages(c *Machine, before *State) error {
 		}
 		fold := label + " aggregate"
 		aggregate := b.blockTask(map[string]any{"task": TaskAggregate, "step": b.steps[i].Name, "job.$": "$.job", "block.$": "$.block",
-			"keys.$": "$.keys", "carry.$": "$.carry"})
+			"keys.$": "$.keys", "carry.$": "$.carry", "usage.$": "$.usage"})
 		aggregate.OutputPath = "$.Payload"
 		chain(before, label)
 		parallel.Next = fold
@@ -191,7 +191,7 @@ func (b *builder) byCoordinator(c *Machine, before *State) {
 		"ref.$": callPath(0) + "ref", "ref_bytes.$": callPath(0) + "ref_bytes", "ref_sha256.$": callPath(0) + "ref_sha256", "reply_key.$": callPath(0) + "reply_key",
 	})
 	predict.ResultPath = json.RawMessage("null")
-	write := b.blockTask(map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": callPath(0) + "reply_key"})
+	write := b.blockTask(map[string]any{"task": TaskWrite, "job.$": "$.job", "block.$": "$.block", "key.$": callPath(0) + "reply_key", "usage.$": "$.usage"})
 	write.OutputPath = "$.Payload"
 	chain(before, statePredict)
 	c.States[statePredict], c.States[stateWrite] = predict, write

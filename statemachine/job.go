@@ -1,6 +1,10 @@
 package statemachine
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/shardwise/shardwise/internal/price"
+)
 
 // The tasks of the batch function; a payload's member "task" names one.
 const (
@@ -80,6 +84,7 @@ type BlockState struct {
 	Request string          `json:"request"` // names the block in requests to functions
 	Calls   map[string]Call `json:"calls"`   // by BranchName
 	Carry   string          `json:"carry"`   // key of the values that later steps need, "" for none
+	Usage   price.Usage     `json:"usage"`   // of the functions so far, by what they say of their time; attempts that failed say nothing
 }
 
 // BranchName is the name of a branch's call in a state. Names serve better than a list: not every interpreter of the states language
@@ -92,4 +97,6 @@ type BlockDone struct {
 	Rows  int    `json:"rows"`
 	Part  string `json:"part"` // key of its predictions
 	Bytes int64  `json:"bytes"`
+	// Usage is that of all functions for the block, as in BlockState.
+	Usage price.Usage `json:"usage"`
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -114,6 +115,47 @@ func TestJSONAndBinaryGiveTheSameBits(t *testing.T) {
 					t.Errorf("binary in %v, out %v: element %d: wanted bits %08x, found %08x", in, out, i, want, got[i])
 				}
 			}
+		}
+	}
+}
+
+// TestMalformedBinaryRequestsAreRefused holds that a length or a size that is not what it says it is, whatever it is, is the
+// client's error and never an answer.
+func TestMalformedBinaryRequestsAreRefused(t *testing.T) {
+	request := func(size string) string {
+		return `{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":` + size + `}}]}`
+	}
+	good := request("8")
+	whole := strconv.Itoa(len(good))
+	for _, length := range []string{"", " ", "+" + whole, "-" + whole, "-0", whole + "," + whole, whole + " ", whole + ".0", "0x59", "1e1", "\u0661\u0663", "\x00", "none",
+		"2147483648", "9223372036854775808", "18446744073709551617", strconv.Itoa(len(good) + 9)} {
+		r := ask(t, double{}, "POST", "/v2/models/double/infer", good+"abcdefgh", map[string]string{"inference-header-content-length": length})
+		if r.StatusCode != 400 || !strings.Contains(r.Body, "header Inference-Header-Content-Length: wanted the length of the JSON in a body of") {
+			t.Errorf("length %q: %d %s", length, r.StatusCode, r.Body)
+		}
+	}
+	for name, c := range map[string]struct{ head, tail, length, want string }{
+		"none of the JSON":     {good, "abcdefgh", "0", "malformed infer request"},
+		"half of the JSON":     {good, "abcdefgh", "20", "malformed infer request"},
+		"more than the JSON":   {good, "abcdefgh", strconv.Itoa(len(good) + 1), "only 7 bytes of binary data are left"},
+		"no data":              {good, "", whole, "only 0 bytes of binary data are left"},
+		"less data":            {good, "abcdefg", whole, "only 7 bytes of binary data are left"},
+		"more data":            {good, "abcdefghi", whole, "1 bytes of binary data belong to no input"},
+		"another size":         {request("4"), "abcdefgh", "", "2 elements of 4 bytes, binary_data_size is 4"},
+		"a negative size":      {request("-8"), "abcdefgh", "", "from 0 to 2147483647"},
+		"a large size":         {request("2147483648"), "abcdefgh", "", "from 0 to 2147483647"},
+		"a fraction":           {request("8.5"), "abcdefgh", "", "from 0 to 2147483647"},
+		"a text":               {request(`"8"`), "abcdefgh", "", "a number"},
+		"null":                 {request("null"), "abcdefgh", "", "a number"},
+		"data and binary data": {`{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2],"parameters":{"binary_data_size":8}}]}`, "abcdefgh", "", "both"},
+	} {
+		length := c.length
+		if length == "" {
+			length = strconv.Itoa(len(c.head))
+		}
+		r := ask(t, double{}, "POST", "/v2/models/double/infer", c.head+c.tail, map[string]string{"inference-header-content-length": length})
+		if r.StatusCode != 400 || !strings.Contains(r.Body, c.want) {
+			t.Errorf("%s: %d %s, want %q", name, r.StatusCode, r.Body, c.want)
 		}
 	}
 }

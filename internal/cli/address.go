@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -39,6 +40,19 @@ func reachable(endpoint string) (string, error) {
 		u.Host = net.JoinHostPort("127.0.0.1", u.Port())
 	}
 	return u.String(), nil
+}
+
+// loopback reports whether an endpoint's URL leads to this computer: "" leads to AWS.
+func loopback(endpoint string) bool {
+	u, ip, err := hostOf(endpoint)
+	if err != nil {
+		return false
+	}
+	if ip != nil {
+		return ip.IsLoopback() || ip.IsUnspecified()
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // warnOfNetwork says so when others than this computer can reach an endpoint.

@@ -74,7 +74,7 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 	fl.StringSliceVar(&f.outputs, "outputs", nil, "`NAMES` of outputs wanted, with commas (default: the model's default ones)")
 	fl.StringVar(&f.mode, "mode", "auto", "numeric `MODE`: auto, exact or sum")
 	fl.BoolVar(&f.byPosition, "by-position", false, "take columns in their order and ignore their names")
-	fl.IntVar(&f.concurrency, "concurrency", 0, "`BLOCKS` under way at once (default: what functions and account allow; with --local the processors)")
+	fl.IntVar(&f.concurrency, "concurrency", 0, "`BLOCKS` under way at once (default: what functions and account allow; with --local or a loopback endpoint, the processors)")
 	fl.StringVar(&f.role, "role", "", "`ARN` of the role that the state machine runs as")
 	f.conditions.register(cmd, false)
 	fl.BoolVar(&f.detach, "detach", false, "start the batch and do not wait for it")

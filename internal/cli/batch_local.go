@@ -60,5 +60,6 @@ func keep(c *local.Config, dir string) error {
 	return nil
 }
 
-// localConcurrency is how many blocks are under way at once on this computer: each needs a process of every shard.
+// localConcurrency is how many blocks are under way at once where functions run on this computer, with --local or by simulate:
+// each block needs a process of every shard.
 func localConcurrency() int { return runtime.GOMAXPROCS(0) }

@@ -8,31 +8,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
+	"github.com/shardwise/shardwise/internal/local"
 	"github.com/shardwise/shardwise/statemachine/batch"
 )
 
-// remoteClient reaches AWS as its own tools do: by the environment and the shared files.
-func remoteClient(ctx context.Context, role string) (*batch.Client, error) {
+// remoteOptions reach AWS as its own tools do: by the environment and the shared files.
+func remoteOptions(ctx context.Context) (batch.Options, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, asInput(fmt.Errorf("find the AWS configuration: %w", err))
+		return batch.Options{}, asInput(fmt.Errorf("find the AWS configuration: %w", err))
 	}
-	o := batch.Options{Region: c.Region, Credentials: c.Credentials, Role: role}
-	if c.BaseEndpoint != nil {
-		o.Endpoint = *c.BaseEndpoint
-	}
-	return batch.New(o), nil
+	return batch.FromConfig(c), nil
 }
 
-// cloud prepares a batch on AWS.
-func (b *batchRun) cloud(ctx context.Context) error {
-	if b.model.Deployment.Store == nil {
+// cloud prepares a batch on AWS, or on a simulation that another process serves.
+func (b *batchRun) cloud(o batch.Options) error {
+	if b.model.Deployment.Store == nil && !loopback(o.StepsEndpoint) {
 		return asInput(fmt.Errorf("the deployment has no store, through which a batch's tensors go; name bucket and prefix as store in deployment.json and deploy again"))
 	}
-	b.store = *b.model.Deployment.Store
-	var err error
-	b.client, err = remoteClient(ctx, b.f.role)
-	return err
+	b.store = local.StoreOf(b.model.Deployment) // where it names none, simulate's
+	o.Role = b.f.role
+	b.client = batch.New(o)
+	return nil
 }
 
 // managed is one execution for a command that did not start it.
@@ -43,10 +40,11 @@ type managed struct {
 
 // open looks at an execution.
 func (a *App) open(ctx context.Context, execution string, asJSON bool) (*managed, error) {
-	c, err := remoteClient(ctx, "")
+	o, err := remoteOptions(ctx)
 	if err != nil {
 		return nil, err
 	}
+	c := batch.New(o)
 	m := &managed{batchRun: &batchRun{a: a, client: c, asJSON: asJSON}}
 	if m.status, err = c.Look(ctx, execution); err == nil {
 		m.estimate, err = c.Needs(ctx, execution)
@@ -101,7 +99,7 @@ func (a *App) batchStatus() *cobra.Command {
 			if s.Ended() {
 				left = 0
 			}
-			return a.printJSON(statusFacts{s, s.RowsPerSecond(now), left.Seconds(), costOf(m.estimate, int(s.Blocks.Succeeded+s.Blocks.Failed))})
+			return a.printJSON(statusFacts{s, s.RowsPerSecond(now), left.Seconds(), costOf(m.estimate, int(s.Blocks.Ended()))})
 		}
 		text := progressLine(s, m.estimate, now)
 		if s.Error != "" {
@@ -114,12 +112,13 @@ func (a *App) batchStatus() *cobra.Command {
 // doneFacts is what stop and redrive tell programs.
 type doneFacts struct {
 	Execution string `json:"execution"`
+	Complete  bool   `json:"complete,omitempty"` // there was nothing to redrive
 }
 
 // tellDone prints an execution for programs, or a line for people.
 func (m *managed) tellDone(execution, line string) error {
 	if m.asJSON {
-		return m.a.printJSON(doneFacts{execution})
+		return m.a.printJSON(doneFacts{Execution: execution})
 	}
 	return m.a.print([]byte(line + "\n"))
 }
@@ -136,11 +135,27 @@ func (a *App) batchStop() *cobra.Command {
 	})
 }
 
+// nothingToDo tells that a batch is complete, and how its table is predicted anew. Who waits gets what waiting gives.
+func (m *managed) nothingToDo(ctx context.Context, wait bool) error {
+	m.a.sayWrapped(fmt.Sprintf("nothing to redrive: all blocks have predictions, and %s is there; to predict %s anew, start another batch: shardwise batch DIR --input %s --output TABLE --role ARN",
+		m.output, m.input, m.input))
+	switch {
+	case wait:
+		return m.follow(ctx, m.facts.Execution)
+	case m.asJSON:
+		return m.a.printJSON(doneFacts{Execution: m.facts.Execution, Complete: true})
+	}
+	return m.a.print([]byte(m.facts.Execution + "\n"))
+}
+
 func (a *App) batchRedrive() *cobra.Command {
 	return a.manage("redrive", "let a batch go on over the blocks that have no predictions", true, func(ctx context.Context, m *managed, wait bool) error {
 		next, err := m.client.Redrive(ctx, m.status)
 		if err != nil {
 			return err
+		}
+		if next == "" {
+			return m.nothingToDo(ctx, wait)
 		}
 		if m.facts.Execution = next; wait {
 			return m.follow(ctx, next)

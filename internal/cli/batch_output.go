@@ -64,3 +64,15 @@ func emptyOfParts(folder string) (string, error) {
 	}
 	return folder, nil
 }
+
+// claim makes an empty file where a part will go, unless there is a file: of two batches at once one goes no further.
+func claim(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return asInput(fmt.Errorf("%s has been written by another batch since this one began, and was left as it is: one folder takes one batch; name another", path))
+	}
+	if err != nil {
+		return asInput(err)
+	}
+	return f.Close()
+}

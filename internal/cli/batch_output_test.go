@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -60,5 +62,42 @@ func TestABatchWithoutPredictionsFailsWhateverItTolerates(t *testing.T) {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%s: there is an output: %v", output, err)
 		}
+	}
+}
+
+// Of batches that run at once into one folder one has it; the others are refused, and no part is of two.
+func TestOfBatchesAtOnceOneHasTheFolder(t *testing.T) {
+	dir := splitExample(t, "diabetes-xgboost", "model.ubj", 2)
+	folder := filepath.Join(t.TempDir(), "answers") + "/"
+	results := make([]result, 3)
+	var running sync.WaitGroup
+	for i := range results {
+		running.Go(func() {
+			results[i] = runCommand(t, "batch", dir, "--local", "--input", examplePath("diabetes-xgboost", "input.csv"), "--output", folder, "--block-rows", fmt.Sprint(60+40*i))
+		})
+	}
+	running.Wait()
+	won := -1
+	for i, r := range results {
+		switch {
+		case r.status == StatusOK && won < 0:
+			won = i
+		case r.status != StatusInput || !strings.Contains(r.stderr, "another batch"):
+			t.Errorf("status %d: %s", r.status, r.stderr)
+		}
+	}
+	if won < 0 {
+		t.Fatal("no batch has the folder")
+	}
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, size := 0, 60+40*won
+	for _, e := range list {
+		rows += len(readLines(t, filepath.Join(folder, e.Name()))) - 1
+	}
+	if rows != 442 || len(list) != (442+size-1)/size {
+		t.Errorf("there are %d rows in %d parts of up to %d", rows, len(list), size)
 	}
 }

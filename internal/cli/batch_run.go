@@ -81,7 +81,14 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 		}
 	}
 	o := statemachine.Options{Outputs: f.outputs, Mode: f.mode, Children: f.children, Via: f.via, TolerateCount: f.count, TolerateShare: f.share, Concurrency: f.concurrency}
-	if f.local && o.Concurrency == 0 {
+	ctx := cmd.Context()
+	var reach batch.Options
+	if !f.local {
+		if reach, err = remoteOptions(ctx); err != nil {
+			return err
+		}
+	}
+	if o.Concurrency == 0 && (f.local || loopback(reach.StepsEndpoint)) {
 		o.Concurrency = localConcurrency()
 	}
 	machine, needs, err := statemachine.Definition(m.Manifest, m.Fingerprint, m.Deployment, o)
@@ -92,11 +99,10 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 		return asInput(err)
 	}
 	b.estimate, b.facts.Needs = needs, needs
-	ctx := cmd.Context()
 	if f.local {
 		return b.here(ctx, machine, in, out)
 	}
-	if err := b.cloud(ctx); err != nil {
+	if err := b.cloud(reach); err != nil {
 		return err
 	}
 	defer b.client.Close()
@@ -105,7 +111,13 @@ func (a *App) runBatch(cmd *cobra.Command, dir string, f *batchFlags) error {
 
 // do uploads, runs, waits and downloads.
 func (b *batchRun) do(ctx context.Context, machine *statemachine.Machine, in, out dataset.Format) error {
-	job, err := b.job(ctx, in, out)
+	job, err := b.job(in, out)
+	if err == nil {
+		err = b.probe(ctx, job)
+	}
+	if err == nil {
+		err = b.upload(ctx, job)
+	}
 	if err != nil {
 		return err
 	}
@@ -138,8 +150,8 @@ func (b *batchRun) follow(ctx context.Context, execution string) error {
 	return b.finish(ctx, status)
 }
 
-// job describes the batch and uploads a local input.
-func (b *batchRun) job(ctx context.Context, in, out dataset.Format) (statemachine.Job, error) {
+// job describes the batch.
+func (b *batchRun) job(in, out dataset.Format) (statemachine.Job, error) {
 	id := uuid.NewString()
 	prefix := b.store.Prefix + "/" + b.model.Fingerprint[:12] + "/" + id
 	j := statemachine.Job{ID: id, Store: statemachine.Place{Bucket: b.store.Bucket, Prefix: prefix}, BlockRows: b.f.rows,
@@ -162,15 +174,32 @@ func (b *batchRun) job(ctx context.Context, in, out dataset.Format) (statemachin
 		}
 	}
 	j.Input.ByPosition = b.f.byPosition
+	return j, nil
+}
+
+// probe refuses, before anything starts, a batch whose summary this command could not write at the end. Whether the functions may
+// write the output, they find out themselves.
+func (b *batchRun) probe(ctx context.Context, j statemachine.Job) error {
+	if !remote(b.f.output) || b.f.detach {
+		return nil
+	}
+	if err := b.client.Store.Writable(ctx, j.Output.Bucket, summaryKey(j)); err != nil {
+		return fmt.Errorf("--output %s takes no summary beside it, and nothing was started: %w; --detach writes none", b.f.output, err)
+	}
+	return nil
+}
+
+// upload brings a local input to the store.
+func (b *batchRun) upload(ctx context.Context, j statemachine.Job) error {
 	if remote(b.f.input) {
-		return j, nil
+		return nil
 	}
 	file, err := os.Open(b.f.input)
 	if err != nil {
-		return j, asInput(err)
+		return asInput(err)
 	}
 	defer file.Close()
-	return j, b.client.Store.Upload(ctx, j.Input.Bucket, j.Input.Key, file)
+	return b.client.Store.Upload(ctx, j.Input.Bucket, j.Input.Key, file)
 }
 
 // lineEvery is how often a batch says how far it is where there is no terminal to draw on.
@@ -190,8 +219,9 @@ func (b *batchRun) watch(ctx context.Context, execution string) (*batch.Status, 
 		if s.Blocks.Failed > 0 {
 			failures = fmt.Sprintf(", %d failed", s.Blocks.Failed)
 		}
+		failures += abortedText(s.Blocks)
 		p.describe(what + failures + costSoFar(b.estimate, s))
-		p.set((s.Blocks.Succeeded+s.Blocks.Failed)*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
+		p.set(s.Blocks.Ended()*int64(s.Job.BlockRows), s.Blocks.Total*int64(s.Job.BlockRows))
 		if now := time.Now(); !b.a.StderrTerminal && now.Sub(last) >= lineEvery {
 			b.a.say("%s", progressLine(s, b.estimate, now))
 			last = now
@@ -208,6 +238,7 @@ func (b *batchRun) finish(ctx context.Context, s *batch.Status) error {
 	if f.Summary, err = b.client.Summary(ctx, s.Job); err == nil {
 		f.PerSecond = float64(f.Summary.Predicted) / max(f.Seconds, 1e-3)
 		f.Cost = costOf(b.estimate, f.Summary.Blocks)
+		f.Cost.told(f.Summary.Used)
 	} else if s.Status == succeeded {
 		return err
 	}
@@ -242,10 +273,10 @@ func (b *batchRun) account() {
 	for _, fn := range b.local.Functions {
 		bill := bills[fn.Name]
 		b.facts.Functions = append(b.facts.Functions, functionFacts{fn.Name, processes[fn.Name], bill})
-		used = used.Plus(price.Usage{Requests: int64(bill.Invocations), BilledMilli: bill.BilledMS, GBSeconds: float64(bill.BilledMS) / 1000 * float64(fn.MemoryMB) / 1024})
+		used = used.Plus(usageOf(bill, fn.MemoryMB))
 	}
 	if b.facts.Cost != nil {
-		b.facts.Cost.LambdaUSD = used.USD(price.X86)
+		b.facts.Cost.billed(used)
 	}
 }
 
@@ -266,13 +297,21 @@ func (b *batchRun) download(ctx context.Context, j statemachine.Job) error {
 	if !strings.HasSuffix(b.output, "/") {
 		return b.fetch(ctx, j.Output.Bucket, j.Output.Key, b.output)
 	}
+	if _, err := emptyOfParts(b.output); err != nil { // another batch may have ended since this one began
+		return asInput(err)
+	}
 	if err := os.MkdirAll(b.output, 0o777); err != nil {
 		return asInput(err)
 	}
 	list, err := b.client.Store.List(ctx, j.Output.Bucket, j.Output.Key)
 	for _, o := range list {
 		if err == nil {
-			err = b.fetch(ctx, j.Output.Bucket, o.Key, filepath.Join(b.output, filepath.Base(o.Key)))
+			path := filepath.Join(b.output, filepath.Base(o.Key))
+			if err = claim(path); err == nil {
+				if err = b.fetch(ctx, j.Output.Bucket, o.Key, path); err != nil {
+					err = errors.Join(err, os.Remove(path))
+				}
+			}
 		}
 	}
 	return err
@@ -304,6 +343,11 @@ func (b *batchRun) fetch(ctx context.Context, bucket, key, path string) (err err
 // summarySuffix makes the summary's name of the output's.
 const summarySuffix = ".summary.json"
 
+// summaryKey is where a remote output's summary goes.
+func summaryKey(j statemachine.Job) string {
+	return strings.TrimSuffix(j.Output.Key, "/") + summarySuffix
+}
+
 // leave writes the summary beside the output.
 func (b *batchRun) leave(ctx context.Context, j statemachine.Job) error {
 	data, err := json.MarshalIndent(&b.facts, "", "  ")
@@ -312,7 +356,7 @@ func (b *batchRun) leave(ctx context.Context, j statemachine.Job) error {
 	}
 	data = append(data, '\n')
 	if remote(b.output) {
-		return b.client.Store.Put(ctx, j.Output.Bucket, strings.TrimSuffix(j.Output.Key, "/")+summarySuffix, data)
+		return b.client.Store.Put(ctx, j.Output.Bucket, summaryKey(j), data)
 	}
 	return os.WriteFile(strings.TrimSuffix(b.output, "/")+summarySuffix, data, 0o644)
 }

@@ -6,50 +6,33 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shardwise/shardwise/internal/price"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/batch"
 	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
-// batchCost is what Step Functions asks for a batch without repeated attempts, and with --local what Lambda would have asked for
-// the billed time on this computer. S3 bills its own.
-type batchCost struct {
-	Transitions int     `json:"transitions"`
-	Express     int     `json:"express_executions"`
-	StepsUSD    float64 `json:"step_functions_usd"`
-	LambdaUSD   float64 `json:"lambda_usd,omitempty"`
-}
-
-// costOf is the cost of so many blocks.
-func costOf(e *statemachine.Estimate, blocks int) *batchCost {
-	if e == nil {
-		return nil
-	}
-	c := &batchCost{Transitions: e.Parent}
-	if e.Children == "EXPRESS" {
-		c.Express = blocks
-	} else {
-		c.Transitions += blocks * e.Transitions
-	}
-	c.StepsUSD = float64(c.Transitions)*price.Transition().USD + float64(c.Express)*price.ExpressExecution().USD
-	return c
-}
-
 // costSoFar words what the blocks that are done cost, and what all will.
 func costSoFar(e *statemachine.Estimate, s *batch.Status) string {
 	if e == nil {
 		return ""
 	}
-	done, all := costOf(e, int(s.Blocks.Succeeded+s.Blocks.Failed)), costOf(e, int(s.Blocks.Total))
+	done, all := costOf(e, int(s.Blocks.Ended())), costOf(e, int(s.Blocks.Total))
 	return fmt.Sprintf(", step functions $%.4f of $%.4f", done.StepsUSD, all.StepsUSD)
+}
+
+// abortedText tells of aborted blocks, if there are any.
+func abortedText(c batch.Counts) string {
+	if c.Aborted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d aborted", c.Aborted)
 }
 
 // progressLine tells how far an execution is.
 func progressLine(s *batch.Status, e *statemachine.Estimate, now time.Time) string {
-	text := fmt.Sprintf("%s after %s: %d of %d blocks done, %d failed, %d under way, %s rows a second", s.Status, s.Elapsed(now).Round(time.Second),
-		s.Blocks.Succeeded, s.Blocks.Total, s.Blocks.Failed, s.Blocks.Running, grouped(int64(s.RowsPerSecond(now))))
+	text := fmt.Sprintf("%s after %s: %d of %d blocks done, %d failed%s, %d under way, %s rows a second", s.Status, s.Elapsed(now).Round(time.Second),
+		s.Blocks.Succeeded, s.Blocks.Total, s.Blocks.Failed, abortedText(s.Blocks), s.Blocks.Running, grouped(int64(s.RowsPerSecond(now))))
 	if left, ok := s.Left(now); ok && !s.Ended() {
 		text += fmt.Sprintf(", about %s left", left.Round(time.Second))
 	}
@@ -142,10 +125,10 @@ func (b *batchRun) tell() error {
 	for _, r := range f.Faults {
 		b.a.sayWrapped(r.line())
 	}
-	text := fmt.Sprintf("step functions: %s transitions, %s express executions, $%.6f", grouped(int64(f.Cost.Transitions)), grouped(int64(f.Cost.Express)), f.Cost.StepsUSD)
-	if f.Cost.LambdaUSD > 0 {
-		text += fmt.Sprintf("; lambda at this computer's speed $%.6f", f.Cost.LambdaUSD)
+	b.a.sayWrapped(f.Cost.line())
+	if s.UsedError != "" {
+		b.a.sayWrapped("what lambda would cost could not be told: " + s.UsedError)
 	}
-	b.a.say("%s; summary in %s", text, strings.TrimSuffix(b.output, "/")+summarySuffix)
+	b.a.say("summary in %s", strings.TrimSuffix(b.output, "/")+summarySuffix)
 	return nil
 }

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,11 +41,55 @@ func TestABatchWritesPredictsOwnFile(t *testing.T) {
 			}
 			runCommand(t, predict...).want(t, StatusOK)
 			same(t, batched, predicted)
+			checkCost(t, summaryOf(t, batched))
 			if s := summaryOf(t, batched); s.Summary.Predicted == 0 || s.Summary.Predicted != s.Summary.Rows || len(s.Summary.Failures) != 0 || s.Status != "SUCCEEDED" {
 				t.Errorf("found %+v, %+v", s, s.Summary)
 			}
 		})
 	}
+}
+
+// checkCost holds the parts of an estimate against one another, and what the functions say against what was billed here.
+func checkCost(t *testing.T, f *batchFacts) {
+	t.Helper()
+	c, told := f.Cost, f.Summary.Used
+	if c == nil || c.Lambda == nil || told == nil || f.Summary.UsedError != "" {
+		t.Fatalf("there is no cost: %+v, %+v, %s", c, told, f.Summary.UsedError)
+	}
+	if math.Abs(c.USD-c.TransitionsUSD-c.ExpressUSD-c.Lambda.RequestsUSD-c.Lambda.DurationUSD) > 1e-12 || c.StepsUSD+c.LambdaUSD != c.USD || c.Lambda.RequestsUSD != float64(c.Lambda.Requests)*0.2e-6 ||
+		c.Lambda.GBSeconds <= 0 || c.Region != "us-east-1" || (c.Express > 0) != (c.ExpressGBSeconds > 0) || (c.Express > 0) != (f.Needs.Children == "EXPRESS") {
+		t.Errorf("found %+v, %+v", c, c.Lambda)
+	}
+	// Billed is also the start of processes, and what lies around a function's own work; told is up to a millisecond more each time.
+	most := c.Lambda.GBSeconds + float64(told.Lambda.Requests)*0.001*1.8
+	if told.Lambda.Requests != c.Lambda.Requests || told.Lambda.GBSeconds <= 0 || told.Lambda.GBSeconds > most || told.Lambda.GBSeconds < c.Lambda.GBSeconds/50 {
+		t.Errorf("told %+v, billed %+v", told.Lambda, c.Lambda.Usage)
+	}
+}
+
+// An array in Fortran's order, as pandas saves frames, is predicted as it is by predict.
+func TestABatchOfAnArrayInFortranOrder(t *testing.T) {
+	dir := splitExample(t, "diabetes-xgboost", "model.ubj", 2)
+	lines := readLines(t, examplePath("diabetes-xgboost", "input.csv"))[1:]
+	columns := make([][]byte, 10)
+	for _, l := range lines {
+		for j, text := range strings.Split(l, ",") {
+			v := math.NaN()
+			if text != "" {
+				var err error
+				if v, err = strconv.ParseFloat(text, 32); err != nil {
+					t.Fatal(err)
+				}
+			}
+			columns[j] = binary.LittleEndian.AppendUint32(columns[j], math.Float32bits(float32(v)))
+		}
+	}
+	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': True, 'shape': (%d, 10), }\n", len(lines))
+	input := writeFile(t, "rows.npy", "\x93NUMPY\x01\x00"+string([]byte{byte(len(head)), 0})+head+string(bytes.Join(columns, nil)))
+	batched, predicted := filepath.Join(t.TempDir(), "y.csv"), filepath.Join(t.TempDir(), "y.csv")
+	runCommand(t, "batch", dir, "--local", "--input", input, "--output", batched, "--block-rows", "50").want(t, StatusOK)
+	runCommand(t, "predict", dir, "--input", examplePath("diabetes-xgboost", "input.csv"), "--output", predicted).want(t, StatusOK)
+	same(t, batched, predicted)
 }
 
 func same(t *testing.T, a, b string) {
@@ -128,6 +175,12 @@ func TestProgressTellsBlocksSpeedTimeAndCost(t *testing.T) {
 	e := &statemachine.Estimate{Children: "STANDARD", Transitions: 7, Parent: 3}
 	want := "RUNNING after 10s: 9 of 40 blocks done, 1 failed, 2 under way, 900 rows a second, about 30s left, step functions $0.0018 of $0.0071"
 	if got := progressLine(s, e, began.Add(10*time.Second)); got != want {
+		t.Errorf("wanted %s\nfound  %s", want, got)
+	}
+	s.Status, s.Stopped = "ABORTED", began.Add(10*time.Second)
+	s.Blocks = batch.Counts{Total: 40, Succeeded: 9, Failed: 1, Aborted: 2, Pending: 28}
+	want = "ABORTED after 10s: 9 of 40 blocks done, 1 failed, 2 aborted, 0 under way, 900 rows a second, step functions $0.0022 of $0.0071"
+	if got := progressLine(s, e, began.Add(time.Hour)); got != want {
 		t.Errorf("wanted %s\nfound  %s", want, got)
 	}
 	if c := costOf(&statemachine.Estimate{Children: "EXPRESS", Transitions: 7, Parent: 3}, 40); c.Transitions != 3 || c.Express != 40 || math.Abs(c.StepsUSD-115e-6) > 1e-12 {

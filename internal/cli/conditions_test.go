@@ -58,7 +58,8 @@ func TestWrongConditionsTeach(t *testing.T) {
 		"want gillis or a JSON file":       {"--network", "gilis"},
 		"want one of kill, hang, slow":     {"--faults", writeFile(t, "a.json", `{"rules":[{"fault":"crash"}]}`)},
 		`no function is called "shard-9"`:  {"--faults", writeFile(t, "b.json", `{"rules":[{"fault":"kill","function":"shard-9"}]}`)},
-		"call: constants of shape, loc":    {"--network", writeFile(t, "c.json", `{"call":{"loc":-1}}`)},
+		"call.loc: want 0 to 900,000 ms":   {"--network", writeFile(t, "c.json", `{"call":{"loc":-1}}`)},
+		"the model delays nothing":         {"--network", writeFile(t, "d.json", `{}`)},
 		"invalid argument \"x\" for \"--s": {"--seed", "x"},
 	} {
 		r := runCommand(t, append([]string{"predict", dir, "--input", input}, args...)...)

@@ -69,4 +69,6 @@ type Options struct {
 	// Row is how many rows of the file lie before the first one of a piece, and Line how many lines before the first one that
 	// is no header: errors count from the file's beginning. Only CSV and JSON Lines look at them.
 	Row, Line int64
+	// RowALine refuses JSON Lines of which a line has more than one row, or less. Without it white space alone parts rows.
+	RowALine bool
 }

@@ -92,7 +92,8 @@ func HeadSize(format Format, beginning []byte) (int, error) {
 // MaxHead bounds what stands before a file's rows: 100,000 columns with names of some 40 bytes.
 const MaxHead = 4 << 20
 
-// HeadFor is the head of a file with so many rows, by the head of a file of the same columns and byte order.
+// HeadFor is the head of a file with so many rows, by the head of a file of the same columns and byte order. An array's rows lie one
+// behind the other in it, however they lie in the other file.
 func HeadFor(format Format, head []byte, rows int64) ([]byte, error) {
 	if format != NPY {
 		return head, nil
@@ -101,41 +102,54 @@ func HeadFor(format Format, head []byte, rows int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(h.shape) == 0 || h.fortran {
-		return nil, errors.New("its npy header is not one of rows in C order")
+	if len(h.shape) == 0 {
+		return nil, errors.New("its npy header is not one of rows")
 	}
 	shape := h.shape.Clone()
 	shape[0] = int(rows)
-	head, err = appendNPYHeader(nil, h.dtype, shape, len(head))
-	if h.swap {
-		head = bytes.Replace(head, []byte("'<"), []byte("'>"), 1)
+	same, err := appendNPYHeader(nil, h.dtype, shape, len(head))
+	if err != nil { // other writers leave less room
+		same, err = appendNPYHeader(nil, h.dtype, shape, npyHeaderSize)
 	}
-	return head, err
+	if h.swap {
+		same = bytes.Replace(same, []byte("'<"), []byte("'>"), 1)
+	}
+	return same, err
 }
 
-// RowBytes tells how many rows an npy file of inputs has and how many bytes each takes, by its head and size. The error says
-// what keeps the file from being the signature's one input, row behind row.
-func RowBytes(head []byte, size int64, sig manifest.Signature) (rows, each int64, err error) {
+// Layout is how the rows of an npy file of inputs lie behind its head.
+type Layout struct {
+	Rows    int64
+	Width   int // elements of a row
+	Element int // bytes of one
+	// Columns is Fortran's order: place by place of a row, the elements of all rows lie together. Else row lies behind row.
+	Columns bool
+	shape   tensor.Shape
+}
+
+// LayoutOf reads an npy file's layout from its head and its size. The error says what keeps the file from being the signature's one
+// input.
+func LayoutOf(head []byte, size int64, sig manifest.Signature) (*Layout, error) {
 	h, _, err := readNPYHeader(bytes.NewReader(head))
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	if len(h.shape) == 0 {
-		return 0, 0, errors.New("it is a single value, not an array of rows")
-	}
-	if h.fortran {
-		return 0, 0, errors.New("it is in Fortran order, in which rows do not lie together: save it with numpy.ascontiguousarray")
+		return nil, errors.New("it is a single value, not an array of rows")
 	}
 	s, err := inputSchema(sig)
 	if err == nil {
 		_, err = newNPY(held{bytes.NewReader(head)}, size, s)
 	}
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	n, err := h.shape[1:].Elements()
-	return int64(h.shape[0]), int64(n) * int64(h.dtype.Size()), err
+	return &Layout{Rows: int64(h.shape[0]), Width: n, Element: h.dtype.Size(), Columns: h.fortran && n > 1, shape: h.shape}, err
 }
+
+// Place is where in a row the elements belong that a file of columns has in its place j.
+func (l *Layout) Place(j int) int { return fortranToC(j, l.shape) }
 
 // Headed reports whether the first row of a CSV file is one of names, as Options decide, by a beginning of the file that
 // holds it whole; names that do not suit the model are an error.

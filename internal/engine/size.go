@@ -13,16 +13,21 @@ const largestFunction = 10240 << 20
 // smallTensor is the size below which a tensor's bytes are not compared with the process's limit.
 const smallTensor = 16 << 20
 
-// SizeError says that an operator wanted a tensor that memory cannot hold. Nothing was allocated for it.
+// SizeError says that an operator wanted a tensor that memory cannot hold, alone or beside those in use. Nothing was allocated for it.
 type SizeError struct {
 	DType tensor.DType
 	Shape tensor.Shape
 	Bytes float64 // may exceed what an integer counts
+	Held  int64   // bytes of other tensors that the run uses at that moment, where they count, too
 	Limit int64   // bytes
 }
 
-// Error names the shape, its bytes and the limit.
+// Error names the shape, its bytes, what else is in use and the limit.
 func (e *SizeError) Error() string {
+	if e.Held > 0 {
+		return fmt.Sprintf("wanted a tensor %s%v of %.0f bytes beside %d bytes of others in use, and at most %d bytes fit this function's memory: send fewer rows at once, or use a function with more memory",
+			e.DType, e.Shape, e.Bytes, e.Held, e.Limit)
+	}
 	return fmt.Sprintf("wanted a tensor %s%v of %.0f bytes, and at most %d bytes fit this function's memory: check the values that shapes are made of, or use a function with more memory",
 		e.DType, e.Shape, e.Bytes, e.Limit)
 }

@@ -96,24 +96,36 @@ func (n *Node) Captures() []string {
 	var out []string
 	seen := map[string]bool{"": true}
 	for b := range n.Bodies() {
-		own := b.Defines()
-		note := func(name string) {
-			if !own[name] && !seen[name] {
+		for _, name := range b.Captures() {
+			if !seen[name] {
 				seen[name] = true
 				out = append(out, name)
 			}
 		}
-		for _, inner := range b.Nodes {
-			for _, in := range inner.Inputs {
-				note(in)
-			}
-			for _, name := range inner.Captures() {
-				note(name)
-			}
+	}
+	return out
+}
+
+// Captures are the values that a body, and the bodies in it, read from the graphs around it, each once, in order of first use.
+func (g *Graph) Captures() []string {
+	var out []string
+	own, seen := g.Defines(), map[string]bool{"": true}
+	note := func(name string) {
+		if !own[name] && !seen[name] {
+			seen[name] = true
+			out = append(out, name)
 		}
-		for _, o := range b.Outputs {
-			note(o.Name)
+	}
+	for _, inner := range g.Nodes {
+		for _, in := range inner.Inputs {
+			note(in)
 		}
+		for _, name := range inner.Captures() {
+			note(name)
+		}
+	}
+	for _, o := range g.Outputs {
+		note(o.Name)
 	}
 	return out
 }

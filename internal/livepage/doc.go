@@ -12,6 +12,6 @@
 // that is slow gets fewer and larger updates, one that takes nothing is dropped; no text that a function or a client has
 // chosen becomes markup.
 //
-// Files: page.go and observe.go what is known, request.go one request and its picture, document.go what readers get,
+// Files: page.go and observe.go what is known, request.go one request and its picture, document.go and snapshot.go what readers get,
 // serve.go HTTP. internal/cli uses it.
 package livepage

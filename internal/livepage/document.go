@@ -25,8 +25,6 @@ type document struct {
 	Problems  []problem        `json:"problems"` // oldest first
 	Prices    []price.Price    `json:"prices"`
 	Region    string           `json:"price_region"`
-
-	running bool // a request is under way
 }
 
 type totalFacts struct {
@@ -72,38 +70,9 @@ type requestFacts struct {
 	Cold      int             `json:"cold_starts"`
 	Errors    int             `json:"errors"` // throttles included
 	Chart     waterfall.Chart `json:"chart"`
-}
 
-// document gathers what is new since a sequence number, and a channel that is closed at the next change.
-func (p *Page) document(since uint64) (document, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.cfg.Now()
-	d := document{Instance: p.instance, Seq: p.seq, Since: since, Title: p.cfg.Title, Facts: p.cfg.Facts, Started: p.started, Now: now,
-		Totals:    totalFacts{counts: p.counted, States: map[simulator.EnvironmentState]int{}},
-		Functions: []functionFacts{}, Requests: []requestFacts{}, Problems: []problem{}, Prices: price.Table(), Region: price.Region}
-	for _, f := range p.order {
-		facts := f.facts()
-		d.Functions = append(d.Functions, facts)
-		for state, n := range facts.States {
-			d.Totals.States[state] += n
-		}
-		d.Totals.Usage = d.Totals.Usage.Plus(f.usage)
-	}
-	d.Totals.USD = dollars(d.Totals.Usage)
-	for _, r := range p.requests {
-		running := r.running()
-		d.running = d.running || running
-		if r.seq > since || running {
-			d.Requests = append(d.Requests, p.facts(r, now))
-		}
-	}
-	for _, q := range p.problems {
-		if q.seq > since {
-			d.Problems = append(d.Problems, q)
-		}
-	}
-	return d, p.changed
+	seq     uint64 // of its latest change
+	running bool
 }
 
 func dollars(u price.Usage) map[string]float64 {
@@ -128,11 +97,14 @@ func (f *function) facts() functionFacts {
 	return facts
 }
 
-// facts describes a request; p.mu is held.
-func (p *Page) facts(r *request, now time.Time) requestFacts {
+// facts describes a copy of a request; functions are those that there are.
+func (r *request) facts(functions []*function, now time.Time) requestFacts {
 	first := r.calls[0]
-	f := requestFacts{Number: r.number, Function: first.function, Role: p.function(first.function).Role, RequestID: first.id, TraceID: r.trace,
-		Begun: first.begun, State: "ok", Calls: len(r.calls) - 1 + r.omitted, Chart: p.chart(r, now)}
+	f := requestFacts{Number: r.number, Function: first.function, RequestID: first.id, TraceID: r.trace,
+		Begun: first.begun, State: "ok", Calls: len(r.calls) - 1 + r.omitted, Chart: r.chart(functions, now), seq: r.seq, running: r.running()}
+	if i := slices.IndexFunc(functions, func(fn *function) bool { return fn.Name == first.function }); i >= 0 {
+		f.Role = functions[i].Role
+	}
 	for _, k := range r.calls {
 		if k.cold {
 			f.Cold++
@@ -142,7 +114,7 @@ func (p *Page) facts(r *request, now time.Time) requestFacts {
 		}
 	}
 	switch {
-	case r.running():
+	case f.running:
 		f.State = "running"
 	case first.phase == simulator.InvocationRefused && first.errorType == "TooManyRequestsException":
 		f.State = "throttled"

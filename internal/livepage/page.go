@@ -49,6 +49,9 @@ type Page struct {
 	mux      *http.ServeMux
 	readers  chan struct{} // one element for each reader of events
 
+	building sync.Mutex // taken before mu
+	latest   *snapshot  // nil before the first
+
 	mu        sync.Mutex
 	seq       uint64        // of changes so far
 	changed   chan struct{} // closed at the next change

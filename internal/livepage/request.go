@@ -1,6 +1,7 @@
 package livepage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -55,7 +56,11 @@ func (k *call) until(now time.Time) time.Time {
 }
 
 // chart is the picture of the request: what it invoked first, then the functions that were invoked for it, in their order.
-func (p *Page) chart(r *request, now time.Time) waterfall.Chart {
+func (r *request) chart(functions []*function, now time.Time) waterfall.Chart {
+	label := map[string]string{}
+	for _, f := range functions {
+		label[f.Name] = cmp.Or(f.Role, f.Name)
+	}
 	zero, last := r.calls[0].begun, now
 	if !r.running() {
 		last = zero
@@ -63,35 +68,27 @@ func (p *Page) chart(r *request, now time.Time) waterfall.Chart {
 			last = later(last, k.ended)
 		}
 	}
-	c := waterfall.Chart{Title: p.label(r.calls[0].function), Start: zero, Total: last.Sub(zero), Omitted: r.omitted}
+	c := waterfall.Chart{Title: label[r.calls[0].function], Start: zero, Total: last.Sub(zero), Omitted: r.omitted}
 	var waits []waterfall.Part
 	lanes := map[string]*waterfall.Lane{}
 	for _, k := range r.calls[1:] {
 		waits = append(waits, waterfall.Part{Kind: waterfall.Waiting, Start: k.begun.Sub(zero), End: k.until(now).Sub(zero)})
 		if lanes[k.function] == nil {
-			lanes[k.function] = &waterfall.Lane{Label: p.label(k.function)}
+			lanes[k.function] = &waterfall.Lane{Label: label[k.function]}
 		}
 		l := lanes[k.function]
 		l.Spans = append(l.Spans, k.span(zero, now, nil))
-		l.Note = note(l.Spans)
 	}
-	first := waterfall.Lane{Label: p.label(r.calls[0].function), Spans: []waterfall.Span{r.calls[0].span(zero, now, waits)}}
+	first := waterfall.Lane{Label: label[r.calls[0].function], Spans: []waterfall.Span{r.calls[0].span(zero, now, waits)}}
 	first.Note = note(first.Spans)
 	c.Lanes = append(c.Lanes, first)
-	for _, f := range p.order {
+	for _, f := range functions {
 		if l := lanes[f.Name]; l != nil {
+			l.Note = note(l.Spans)
 			c.Lanes = append(c.Lanes, *l)
 		}
 	}
 	return c
-}
-
-// label is what a function is called in pictures; p.mu is held.
-func (p *Page) label(name string) string {
-	if f := p.functions[name]; f != nil && f.Role != "" {
-		return f.Role
-	}
-	return name
 }
 
 // span draws a call. waits is when other functions were at work for it.

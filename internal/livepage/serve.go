@@ -3,7 +3,6 @@ package livepage
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -22,6 +21,7 @@ const (
 	refresh   = time.Second            // between updates while a request is under way
 	heartbeat = 15 * time.Second       // between signs of life when nothing happens
 	patience  = 10 * time.Second       // for a reader to take an update
+	costShare = 4                      // times what an update cost to make pass before the next
 )
 
 // policy lets the page run its own script and style and talk to its own origin, and nothing else.
@@ -69,14 +69,13 @@ func asset(contentType string, text []byte) http.Handler {
 
 // state answers with everything at once.
 func (p *Page) state(w http.ResponseWriter, _ *http.Request) {
-	d, _ := p.document(0)
-	text, err := json.Marshal(d)
+	u, err := p.update(0, 0)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, '\n')) // a reader that has hung up is not told
+	_, _ = fmt.Fprintf(w, "%s\n", u.text) // a reader that has hung up is not told
 }
 
 // events sends what has changed, until the reader hangs up or does not take it. Nothing waits in a queue: each update is made
@@ -93,20 +92,20 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(w)
 	since := p.resume(r.Header.Get("Last-Event-Id"))
-	for {
-		d, changed := p.document(since)
-		if send(w, control, &d) != nil {
+	for age := time.Duration(0); ; age = pause { // a new reader gets the present
+		u, err := p.update(since, age)
+		if err != nil || p.send(w, control, &u) != nil {
 			return
 		}
-		since = d.Seq
-		if !await(r, time.After(pause), nil) {
+		since = u.seq
+		if !await(r, time.After(max(pause, costShare*u.cost)), nil) {
 			return
 		}
 		timeout := heartbeat
-		if d.running {
+		if u.running {
 			timeout = refresh
 		}
-		if !await(r, time.After(timeout), changed) {
+		if !await(r, time.After(timeout), u.changed) {
 			return
 		}
 	}
@@ -122,15 +121,11 @@ func (p *Page) resume(id string) uint64 {
 	return n
 }
 
-func send(w http.ResponseWriter, control *http.ResponseController, d *document) error {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
+func (p *Page) send(w http.ResponseWriter, control *http.ResponseController, u *update) error {
 	if err := control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "id: %s-%d\ndata: %s\n\n", d.Instance, d.Seq, text); err != nil {
+	if _, err := fmt.Fprintf(w, "id: %s-%d\ndata: %s\n\n", p.instance, u.seq, u.text); err != nil {
 		return err
 	}
 	return control.Flush()

@@ -103,7 +103,7 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	if c.Tasks.Name != "" {
 		d.Functions = append(d.Functions, tasksFunction(d.Functions[0], c.Tasks, c.TasksHandler))
 	}
-	store := storeOf(m.Deployment)
+	store := StoreOf(m.Deployment)
 	for i := range d.Functions {
 		d.Functions[i].Env[envStore] = store.String()
 		maps.Copy(d.Functions[i].Env, c.Env)
@@ -121,9 +121,9 @@ func Start(ctx context.Context, c Config) (*Deployment, error) {
 	return d, nil
 }
 
-// storeOf is the deployment's store, or one of this computer's own: what is too large for a message works here without being
+// StoreOf is the deployment's store, or one of this computer's own: what is too large for a message works here without being
 // asked for.
-func storeOf(d *manifest.Deployment) manifest.Store {
+func StoreOf(d *manifest.Deployment) manifest.Store {
 	if d.Store != nil {
 		return *d.Store
 	}
@@ -148,7 +148,7 @@ func (d *Deployment) connect(store manifest.Store) (err error) {
 }
 
 // Store is where payloads go that are too large for a message, and where a batch's work lies.
-func (d *Deployment) Store() manifest.Store { return storeOf(d.Deployment) }
+func (d *Deployment) Store() manifest.Store { return StoreOf(d.Deployment) }
 
 // Endpoint is the base URL of the simulated AWS services.
 func (d *Deployment) Endpoint() string { return d.sim.Endpoint() }

@@ -58,6 +58,22 @@ func ExpressExecution() Price {
 	return Price{Item: "express executions", USD: 1.0 / 1e6, Per: "execution", Source: sourceStates, Knowledge: unproved}
 }
 
+// ExpressDuration is the price of an EXPRESS execution's time with the memory that it takes, the first tier.
+func ExpressDuration() Price {
+	return Price{Item: "express duration", USD: 0.00001667, Per: "GB-second, first 3.6 million of a month", Source: sourceStates, Knowledge: unproved}
+}
+
+// The steps in which an EXPRESS execution's time and memory are billed. A batch's child takes the least memory.
+const (
+	expressStep   = 100 * time.Millisecond
+	expressMemory = 64.0 / 1024
+)
+
+// ExpressGBSeconds is what an EXPRESS execution of so long is billed for, with the least memory.
+func ExpressGBSeconds(d time.Duration) float64 {
+	return float64((d+expressStep-1)/expressStep) * expressStep.Seconds() * expressMemory
+}
+
 // Usage is what is paid for.
 type Usage struct {
 	Requests    int64   `json:"requests"`

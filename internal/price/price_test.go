@@ -36,3 +36,11 @@ func TestEveryPriceSaysHowItIsKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestExpressExecutionsAreBilledInSteps(t *testing.T) {
+	for d, steps := range map[time.Duration]float64{0: 0, time.Millisecond: 1, 100 * time.Millisecond: 1, 101 * time.Millisecond: 2, time.Minute: 600} {
+		if got := price.ExpressGBSeconds(d); math.Abs(got-steps*0.1/16) > 1e-12 {
+			t.Errorf("%s: %v GB-seconds, wanted %v steps of 64 MB", d, got, steps)
+		}
+	}
+}

@@ -14,7 +14,7 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{string(built), `{}`, `{"call":{"loc":[1e308,1e308]}}`, `{"call":{"loc":[]}}`, `{"call":{"loc":[1,2,3]}}`, `{"unit_bytes":1e-300}`, `[`, `{"call":{"shape":-0}}`} {
+	for _, seed := range []string{string(built), `{}`, `{"call":{"loc":[1e308,1e308]}}`, `{"call":{"loc":[1,1e308],"scale":[5,-1e308]}}`, `{"unit_bytes":1e-300,"return":{"loc":[0,5]}}`, `{"call":{"loc":[]}}`, `{"call":{"loc":[1,2,3]}}`, `{"unit_bytes":1e-300}`, `[`, `{"call":{"shape":-0}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, p []byte) {

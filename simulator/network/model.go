@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"reflect"
 	"strings"
 )
 
@@ -46,15 +46,15 @@ type Line [2]float64
 // UnmarshalJSON reads a number, [constant] or [constant, slope].
 func (l *Line) UnmarshalJSON(p []byte) error {
 	var list []float64
-	if err := json.Unmarshal(p, &list); err != nil {
-		var n float64
-		if json.Unmarshal(p, &n) != nil {
-			return fmt.Errorf("want a number or [constant, slope], found %s", p)
+	if json.Unmarshal(p, &list) != nil {
+		list = make([]float64, 1)
+		if json.Unmarshal(p, &list[0]) != nil {
+			list = nil
 		}
-		list = []float64{n}
 	}
-	if len(list) == 0 || len(list) > 2 {
-		return fmt.Errorf("want a number or [constant, slope], found %d numbers", len(list))
+	if len(list) == 0 || len(list) > len(l) {
+		// An error of this type is the one that encoding/json completes with the name of the field.
+		return &json.UnmarshalTypeError{Value: string(p), Type: reflect.TypeFor[Line]()}
 	}
 	*l = Line{}
 	copy(l[:], list)
@@ -113,46 +113,40 @@ func Load(nameOrFile string) (*Model, error) {
 	return m, nil
 }
 
-// Read decodes a model from JSON and validates it. An unknown field is an error.
+// Read decodes a model from JSON and validates it. An unknown field is an error, and so is a model that delays nothing.
 func Read(r io.Reader) (*Model, error) {
 	d := json.NewDecoder(r)
 	d.DisallowUnknownFields()
 	var m Model
 	if err := d.Decode(&m); err != nil {
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && wrong.Field != "" {
+			return nil, fmt.Errorf("%s: want %s, found %s", wrong.Field, form(wrong), wrong.Value)
+		}
 		return nil, fmt.Errorf("want one JSON object with the fields name, source, unit_bytes, call, return, overlap, cold_start, "+
 			"request_bytes_per_second and reply_bytes_per_second: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("want one JSON object, found more behind it")
 	}
-	return &m, m.Validate()
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	if !m.delays() {
+		return nil, errors.New("the model delays nothing: want a loc or scale above 0 in call, return or cold_start, or one of " +
+			"request_bytes_per_second and reply_bytes_per_second; for a network without delay ask for no model")
+	}
+	return &m, nil
 }
 
-// Validate reports all faults of a model at once, or nil.
-func (m *Model) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name  string
-		value float64
-	}{{"unit_bytes", m.UnitBytes}, {"request_bytes_per_second", m.RequestRate}, {"reply_bytes_per_second", m.ReplyRate}} {
-		if f.value < 0 || math.IsNaN(f.value) || math.IsInf(f.value, 0) {
-			faults = append(faults, fmt.Errorf("%s %v: want 0 or more", f.name, f.value))
-		}
+// form words what a field of another type should be.
+func form(wrong *json.UnmarshalTypeError) string {
+	switch wrong.Type {
+	case reflect.TypeFor[Line]():
+		return "a number or [constant, slope]"
+	case reflect.TypeFor[Term]():
+		return "an object with shape, loc and scale"
+	case reflect.TypeFor[float64]():
+		return "a number"
 	}
-	for _, f := range []struct {
-		name string
-		term Term
-	}{{"call", m.Call}, {"return", m.Return}, {"overlap", m.Overlap}, {"cold_start", m.ColdStart}} {
-		for _, l := range []Line{f.term.Shape, f.term.Location, f.term.Scale} {
-			for _, v := range l {
-				if math.IsNaN(v) || math.IsInf(v, 0) {
-					faults = append(faults, fmt.Errorf("%s: %v is not a finite number", f.name, v))
-				}
-			}
-		}
-		if f.term.Shape[0] < 0 || f.term.Location[0] < 0 || f.term.Scale[0] < 0 {
-			faults = append(faults, fmt.Errorf("%s: constants of shape, loc and scale must be 0 or more", f.name))
-		}
-	}
-	return errors.Join(faults...)
+	return "a text"
 }

@@ -130,19 +130,50 @@ func TestAModelSurvivesItsFile(t *testing.T) {
 
 func TestBadModelsAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"latency":5}`:                            "call, return",
-		`{"call":{"loc":[1,2,3]}}`:                 "3 numbers",
-		`{"call":{"loc":"a"}}`:                     "[constant, slope]",
-		`{"call":{"loc":-1}}`:                      "call: constants",
-		`{"request_bytes_per_second":-4}`:          "request_bytes_per_second -4",
-		`{} {}`:                                    "more behind it",
-		`{"unit_bytes":-1,"overlap":{"scale":-1}}`: "overlap",
+		`{"latency":5}`:                   "call, return",
+		`{"call":{"loc":[1,2,3]}}`:        "call.loc: want a number or [constant, slope], found [1,2,3]",
+		`{"call":{"loc":[]}}`:             "call.loc: want a number or [constant, slope], found []",
+		`{"return":{"scale":"a"}}`:        `return.scale: want a number or [constant, slope], found "a"`,
+		`{"cold_start":{"shape":1e999}}`:  "cold_start.shape: want a number or [constant, slope], found 1e999",
+		`{"call":5}`:                      "call: want an object with shape, loc and scale, found number",
+		`{"name":5}`:                      "name: want a text, found number",
+		`{"unit_bytes":"k"}`:              "unit_bytes: want a number, found string",
+		`{"call":{"loc":-1}}`:             "call.loc: want 0 to 900,000 ms, as long as a function may run, found -1",
+		`{"return":{"scale":900000.5}}`:   "return.scale: want 0 to 900,000 ms, as long as a function may run, found 900000.5",
+		`{"overlap":{"shape":[-2, 1]}}`:   "overlap.shape: want 0 or more, found -2",
+		`{"request_bytes_per_second":-4}`: "request_bytes_per_second: want bytes a second, 0 (for no limit) or more, found -4",
+		`{"reply_bytes_per_second":-5}`:   "reply_bytes_per_second: want bytes a second, 0 (for no limit) or more, found -5",
+		`{} {}`:                           "more behind it",
+		`{"unit_bytes":-1,"overlap":{"scale":-1}}`: "unit_bytes: want bytes, 0 (for 1) or more, found -1\noverlap.scale: want 0 to 900,000 ms, " +
+			"as long as a function may run, found -1",
 	} {
-		if _, err := network.Read(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %q", text, err, want)
+		if m, err := network.Read(strings.NewReader(text)); m != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, %v, want %q", text, m, err, want)
 		}
 	}
 	if _, err := network.Load("gilis"); err == nil || !strings.Contains(err.Error(), "want gillis or a JSON file") {
 		t.Errorf("an unknown name: %v", err)
+	}
+	slope := network.Model{Call: network.Term{Location: network.Line{5, math.NaN()}}}
+	if err := slope.Validate(); err == nil || err.Error() != "slope of call.loc: want a finite number, found NaN" {
+		t.Errorf("a slope that is no number: %v", err)
+	}
+}
+
+func TestAModelThatDelaysNothingIsRefusedByReadOnly(t *testing.T) {
+	for _, text := range []string{`{}`, `null`, `{"name":"a","source":"b","unit_bytes":2}`, `{"call":{}}`, `{"call":{"loc":0},"return":{"loc":[0,-1]}}`,
+		`{"overlap":{"loc":5}}`, `{"call":{"shape":[3,4],"scale":[0,-2]}}`} {
+		if m, err := network.Read(strings.NewReader(text)); m != nil || err == nil || !strings.Contains(err.Error(), "the model delays nothing: want a loc") {
+			t.Errorf("%s: %+v, %v", text, m, err)
+		}
+	}
+	if err := new(network.Model).Validate(); err != nil {
+		t.Errorf("the zero model: %v", err)
+	}
+	for _, text := range []string{`{"call":{"loc":[0,1]}}`, `{"return":{"scale":1}}`, `{"cold_start":{"loc":1e-9}}`, `{"reply_bytes_per_second":1}`,
+		`{"request_bytes_per_second":1}`, `{"call":{"loc":[900000,-1]}}`} {
+		if m, err := network.Read(strings.NewReader(text)); m == nil || err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

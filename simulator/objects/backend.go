@@ -5,6 +5,7 @@ package objects
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -178,7 +179,7 @@ func (s *store) draft(input io.Reader, size int64) (*draft, error) {
 		return nil, err
 	}
 	err = d.readFrom(input)
-	if err == nil && d.size != size || err == io.ErrUnexpectedEOF {
+	if late := errors.Is(err, os.ErrDeadlineExceeded); err == nil && d.size != size || err == io.ErrUnexpectedEOF || late {
 		err = gofakes3.ErrorMessagef(gofakes3.ErrIncompleteBody, "wanted %d bytes, found %d", size, d.size)
 	}
 	if err != nil {

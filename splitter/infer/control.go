@@ -28,6 +28,10 @@ func (c *call) body(name string) *graph.Graph {
 // subgraph infers a subgraph whose inputs have the given types, and gives those of its outputs. An input of unknown type
 // has the type that the subgraph declares.
 func (c *call) subgraph(g *graph.Graph, in []Value) ([]Value, error) {
+	return c.scope.recall(g, in, func() ([]Value, error) { return c.inferBody(g, in) })
+}
+
+func (c *call) inferBody(g *graph.Graph, in []Value) ([]Value, error) {
 	s := c.scope.inner()
 	for i, v := range g.Inputs {
 		if i < len(in) {

@@ -73,7 +73,7 @@ func unsettled(v Value) string {
 }
 
 func hostileNode(r *rand.Rand, all map[string]rule, domain, op string) (*graph.Node, *Scope) {
-	s := &Scope{session: &session{opsets: map[string]int64{domain: r.Int64N(27), "": 17}, rules: all, taken: map[string]bool{}}, values: map[string]Value{}}
+	s := &Scope{session: &session{opsets: map[string]int64{domain: r.Int64N(27), "": 17}, rules: all, taken: map[string]bool{}, made: map[string]bool{}}, values: map[string]Value{}}
 	n := &graph.Node{Name: "n", Domain: domain, Op: op, Attrs: map[string]graph.Attr{}}
 	for i := range r.IntN(8) {
 		name := fmt.Sprintf("in%d", i)

@@ -35,12 +35,14 @@ type session struct {
 	opsets map[string]int64
 	rules  map[string]rule
 	taken  map[string]bool // symbols that the model uses
+	made   map[string]bool // symbols that stand for a size of which nothing is known
 	fresh  int
+	memo   memo // of the bodies in the node at hand
 }
 
 // NewScope is an empty scope of a model that imports the given operator sets.
 func NewScope(opsets map[string]int64) *Scope {
-	return &Scope{session: &session{opsets: opsets, rules: rules(), taken: map[string]bool{}}, values: map[string]Value{}}
+	return &Scope{session: &session{opsets: opsets, rules: rules(), taken: map[string]bool{}, made: map[string]bool{}}, values: map[string]Value{}}
 }
 
 // Define makes a value known: an input or a constant. Symbols in it are the model's own and never made up for anything else.
@@ -106,7 +108,11 @@ func (s *Scope) node(n *graph.Node) ([]Value, error) {
 		c.in = append(c.in, s.Value(name))
 	}
 	if r := s.rules[key(n.Domain, n.Op)]; r != nil && len(n.Outputs) > 0 {
-		if err := r(c); err != nil {
+		err := r(c)
+		if s.outer == nil {
+			s.memo = nil // the graphs may be changed before the next node
+		}
+		if err != nil {
 			return nil, &ConflictError{Node: n.Name, Domain: n.Domain, Op: n.Op, Reason: err.Error()}
 		}
 	}
@@ -144,6 +150,7 @@ func (s *Scope) Fresh() Dim {
 		name := fmt.Sprintf("unknown_%d", s.fresh)
 		s.fresh++
 		if !s.taken[name] {
+			s.made[name] = true
 			return Symbol(name)
 		}
 	}
@@ -174,8 +181,8 @@ func (s *Scope) Graph(g *graph.Graph) error {
 	return nil
 }
 
-// maxDepth bounds graphs within graphs.
-const maxDepth = 16
+// maxDepth bounds graphs within graphs. A file of the format can hold half as many.
+const maxDepth = 64
 
 // inner is the scope of a subgraph.
 func (s *Scope) inner() *Scope {

@@ -24,6 +24,7 @@ func (m *model) describe() layout.Info {
 	}
 	info.Optimised = m.net.changes()
 	tally := m.weights(&info)
+	tally.inAttributes = m.attributeValues(&info)
 	info.Opaque = m.net.uncovered()
 	info.Facts = m.facts(tally)
 	info.Signature = m.net.shown()
@@ -64,7 +65,8 @@ func operator(n *graph.Node) string {
 type tally struct {
 	weights, inBodies int
 	inBodiesBytes     int64
-	readers           map[string]int // by weight of the graph: inputs that read it
+	readers           map[string]int   // by weight of the graph: inputs that read it
+	inAttributes      map[string]int64 // by operator: learned values in attributes
 }
 
 // weights enters the weights of the graph and of all bodies.
@@ -149,6 +151,7 @@ func (m *model) facts(t tally) []layout.Fact {
 	if m.net.bodies > 0 {
 		add("subgraphs", "%d inside nodes, with %d weights of %d bytes", m.net.bodies, t.inBodies, t.inBodiesBytes)
 	}
+	attributesFact(t.inAttributes, add)
 	for _, r := range m.net.foreign {
 		add("not a tensor", "%s: %s", r.Subject, r.Reason)
 	}

@@ -72,7 +72,7 @@ func TestImpossibleWishesNameWhatWouldHelp(t *testing.T) {
 	for want, w := range map[string]Wish{
 		"round 0 around node matmul":        {Latency: time.Millisecond},
 		"the cheapest plan costs more":      {MaxCost: 0.001},
-		"no plan has both":                  {MaxCost: 5, Latency: 55 * time.Millisecond},
+		"no plan has both":                  {MaxCost: 3, Latency: 45 * time.Millisecond},
 		"the largest useful number is 8192": {Shards: []int{9000}},
 		"a function needs":                  {Shards: []int{2}, MemoryMB: []int{128}},
 		"MB of memory":                      {MemoryMB: []int{48}},

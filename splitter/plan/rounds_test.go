@@ -30,7 +30,7 @@ func cutLayers(c *Candidate) int {
 func TestRoundsFollowWhatComputingTakes(t *testing.T) {
 	const shards = 4
 	for _, layers := range []int{6, 12} {
-		g := transformer(layers, 1024, 16, 128, 8000).prepared()
+		g := transformer(layers, 2560, 20, 128, 8000).prepared()
 		for _, c := range []struct {
 			mb       int
 			parallel bool
@@ -46,8 +46,8 @@ func TestRoundsFollowWhatComputingTakes(t *testing.T) {
 			if c.parallel && (best.Kind != Tensor || rounds < 2*layers || rounds > 2*layers+2 || cut < 12*layers) {
 				t.Errorf("%d layers, %d MB: a plan %s of %d rounds that cuts %d nodes of the layers; wanted tensor, from %d to %d rounds", layers, c.mb, best.Kind, rounds, cut, 2*layers, 2*layers+2)
 			}
-			if !c.parallel && (rounds > shards || cut > 0) {
-				t.Errorf("%d layers, %d MB: a plan %s of %d rounds that cuts %d nodes of the layers; wanted at most %d rounds and whole layers", layers, c.mb, best.Kind, rounds, cut, shards)
+			if !c.parallel && (rounds > shards+2 || cut > 0) {
+				t.Errorf("%d layers, %d MB: a plan %s of %d rounds that cuts %d nodes of the layers; wanted at most %d rounds and whole layers", layers, c.mb, best.Kind, rounds, cut, shards+2)
 			}
 			if need := best.Estimate.need(); need > int64(c.mb)<<20 {
 				t.Errorf("%d layers, %d MB: a function needs %d bytes", layers, c.mb, need)

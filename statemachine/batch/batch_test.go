@@ -125,18 +125,31 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// refused looks at an execution that cannot be looked at, and wants words that help and no words of the SDK's.
+func refused(t *testing.T, s *service, arn string, kind shard.Kind, says ...string) {
+	t.Helper()
+	_, err := s.client.Look(t.Context(), arn)
+	if shard.KindOf(err) != kind || strings.Contains(err.Error(), "StatusCode") || len(err.Error()) > 1000 {
+		t.Errorf("%.80s: found %v", arn, err)
+		return
+	}
+	for _, text := range says {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%.80s: wanted %q, found %v", arn, text, err)
+		}
+	}
+}
+
 func TestErrorsOfTheServiceAreTyped(t *testing.T) {
 	s := serve(t)
 	execution := s.running(t, "one")
-	if _, err := s.client.Look(t.Context(), execution+"x"); shard.KindOf(err) != shard.NotFound {
-		t.Errorf("an execution that is not there: found %v", err)
-	}
-	if _, err := s.client.Look(t.Context(), "nonsense"); shard.KindOf(err) != shard.Config {
-		t.Errorf("no ARN at all: found %v", err)
-	}
 	status, err := s.client.Look(t.Context(), execution)
 	if err != nil || status.Status != "RUNNING" || status.Ended() {
 		t.Fatalf("found %+v, %v", status, err)
+	}
+	refused(t, s, execution+"x", shard.NotFound, "there is no execution "+execution+"x in us-east-1, at http://127.0.0.1:", "list-executions --state-machine-arn "+status.Machine)
+	for _, arn := range []string{"nonsense", "", status.Machine, strings.Replace(execution, ":execution:", ":express:", 1), execution + ":more", strings.Repeat("x", 5000)} {
+		refused(t, s, arn, shard.BadInput, "arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME")
 	}
 	if _, err := s.client.Redrive(t.Context(), status); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "under way") {
 		t.Errorf("a redrive of what runs: found %v", err)

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go/middleware"
@@ -20,17 +22,25 @@ import (
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/statemachine"
 	"github.com/shardwise/shardwise/statemachine/storage"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 // Options say where Step Functions and S3 are. Region and Credentials are required.
 type Options struct {
 	Region   string
 	Endpoint string // of both services; "" for AWS's own
-	// StepsEndpoint is Step Functions' own endpoint where it is not the same.
-	StepsEndpoint string
-	Credentials   aws.CredentialsProvider
-	Role          string        // ARN of the role that new state machines run as
-	Poll          time.Duration // between two looks at an execution; 0 for two seconds
+	// StepsEndpoint and StoreEndpoint are Step Functions' and S3's own endpoints where they are not the same.
+	StepsEndpoint, StoreEndpoint string
+	Credentials                  aws.CredentialsProvider
+	Role                         string        // ARN of the role that new state machines run as
+	Poll                         time.Duration // between two looks at an execution; 0 for two seconds
+}
+
+// FromConfig are the Options of an AWS configuration, with the endpoints that its environment and files name: for one service
+// (AWS_ENDPOINT_URL_SFN, AWS_ENDPOINT_URL_S3), or for all (AWS_ENDPOINT_URL).
+func FromConfig(c aws.Config) Options {
+	return Options{Region: c.Region, Credentials: c.Credentials,
+		StepsEndpoint: aws.ToString(sfn.NewFromConfig(c).Options().BaseEndpoint), StoreEndpoint: aws.ToString(s3.NewFromConfig(c).Options().BaseEndpoint)}
 }
 
 // defaultPoll is gentle on the quota of describing calls, which other programs of the account share.
@@ -43,6 +53,8 @@ type Client struct {
 	role  string
 	poll  time.Duration
 	web   *http.Client
+
+	region, endpoint string // of Step Functions, for errors
 }
 
 // Close ends connections that wait for another call.
@@ -56,13 +68,11 @@ func New(o Options) *Client {
 	if o.Poll == 0 {
 		o.Poll = defaultPoll
 	}
-	if o.StepsEndpoint == "" {
-		o.StepsEndpoint = o.Endpoint
-	}
+	o.StepsEndpoint, o.StoreEndpoint = cmp.Or(o.StepsEndpoint, o.Endpoint), cmp.Or(o.StoreEndpoint, o.Endpoint)
 	// A transport of the client's own, so that Close ends its connections and nobody else's.
 	web := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	return &Client{role: o.Role, poll: o.Poll, web: web,
-		Store: storage.New(storage.Options{Region: o.Region, Endpoint: o.Endpoint, Credentials: o.Credentials}),
+	return &Client{role: o.Role, poll: o.Poll, web: web, region: o.Region, endpoint: o.StepsEndpoint,
+		Store: storage.New(storage.Options{Region: o.Region, Endpoint: o.StoreEndpoint, Credentials: o.Credentials}),
 		steps: sfn.New(sfn.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: web}, func(so *sfn.Options) {
 			if o.StepsEndpoint != "" {
 				so.BaseEndpoint = aws.String(o.StepsEndpoint)
@@ -153,12 +163,17 @@ func (c *Client) Stop(ctx context.Context, execution, cause string) error {
 }
 
 // Redrive lets a batch go on that did not do all its blocks, and returns the execution that does: the same one when it failed,
-// timed out or was aborted, and a new one over the missing blocks when it succeeded within its tolerance.
+// timed out or was aborted, and a new one over the missing blocks when it succeeded within its tolerance. When nothing is missing it
+// does nothing, and returns "".
 func (c *Client) Redrive(ctx context.Context, s *Status) (string, error) {
 	switch types.ExecutionStatus(s.Status) {
 	case types.ExecutionStatusRunning, types.ExecutionStatusPendingRedrive:
 		return "", &shard.Error{Op: "redrive", Kind: shard.BadInput, Message: "the execution is under way; stop it first, or wait"}
 	case types.ExecutionStatusSucceeded:
+		complete, err := tasks.Complete(ctx, c.Store, s.Job)
+		if err != nil || complete {
+			return "", err
+		}
 		return c.Start(ctx, s.Machine, fmt.Sprintf("%s-%d", s.Job.ID, time.Now().UnixMilli()), s.Job)
 	}
 	_, err := c.steps.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &s.Execution})

@@ -35,8 +35,12 @@ type Counts struct {
 	Pending   int64 `json:"pending"`
 	Running   int64 `json:"running"`
 	Succeeded int64 `json:"succeeded"`
-	Failed    int64 `json:"failed"` // timed out and aborted ones, too
+	Failed    int64 `json:"failed"`  // timed out ones, too
+	Aborted   int64 `json:"aborted"` // cut short by a stop, or by the failures of others
 }
+
+// Ended are the blocks that are not waited for any more.
+func (c Counts) Ended() int64 { return c.Succeeded + c.Failed + c.Aborted }
 
 // Ended reports whether the execution has come to its end.
 func (s *Status) Ended() bool {
@@ -62,18 +66,22 @@ func (s *Status) RowsPerSecond(now time.Time) float64 {
 
 // Left is the time that the remaining blocks take at the speed so far; ok is false while no block is done.
 func (s *Status) Left(now time.Time) (left time.Duration, ok bool) {
-	done := s.Blocks.Succeeded + s.Blocks.Failed
+	done := s.Blocks.Ended()
 	if done == 0 {
 		return 0, false
 	}
 	return time.Duration(float64(s.Elapsed(now)) * float64(s.Blocks.Total-done) / float64(done)), true
 }
 
-// Look asks how far an execution is.
+// Look asks how far an execution is. The error is an *shard.Error: of kind BadInput when execution is no execution's ARN, or no
+// batch's, and of kind NotFound when it is not there.
 func (c *Client) Look(ctx context.Context, execution string) (*Status, error) {
+	if _, _, err := executionARN(execution); err != nil {
+		return nil, err
+	}
 	out, err := c.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 	if err != nil {
-		return nil, failed("describe execution", err)
+		return nil, c.unknown(execution, err)
 	}
 	s := &Status{Execution: execution, Machine: aws.ToString(out.StateMachineArn), Status: string(out.Status), Error: aws.ToString(out.Error),
 		Cause: aws.ToString(out.Cause), Started: aws.ToTime(out.StartDate), Stopped: aws.ToTime(out.StopDate), Redrives: int(aws.ToInt32(out.RedriveCount))}
@@ -92,7 +100,7 @@ func (c *Client) Look(ctx context.Context, execution string) (*Status, error) {
 		return nil, failed("describe map run", err)
 	}
 	if n := run.ItemCounts; n != nil {
-		s.Blocks = Counts{Total: n.Total, Pending: n.Pending, Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed + n.TimedOut + n.Aborted}
+		s.Blocks = Counts{Total: n.Total, Pending: n.Pending, Running: n.Running, Succeeded: n.Succeeded, Failed: n.Failed + n.TimedOut, Aborted: n.Aborted}
 	}
 	return s, nil
 }

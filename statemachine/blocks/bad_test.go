@@ -3,6 +3,7 @@ package blocks_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,6 +163,11 @@ func TestABadRowSpoilsItsBlockOnly(t *testing.T) {
 		{"JSON Lines, null", line + line + `{"a":null,"b":2,"n":3}` + "\n" + line + line, dataset.JSONLines, `row 3`},
 		{"JSON Lines, NaN as a whole number", line + line + `{"a":1,"b":2,"n":NaN}` + "\n" + line + line, dataset.JSONLines, `row 3`},
 		{"JSON Lines, a text", line + line + `{"a":"x","b":2,"n":3}` + "\n" + line + line, dataset.JSONLines, `row 3`},
+		{"JSON Lines, two rows on a line", line + line + line[:len(line)-1] + " " + line + line + line, dataset.JSONLines, `row 4 (line 3): there is more than one row on this line`},
+		{"JSON Lines, four rows on a line", line + line + strings.Repeat(line[:len(line)-1], 4) + "\n" + line + line, dataset.JSONLines, `row 4 (line 3): there is more than one row on this line`},
+		{"JSON Lines, two rows on the block's last line", line + line + line + strings.Repeat(line[:len(line)-1], 2) + "\n" + line, dataset.JSONLines, `row 5 (line 4): there is more than one row on this line`},
+		{"JSON Lines, a row over two lines", line + line + "{\"a\":1,\n\"b\":2,\"n\":3}\n" + line, dataset.JSONLines, `row 3 (line 3): it does not end in its line: wanted one row on each line`},
+		{"JSON Lines, two lines of two rows", line + line + "{\"a\":1,\n\"b\":2,\"n\":3}" + line + line, dataset.JSONLines, `row 3 (line 3): it does not end in its line`},
 		{"JSON Lines, not JSON", line + line + "{\n" + line + line, dataset.JSONLines, `row 3`},
 		{"Parquet, NaN as a whole number", written(t, fine, fine, whole3{1, 2, nan}, fine, fine), blocks.Parquet, `row 3, column "n"`},
 		{"Parquet, a fraction as a whole number", written(t, fine, fine, whole3{1, 2, 3.5}, fine, fine), blocks.Parquet, `row 3, column "n"`},
@@ -197,5 +203,60 @@ func TestABadRowSpoilsItsBlockOnly(t *testing.T) {
 	}
 	if _, err := table.Read(t.Context(), list[0]); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), `row 1, column "a": wanted a number`) {
 		t.Errorf("texts as numbers: found %v", err)
+	}
+}
+
+// A file whose lines are no longer where they were is refused by every block that would begin or end within one: a number that lost its first
+// digits is a number.
+func TestAFileWhoseLinesHaveMovedIsRefused(t *testing.T) {
+	for format, text := range map[dataset.Format]string{
+		dataset.CSV:       "a,b,n\n" + strings.Repeat("111,222,333\n", 9),
+		dataset.JSONLines: strings.Repeat(`{"a":111,"b":222,"n":333}`+"\n", 9),
+	} {
+		source := file{data: []byte(text)}
+		table := &blocks.Table{Name: "table", Format: format, Signature: strict(), Source: source}
+		list, err := table.Index(t.Context(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := range len(text) - 60 {
+			moved := text[:at] + " " + text[at:] // one byte more, somewhere
+			table.Source = file{data: []byte(moved)}
+			for _, b := range list {
+				in, err := table.Read(t.Context(), b)
+				if int64(at) >= b.To || int64(at) >= b.From && err != nil {
+					continue
+				}
+				if shard.KindOf(err) != shard.BadInput {
+					t.Fatalf("%s, a byte more at %d, block %d: found %v, %v", format, at, b.Block, in, err)
+				}
+			}
+		}
+	}
+}
+
+// A text's blocks are bounded in bytes as well: rows that are too many bytes make smaller blocks, and one that is too many alone spoils its own.
+func TestLongRowsMakeSmallerBlocks(t *testing.T) {
+	wide := "1," + strings.Repeat(" ", 30<<20) + "2,3\n"
+	text := "a,b,n\n1,2,3\n1,2,3\n" + wide + wide + wide + "1,2,3\n1," + strings.Repeat("2", 65<<20) + ",3\n1,2,3\n"
+	table := &blocks.Table{Name: "table", Format: dataset.CSV, Signature: strict(), Source: file{data: []byte(text)}}
+	list, err := table.Index(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	row := int64(0)
+	for _, b := range list {
+		if b.FirstRow != row {
+			t.Errorf("block %d begins with row %d, wanted %d", b.Block, b.FirstRow, row)
+		}
+		rows, row = append(rows, b.Rows), row+int64(b.Rows)
+		_, err := table.Read(t.Context(), b)
+		if long := b.To-b.From > 64<<20; long != (err != nil) || long && (shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "row 7 (line 8) has") || b.Rows != 1) {
+			t.Errorf("block %+v: found %v", b, err)
+		}
+	}
+	if !slices.Equal(rows, []int{4, 2, 1, 1}) {
+		t.Errorf("found blocks of %v rows", rows)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/internal/manifest"
@@ -41,8 +40,8 @@ const maxBlocks = 100_000
 
 var errTooMany = fmt.Errorf("that is more than the %d blocks of a batch; take larger blocks, or cut the table", maxBlocks)
 
-// Index cuts the table into blocks of at most rows rows, all of them but the last of the full size, or of Parquet's whole row groups
-// where several fit. The error is an *shard.Error of kind BadInput when the table is at fault.
+// Index cuts the table into blocks of at most rows rows: all of them but the last of the full size, or of Parquet's whole row groups
+// where several fit, or of what 64 MB of text hold. The error is an *shard.Error of kind BadInput when the table is at fault.
 func (t *Table) Index(ctx context.Context, rows int) ([]statemachine.Block, error) {
 	if rows < 1 {
 		return nil, t.fault("a block of %d rows is none", rows)
@@ -91,7 +90,7 @@ func (t *Table) Read(ctx context.Context, b statemachine.Block) (tensor.Named, e
 	if err != nil {
 		return nil, err
 	}
-	opt := dataset.Options{ByPosition: t.ByPosition, Row: b.FirstRow, Line: b.Line - 1}
+	opt := dataset.Options{ByPosition: t.ByPosition, Row: b.FirstRow, Line: b.Line - 1, RowALine: true}
 	if t.Format == dataset.CSV {
 		opt.Header = dataset.HeaderPresent
 		if b.Head == 0 {
@@ -120,21 +119,26 @@ func (t *Table) inBlock(b statemachine.Block, err error) error {
 
 // piece is the block's bytes behind the head that makes them a file.
 func (t *Table) piece(ctx context.Context, b statemachine.Block) ([]byte, error) {
-	data := make([]byte, b.Head+b.To-b.From)
-	if err := t.fill(ctx, data[:b.Head], 0); err != nil {
+	if t.Format == dataset.NPY {
+		return t.pieceNPY(ctx, b)
+	}
+	if size := b.To - b.From; size > maxBlockBytes {
+		return nil, t.inBlock(b, fmt.Errorf("read %s: row %d (line %d) has %d bytes, more than the %d that a block's text may have", t.Name, b.FirstRow+1, b.Line, size, maxBlockBytes))
+	}
+	// The byte before the rows must end a line, and so must their last one.
+	before := int64(1)
+	if b.From <= max(b.Head, int64(len(byteOrderMark))) {
+		before = 0
+	}
+	data := make([]byte, b.Head+before+b.To-b.From)
+	if err := t.fill(ctx, data[b.Head:], b.From-before); err != nil {
 		return nil, err
 	}
-	if err := t.fill(ctx, data[b.Head:], b.From); err != nil {
-		return nil, err
+	if before == 1 && data[b.Head] != '\n' || b.To < t.Source.Size() && data[len(data)-1] != '\n' {
+		return nil, t.inBlock(b, t.changed("whole lines in the bytes from %d to %d, found parts of lines", b.From, b.To))
 	}
-	if t.Format != dataset.NPY {
-		return data, nil
-	}
-	head, err := dataset.HeadFor(t.Format, data[:b.Head], int64(b.Rows))
-	if err != nil {
-		return nil, t.fault("%w", err)
-	}
-	return slices.Concat(head, data[b.Head:]), nil
+	data = data[before:]
+	return data, t.fill(ctx, data[:b.Head], 0)
 }
 
 // fill reads the bytes from a place on.
@@ -151,41 +155,18 @@ func (t *Table) fill(ctx context.Context, dst []byte, from int64) error {
 		err = closed
 	}
 	if err != nil {
-		return &shard.Error{Op: "read " + t.Name, Kind: shard.Unavailable, Message: fmt.Sprintf("bytes %d to %d", from, from+int64(len(dst))), Cause: err}
+		return t.interrupted(from, from+int64(len(dst)), err)
 	}
 	return nil
+}
+
+// interrupted is the error of a range that began to come and did not come whole.
+func (t *Table) interrupted(from, to int64, err error) error {
+	return &shard.Error{Op: "read " + t.Name, Kind: shard.Unavailable, Message: fmt.Sprintf("bytes %d to %d", from, to), Cause: err}
 }
 
 // beginning is the file's first bytes.
 func (t *Table) beginning(ctx context.Context, n int64) ([]byte, error) {
 	data := make([]byte, min(n, t.Source.Size()))
 	return data, t.fill(ctx, data, 0)
-}
-
-func (t *Table) indexNPY(ctx context.Context, rows int) ([]statemachine.Block, error) {
-	begin, err := t.beginning(ctx, dataset.MaxHead)
-	if err != nil {
-		return nil, err
-	}
-	head, err := dataset.HeadSize(t.Format, begin)
-	if err != nil {
-		return nil, t.fault("%w", err)
-	}
-	n, size, err := dataset.RowBytes(begin[:head], t.Source.Size(), t.Signature)
-	if err != nil {
-		return nil, t.fault("%w", err)
-	}
-	if data := t.Source.Size() - int64(head); n < 0 || size < 0 || size > 0 && n > data/size || n*size != data {
-		return nil, t.fault("it has %d bytes behind its header where %d rows of %d bytes should be: truncated, or not one array", data, n, size)
-	}
-	var list []statemachine.Block
-	if n > maxBlocks*int64(rows) {
-		return nil, t.bad(fmt.Errorf("read %s: %w", t.Name, errTooMany))
-	}
-	for row := int64(0); row < n; row += int64(rows) {
-		count := min(int64(rows), n-row)
-		list = append(list, statemachine.Block{Block: len(list), FirstRow: row, Rows: int(count), Head: int64(head),
-			From: int64(head) + row*size, To: int64(head) + (row+count)*size})
-	}
-	return list, nil
 }

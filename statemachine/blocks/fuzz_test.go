@@ -66,6 +66,7 @@ func FuzzNPY(f *testing.F) {
 	f.Add([]byte(header+"0123456789abcdef"), uint8(0))
 	f.Add([]byte("\x93NUMPY\x01\x00\x46\x00{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 2), }\n"), uint8(7))
 	f.Add([]byte("\x93NUMPY\x02\x00\x46\x00\x00\x00{'descr': '>f4', 'fortran_order': True, 'shape': (1, 2), }            \n01234567"), uint8(7))
+	f.Add([]byte("\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }            \n0123456701234567abcdefgh"), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
 		table := &blocks.Table{Name: "table", Format: dataset.NPY, Signature: single(), Source: file{data: data}}
 		rows, ok := readAll(t, table, int(size)+1)

@@ -13,6 +13,10 @@ import (
 	"github.com/shardwise/shardwise/statemachine"
 )
 
+// maxBlockBytes bounds the text of a block, which is held in memory with the tensors that it becomes. A longer row is a block of
+// its own, whose reading refuses it.
+const maxBlockBytes = 64 << 20
+
 // scanBuffer is large enough that requests to the storage do not count.
 const scanBuffer = 1 << 20
 
@@ -149,7 +153,7 @@ func (s *scanner) quotes(piece []byte, fieldStart bool) bool {
 // add enters a row whose bytes, with the blank lines before it, begin at from.
 func (s *scanner) add(from, line int64) error {
 	n := len(s.blocks)
-	if n == 0 || s.blocks[n-1].Rows == s.rows {
+	if n == 0 || s.blocks[n-1].Rows == s.rows || s.at-s.blocks[n-1].From > maxBlockBytes {
 		if n == maxBlocks {
 			return errTooMany
 		}

@@ -84,6 +84,17 @@ func (s *S3) Join(ctx context.Context, bucket, key string, pieces []Piece) error
 	})
 }
 
+// Writable finds out whether an object may be written. It begins to write one in parts and gives that up, so that nothing appears
+// and nothing that is there changes.
+func (s *S3) Writable(ctx context.Context, bucket, key string) error {
+	up, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return failed("write", bucket, key, err)
+	}
+	_, err = s.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &bucket, Key: &key, UploadId: up.UploadId})
+	return failed("abort", bucket, key, err)
+}
+
 // multipart writes an object in parts, which it makes appear when write has sent them all.
 func (s *S3) multipart(ctx context.Context, bucket, key string, write func(*join) error) error {
 	up, err := s.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &bucket, Key: &key})

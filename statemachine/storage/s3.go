@@ -86,7 +86,7 @@ func failed(op, bucket, key string, err error) error {
 			kind = shard.NotFound
 		case code == 401 || code == 403:
 			kind = shard.Denied
-		case code == 429 || code == 503:
+		case code == 429 || code == 503 || code == 409: // the last: another writer of the same key is under way
 			kind = shard.Throttled
 		case code >= 500:
 			kind = shard.Unavailable
@@ -145,6 +145,16 @@ func (s *S3) Read(ctx context.Context, bucket, key string) (_ []byte, err error)
 func (s *S3) Put(ctx context.Context, bucket, key string, data []byte) error {
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(data)})
 	return failed("write", bucket, key, err)
+}
+
+// Create writes an object unless there is one already, and reports whether it has. Of several writers at once one does.
+func (s *S3) Create(ctx context.Context, bucket, key string, data []byte) (bool, error) {
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: bytes.NewReader(data), IfNoneMatch: aws.String("*")})
+	var status *smithyhttp.ResponseError
+	if errors.As(err, &status) && status.HTTPStatusCode() == http.StatusPreconditionFailed {
+		return false, nil
+	}
+	return err == nil, failed("write", bucket, key, err)
 }
 
 // Delete removes an object; one that is not there is removed already.

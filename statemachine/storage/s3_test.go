@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -30,6 +33,50 @@ func client(t *testing.T) *storage.S3 {
 		}
 	})
 	return s
+}
+
+func TestAProbeOfAnObjectChangesNothing(t *testing.T) {
+	s := client(t)
+	if err := s.Put(t.Context(), "bucket", "there", []byte("as it was")); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"there", "deep/not there"} {
+		if err := s.Writable(t.Context(), "bucket", key); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if err := s.Writable(t.Context(), "none", "x"); shard.KindOf(err) != shard.NotFound || !strings.Contains(err.Error(), "s3://none/x") {
+		t.Errorf("no bucket: found %v", err)
+	}
+	if list, err := s.List(t.Context(), "bucket", ""); err != nil || len(list) != 1 {
+		t.Errorf("found %v, %v", list, err)
+	}
+	if got, err := s.Read(t.Context(), "bucket", "there"); err != nil || string(got) != "as it was" {
+		t.Errorf("found %q, %v", got, err)
+	}
+}
+
+func TestOfManyWritersOneCreatesAnObject(t *testing.T) {
+	s := client(t)
+	var created atomic.Int64
+	var writers sync.WaitGroup
+	for i := range 8 {
+		writers.Go(func() {
+			ok, err := s.Create(t.Context(), "bucket", "once", []byte{byte(i)})
+			if err != nil {
+				t.Error(err)
+			} else if ok {
+				created.Add(int64(100 + i))
+			}
+		})
+	}
+	writers.Wait()
+	if got, err := s.Read(t.Context(), "bucket", "once"); err != nil || len(got) != 1 || created.Load() != 100+int64(got[0]) {
+		t.Errorf("created %d, found %v, %v", created.Load(), got, err)
+	}
+	if _, err := s.Create(t.Context(), "none", "x", nil); shard.KindOf(err) != shard.NotFound {
+		t.Errorf("no bucket: found %v", err)
+	}
 }
 
 func noise(n int) []byte {

@@ -48,7 +48,7 @@ func (b *batch) rows(ctx context.Context) (any, error) {
 }
 
 func (b *batch) state(calls []statemachine.Call, carry string) *statemachine.BlockState {
-	s := &statemachine.BlockState{Job: b.job, Block: b.p.Block, Request: b.request(), Calls: map[string]statemachine.Call{}, Carry: carry}
+	s := &statemachine.BlockState{Job: b.job, Block: b.p.Block, Request: b.request(), Calls: map[string]statemachine.Call{}, Carry: carry, Usage: b.usage()}
 	for i, c := range calls {
 		s.Calls[statemachine.BranchName(i)] = c
 	}
@@ -229,6 +229,7 @@ func (b *batch) add(f adder, step, p int, data []byte) error {
 	reply, err := wire.DecodeReplyObject(data, wire.Echo{Fingerprint: b.h.coordinator.Fingerprint(), RequestID: b.request(), Attempt: statemachine.Attempt,
 		Step: b.p.Step, Shard: s, Row: int(b.p.Block.FirstRow)})
 	if err == nil {
+		b.call(b.h.coordinator.Deployment().Shards[s], reply.Timings.TotalUS)
 		err = f.Add(p, reply.Tensors)
 	}
 	if err != nil {
@@ -253,7 +254,7 @@ func (b *batch) finished(ctx context.Context, err error) (any, error) {
 	if missing != nil {
 		return nil, err
 	}
-	return &statemachine.BlockDone{Block: b.p.Block.Block, Rows: b.p.Block.Rows, Part: key, Bytes: size}, nil
+	return &statemachine.BlockDone{Block: b.p.Block.Block, Rows: b.p.Block.Rows, Part: key, Bytes: size, Usage: b.usage()}, nil
 }
 
 // write takes over the coordinator's answer.
@@ -262,7 +263,10 @@ func (b *batch) write(ctx context.Context) (any, error) {
 	if err != nil {
 		return b.finished(ctx, err)
 	}
-	values, _, err := wire.DecodeObject(data)
+	values, meta, err := wire.DecodeObject(data)
+	if err == nil {
+		err = b.answered(meta)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -292,5 +296,5 @@ func (b *batch) predictions(ctx context.Context, values tensor.Named) (any, erro
 			return nil, err
 		}
 	}
-	return &statemachine.BlockDone{Block: b.p.Block.Block, Rows: b.p.Block.Rows, Part: key, Bytes: int64(part.Len())}, nil
+	return &statemachine.BlockDone{Block: b.p.Block.Block, Rows: b.p.Block.Rows, Part: key, Bytes: int64(part.Len()), Usage: b.usage()}, nil
 }

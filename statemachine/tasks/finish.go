@@ -1,12 +1,15 @@
 package tasks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/shardwise/shardwise/internal/dataset"
 	"github.com/shardwise/shardwise/shard"
@@ -25,6 +28,8 @@ type Summary struct {
 	Predicted  int64     `json:"rows_predicted"`
 	PartsBytes int64     `json:"parts_bytes"`
 	Failures   []Failure `json:"failures"`
+	Used       *Used     `json:"used,omitempty"`
+	UsedError  string    `json:"used_error,omitempty"` // why Used is nil
 }
 
 // finish joins the parts, or leaves one a block, and writes the summary.
@@ -35,6 +40,9 @@ func (b *batch) finish(ctx context.Context) (any, error) {
 	}
 	if err := b.output(ctx, done); err != nil {
 		return nil, err
+	}
+	if b.account(ctx, s); s.Used != nil {
+		s.Used.Lambda = s.Used.Lambda.Plus(b.usage())
 	}
 	if err := b.putJSON(ctx, SummaryKey(b.job), s); err != nil {
 		return nil, err
@@ -66,7 +74,44 @@ type part struct {
 // is an *shard.Error, of kind NotFound while there is no index yet.
 func Summarize(ctx context.Context, store Store, job statemachine.Job) (*Summary, error) {
 	s, _, err := summarize(ctx, store, job)
+	if err == nil {
+		(&batch{h: &Handler{store: store}, job: job}).account(ctx, s)
+	}
 	return s, err
+}
+
+// Complete reports whether nothing is missing of a batch: every block has a part in the store, and the output is there. The error is
+// an *shard.Error.
+func Complete(ctx context.Context, store Store, job statemachine.Job) (bool, error) {
+	s, done, err := summarize(ctx, store, job)
+	if shard.KindOf(err) == shard.NotFound || err == nil && s.Done < s.Blocks {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !strings.HasSuffix(job.Output.Key, "/") {
+		_, err := store.Size(ctx, job.Output.Bucket, job.Output.Key)
+		if shard.KindOf(err) == shard.NotFound {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	list, err := store.List(ctx, job.Output.Bucket, job.Output.Key)
+	if err != nil {
+		return false, err
+	}
+	there := map[string]bool{}
+	for _, o := range list {
+		there[o.Key] = true
+	}
+	b := &batch{job: job}
+	for _, p := range done {
+		if !there[b.outputKey(p.key)] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // summarize holds index and parts against each other.
@@ -168,14 +213,44 @@ func (b *batch) output(ctx context.Context, done []part) error {
 		}
 		return b.h.store.Join(ctx, out.Bucket, out.Key, pieces)
 	}
-	for _, p := range done {
-		key := out.Key + path.Base(p.key) + "." + out.Format
-		whole := []storage.Piece{{Bucket: b.job.Store.Bucket, Key: p.key, To: p.bytes}}
-		if err := b.h.store.Join(ctx, out.Bucket, key, whole); err != nil {
-			return err
-		}
+	// The first one alone, so that of two batches that end at once one goes no further.
+	if err := b.leave(ctx, done[0]); err != nil {
+		return err
+	}
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(putsAtOnce)
+	for _, p := range done[1:] {
+		g.Go(func() error { return b.leave(each, p) })
+	}
+	return g.Wait()
+}
+
+// leave copies a part to an output that is a prefix. One that is there must be the same: what comes again, or comes on after a
+// redrive, finds its own; another batch's would stand among this one's, or be lost.
+func (b *batch) leave(ctx context.Context, p part) error {
+	data, err := b.get(ctx, p.key)
+	if err != nil {
+		return err
+	}
+	out, key := b.job.Output, b.outputKey(p.key)
+	created, err := b.h.store.Create(ctx, out.Bucket, key, data)
+	if created || err != nil {
+		return err
+	}
+	there, err := b.h.store.Read(ctx, out.Bucket, key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, data) {
+		return &shard.Error{Op: "finish", Kind: shard.BadInput, Message: fmt.Sprintf("s3://%s/%s has been written by another batch since this one began, and was left as it is: "+
+			"one prefix takes one batch; remove what lies there and redrive this one, or start it with another prefix", out.Bucket, key)}
 	}
 	return nil
+}
+
+// outputKey is where a part goes of an output that is a prefix.
+func (b *batch) outputKey(part string) string {
+	return b.job.Output.Key + path.Base(part) + "." + b.job.Output.Format
 }
 
 // pieces are one head for all rows, and the rows of each part, of which there is one at least.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -15,6 +16,7 @@ import (
 	"github.com/shardwise/shardwise/coordinator"
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/internal/price"
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/shard/byref"
 	"github.com/shardwise/shardwise/statemachine"
@@ -28,10 +30,12 @@ type Reader interface {
 	Read(ctx context.Context, bucket, key string) ([]byte, error)
 }
 
-// Writer writes objects: whole ones, and such as are joined from pieces of others.
+// Writer writes objects, whole ones and such as are joined from pieces of others, and finds out whether it may.
 type Writer interface {
 	Put(ctx context.Context, bucket, key string, data []byte) error
+	Create(ctx context.Context, bucket, key string, data []byte) (bool, error)
 	Join(ctx context.Context, bucket, key string, pieces []storage.Piece) error
+	Writable(ctx context.Context, bucket, key string) error
 }
 
 // Keeper finds objects by the beginning of their keys, and removes them.
@@ -101,6 +105,7 @@ type payload struct {
 	Keys    []string           `json:"keys"`
 	Key     string             `json:"key"`
 	Carry   string             `json:"carry"`
+	Usage   price.Usage        `json:"usage"`
 }
 
 // Invoke makes a Handler a lambda.Handler: Handle, with errors in the form that the Lambda runtime reports.
@@ -139,7 +144,7 @@ func typed(op string, err error) error {
 }
 
 func (h *Handler) run(ctx context.Context, p *payload) (any, error) {
-	b := &batch{h: h, p: p, job: p.Job}
+	b := &batch{h: h, p: p, job: p.Job, start: time.Now()}
 	if b.job.ID == "" || b.job.Store.Bucket == "" || b.job.Store.Prefix == "" {
 		return nil, &shard.Error{Op: p.Task, Kind: shard.BadRequest, Message: "wanted a job with id and store"}
 	}
@@ -149,7 +154,7 @@ func (h *Handler) run(ctx context.Context, p *payload) (any, error) {
 	}
 	switch p.Task {
 	case statemachine.TaskPrepare:
-		return b.prepare(ctx)
+		return b.noted(ctx, b.prepare)
 	case statemachine.TaskRows:
 		return b.reported(ctx, b.rows)
 	case statemachine.TaskAggregate:
@@ -157,7 +162,7 @@ func (h *Handler) run(ctx context.Context, p *payload) (any, error) {
 	case statemachine.TaskWrite:
 		return b.reported(ctx, b.write)
 	case statemachine.TaskFinish:
-		return b.finish(ctx)
+		return b.noted(ctx, b.finish)
 	}
 	return nil, &shard.Error{Op: "batch", Kind: shard.BadRequest, Message: fmt.Sprintf("task %.80q is unknown", p.Task)}
 }
@@ -168,6 +173,9 @@ type batch struct {
 	p    *payload
 	job  statemachine.Job
 	walk *coordinator.Walk
+
+	start  time.Time
+	called price.Usage // of functions whose answers this invocation has read
 }
 
 // Failure is what is known of a block without predictions.

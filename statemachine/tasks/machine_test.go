@@ -84,6 +84,24 @@ func (m *memory) Join(ctx context.Context, bucket, key string, pieces []storage.
 	return m.Put(ctx, bucket, key, all)
 }
 
+func (m *memory) Create(_ context.Context, bucket, key string, data []byte) (bool, error) {
+	if _, err := m.at("put", bucket, key); err != nil {
+		return false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, there := m.objects[bucket+"/"+key]
+	if !there {
+		m.objects[bucket+"/"+key] = slices.Clone(data)
+	}
+	return !there, nil
+}
+
+func (m *memory) Writable(_ context.Context, bucket, key string) error {
+	_, err := m.at("put", bucket, key)
+	return err
+}
+
 func (m *memory) List(_ context.Context, bucket, prefix string) ([]storage.Object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

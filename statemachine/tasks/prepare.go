@@ -42,6 +42,9 @@ func (b *batch) table(ctx context.Context) (*blocks.Table, error) {
 // prepare makes the index of all blocks, unless an earlier execution of the same batch has made it, and the index of those
 // that have no part yet, over which this execution maps.
 func (b *batch) prepare(ctx context.Context) (any, error) {
+	if err := b.writable(ctx); err != nil {
+		return nil, err
+	}
 	var all []statemachine.Block
 	err := b.getJSON(ctx, b.indexKey(), &all)
 	if shard.KindOf(err) == shard.NotFound {
@@ -77,6 +80,23 @@ func (b *batch) prepare(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	return statemachine.Prepared{Index: todo, Rows: rows, Blocks: len(all)}, nil
+}
+
+// writable refuses, before anything is read, a batch whose output or intermediate objects could not be written: that would show
+// only when all blocks are done.
+func (b *batch) writable(ctx context.Context) error {
+	out := b.job.Output
+	if strings.HasSuffix(out.Key, "/") {
+		out.Key = b.outputKey(b.partKey(0))
+	}
+	for _, place := range []struct{ what, bucket, key string }{{"output", out.Bucket, out.Key}, {"store", b.job.Store.Bucket, b.indexKey()}} {
+		if err := b.h.store.Writable(ctx, place.bucket, place.key); err != nil {
+			return &shard.Error{Op: "prepare", Kind: shard.KindOf(err), Message: fmt.Sprintf("the %s, bucket %s, takes no object, and no row was read; make the bucket, "+
+				"or let the role of the function %s put objects there (s3:PutObject, s3:AbortMultipartUpload)", place.what, place.bucket,
+				statemachine.TasksFunction(b.h.coordinator.Manifest()).Name), Cause: err}
+		}
+	}
+	return nil
 }
 
 // unmixed refuses an output prefix with parts of another batch, which would stand among this one's: rows would be there twice.

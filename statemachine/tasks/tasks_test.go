@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/shardwise/shardwise/shard"
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/statemachine"
+	"github.com/shardwise/shardwise/statemachine/tasks"
 )
 
 func TestEveryRowIsPredictsOwnBitForBit(t *testing.T) {
@@ -211,6 +213,103 @@ func TestPartsOfTwoBatchesDoNotMix(t *testing.T) {
 	job.ID, job.Store.Prefix, job.BlockRows = "another", job.Store.Prefix+"-another", 200
 	if _, _, err := b.run(job, statemachine.Options{}); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "another batch") {
 		t.Errorf("another batch: found %v", err)
+	}
+}
+
+// Two batches that begin before either has a part do not mix: one is refused at its end, and the parts are the other's alone.
+func TestOfTwoBatchesAtOnceOneHasTheOutput(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	jobs := make([]statemachine.Job, 2)
+	for i := range jobs {
+		jobs[i] = b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 100*(i+1))
+		jobs[i].ID, jobs[i].Store.Prefix, jobs[i].Output.Key = fmt.Sprint("batch-", i), fmt.Sprint("p/", i), "parts/"
+	}
+	b.broken = func(int, float64) error { // the other batch runs as a whole within the first one's first block
+		b.broken = nil
+		if s, _, err := b.run(jobs[1], statemachine.Options{}); err != nil || s.Done != s.Blocks {
+			t.Errorf("found %+v, %v", s, err)
+		}
+		return nil
+	}
+	if _, _, err := b.run(jobs[0], statemachine.Options{}); shard.KindOf(err) != shard.BadInput || !strings.Contains(err.Error(), "0000000.csv has been written by another batch") {
+		t.Errorf("found %v", err)
+	}
+	parts, rows := 0, 0
+	for key, data := range b.store.objects {
+		if strings.HasPrefix(key, "out/parts/") {
+			parts, rows = parts+1, rows+bytes.Count(data, []byte("\n"))-1
+		}
+	}
+	if parts != 3 || rows != 442 {
+		t.Errorf("there are %d parts with %d rows", parts, rows)
+	}
+	if s, _, err := b.run(jobs[1], statemachine.Options{}); err != nil || s.Done != s.Blocks {
+		t.Errorf("the same batch again: found %+v, %v", s, err)
+	}
+}
+
+// What cannot be written is told before a row is read, and by whom it could be mended.
+func TestAnOutputThatCannotBeWrittenEndsABatchFirst(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	for _, c := range []struct {
+		output, refused string
+		kind            shard.Kind
+	}{
+		{"answers", "answers", shard.NotFound}, {"answers", "answers", shard.Denied}, {"parts/", "parts/0000000.csv", shard.Denied},
+		{"answers", "p/one/index.json", shard.Denied},
+	} {
+		job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 50)
+		job.Output.Key = c.output
+		b.store.fail = func(op, key string) error {
+			if op == "put" && key == c.refused {
+				return &shard.Error{Op: "write s3://out/" + key, Kind: c.kind}
+			}
+			if op != "put" {
+				t.Errorf("%s is asked for: %s", key, op)
+			}
+			return nil
+		}
+		before := len(b.store.objects)
+		_, _, err := b.run(job, statemachine.Options{})
+		if shard.KindOf(err) != c.kind || !strings.Contains(err.Error(), "no row was read") || !strings.Contains(err.Error(), "s3:PutObject") {
+			t.Errorf("%s: found %v", c.refused, err)
+		}
+		if len(b.store.objects) != before {
+			t.Errorf("%s: there are objects: %d, %d before", c.refused, len(b.store.objects), before)
+		}
+	}
+}
+
+// A batch is complete when its parts and its output are there, and not before.
+func TestABatchIsCompleteWithAllItsPartsAndItsOutput(t *testing.T) {
+	b := newBench(t, "diabetes-xgboost/model.ubj", 2)
+	for _, output := range []string{"answers", "parts/"} {
+		b.store.objects = map[string][]byte{}
+		job := b.job(dataset.CSV, example(t, "diabetes-xgboost"), dataset.CSV, 200)
+		job.Output.Key = output
+		complete := func(want bool, when string) {
+			t.Helper()
+			if got, err := tasks.Complete(t.Context(), b.store, job); err != nil || got != want {
+				t.Errorf("%s, %s: found %v, %v", output, when, got, err)
+			}
+		}
+		complete(false, "before it began")
+		if _, _, err := b.run(job, statemachine.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		complete(true, "done")
+		for key, data := range maps.Clone(b.store.objects) {
+			if strings.HasPrefix(key, "out/") || strings.Contains(key, "/parts/") {
+				delete(b.store.objects, key)
+				complete(false, "without "+key)
+				b.store.objects[key] = data
+			}
+		}
+		b.store.fail = func(_, key string) error { return &shard.Error{Op: "read " + key, Kind: shard.Unavailable} }
+		if _, err := tasks.Complete(t.Context(), b.store, job); shard.KindOf(err) != shard.Unavailable {
+			t.Errorf("%s: a store that does not answer: found %v", output, err)
+		}
+		b.store.fail = nil
 	}
 }
 

@@ -82,6 +82,13 @@ floats within 1e-3 of the value plus 1e-7, the tolerance of ONNX's own runner, o
 refused when the model is read, with the name of the operator or type. A wrong value fails the tests, and so does a case that
 passed once and does not any more.
 
+No tensor of a run on the native engine can be larger than the process's memory limit (GOMEMLIMIT, in a function three quarters of its
+memory) or than 10,240 MB, the largest function's memory, and all tensors in use at a time can have a third more than GOMEMLIMIT. A node
+that wants more fails by its name before it allocates anything.
+
+Operators of ONNX Runtime's own domain, ` + "`com.microsoft`" + `, have no such cases. Those that its optimiser and quantiser write most are
+rewritten as ONNX's operators when a model is read (docs/decisions/0011-graph-optimisation.md).
+
 ## Inference on float, integer and boolean tensors
 `
 

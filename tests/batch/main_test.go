@@ -196,7 +196,11 @@ type facts struct {
 		Memory    int64 `json:"max_memory_mb"`
 	}
 	Faults []struct{ Fired int }
-	Blocks struct{ Total, Succeeded, Failed, Running int64 }
+	Cost   struct {
+		USD    float64
+		Lambda *struct{ Requests int64 }
+	}
+	Blocks struct{ Total, Succeeded, Failed, Aborted, Running int64 }
 }
 
 func parse(t testing.TB, text string) *facts {

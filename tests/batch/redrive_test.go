@@ -73,10 +73,23 @@ func TestARedriveFinishesOnlyWhatIsMissing(t *testing.T) {
 			if f.Summary.Done != 8 || f.Summary.Predicted != 800 || len(f.Summary.Failures) != 0 || (f.Execution == execution) != c.fails {
 				t.Errorf("found %s", out)
 			}
+			if f.Cost.Lambda == nil || f.Cost.Lambda.Requests < 8*3+2 || f.Cost.USD <= 0 { // rows, aggregate and a shard or the coordinator at least
+				t.Errorf("found no cost of Lambda: %s", out)
+			}
 			if after, missing := s.calls(shard)-done, 8-int(first.Blocks.Succeeded); after < 1 || after > missing {
 				t.Errorf("%d blocks of 8 were missing, and the shard was called %d times more", missing, after)
 			}
 			s.holds("out.csv", want)
+			before := s.calls("model-batch")
+			for _, args := range [][]string{{"redrive", f.Execution}, {"redrive", f.Execution, "--wait"}} {
+				out, errs := s.batch(cli.StatusOK, args...)
+				if flat := strings.Join(strings.Fields(errs), " "); !strings.Contains(flat, "nothing to redrive") || !strings.Contains(flat, "shardwise batch DIR --input s3://") {
+					t.Errorf("%v of a complete batch says %s%s", args, out, errs)
+				}
+			}
+			if after := s.calls("model-batch"); after != before {
+				t.Errorf("a redrive of a complete batch called its function %d times", after-before)
+			}
 			if out, errs := s.batch(cli.StatusOK, "status", f.Execution); !strings.HasPrefix(out, "SUCCEEDED") {
 				t.Errorf("found %s%s", out, errs)
 			}
@@ -92,8 +105,11 @@ func TestAStoppedBatchGoesOn(t *testing.T) {
 	s.status(execution, progressed(2))
 	s.batch(cli.StatusOK, "stop", execution)
 	f := s.status(execution, ended)
-	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 {
+	if f.Status != "ABORTED" || f.Blocks.Succeeded == 40 || f.Blocks.Failed != 0 || f.Blocks.Aborted < 1 {
 		t.Fatalf("found %+v", f)
+	}
+	if out, _ := s.batch(cli.StatusOK, "status", execution); !strings.Contains(out, " 0 failed, ") || !strings.Contains(out, " aborted, 0 under way") {
+		t.Errorf("found %s", out)
 	}
 	if _, errs := s.batch(cli.StatusInput, "stop", execution); !strings.Contains(errs, "ABORTED") {
 		t.Errorf("a second stop says %s", errs)

@@ -26,8 +26,8 @@ turn: the medians of the thread's processor time. ` + "`make bench-operators`" +
 quiet machine. Outputs are compared before: integers must be equal, floats within 1e-5 of the largest one. An operator that takes
 a few microseconds is mostly the cost of a call, which is less in the native engine.
 
-The native engine is portable Go without vector instructions but for gonum's dot products; ONNX Runtime's kernels use 8
-numbers at a time. A ratio of 3 to 8 is what that costs where all is in the cache.
+The native engine uses vector instructions for products of float32 matrices only; all else is portable Go, where ONNX Runtime's
+kernels use 8 numbers at a time. A ratio of 3 to 8 is what that costs where all is in the cache.
 `
 
 // page is docs/operators-speed.md, the slowest first.

@@ -19,7 +19,7 @@ type kernels struct {
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k := &kernels{f32: &kernel.Blocked[float32]{}, f64: &kernel.Blocked[float64]{}}
 	f, ids := engine.Floats(), engine.TypesOf(tensor.I64)
 	mask := engine.Numbers() | engine.TypesOf(tensor.Bool)
 	return engine.Strict(engine.Table{

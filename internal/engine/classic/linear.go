@@ -17,7 +17,7 @@ type affine struct {
 func affineOf(s *engine.Site, rows int) (affine, error) {
 	coefficients := s.Node.Attrs["coefficients"].Floats
 	a := affine{rows: rows, coefficients: make([]float64, len(coefficients)), intercepts: s.Node.Attrs["intercepts"].Floats,
-		dense: &kernel.Gonum[float64]{}}
+		dense: &kernel.Blocked[float64]{}}
 	if rows < 1 || len(coefficients) == 0 || len(coefficients)%rows != 0 || len(a.intercepts) != 0 && len(a.intercepts) != rows {
 		return a, s.Refuse("%d coefficients and %d intercepts for %d rows of coefficients", len(coefficients), len(a.intercepts), rows)
 	}

@@ -23,7 +23,7 @@ type kernels struct {
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k := &kernels{f32: &kernel.Blocked[float32]{}, f64: &kernel.Blocked[float64]{}}
 	t := engine.Table{
 		{Op: "Conv"}:          {{Since: 1, Build: k.conv, In: floats(), Half: true}},
 		{Op: "ConvTranspose"}: {{Since: 1, Build: k.convTranspose, In: floats(), Half: true}},

@@ -72,15 +72,15 @@ func scalar(d tensor.DType, v float64) ([]byte, error) {
 	}
 	t := tensor.New(tensor.F64, 1)
 	tensor.Of[float64](t)[0] = v
-	narrow, err := narrowed(t, d)
+	narrow, err := narrowed(t, d, math.RoundToEven)
 	if err != nil {
 		return nil, err
 	}
 	return narrow.Bytes(), nil
 }
 
-// narrowed converts F32 or F64 to any dtype: integers are rounded to nearest even and clipped to their range.
-func narrowed(t *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
+// narrowed converts F32 or F64 to any dtype: integers are made whole and clipped to their range.
+func narrowed(t *tensor.Tensor, d tensor.DType, whole func(float64) float64) (*tensor.Tensor, error) {
 	if t.DType() == tensor.F64 && !d.Float() {
 		lo, hi := limits(d)
 		values := tensor.Of[float64](t)
@@ -88,10 +88,18 @@ func narrowed(t *tensor.Tensor, d tensor.DType) (*tensor.Tensor, error) {
 			if v != v {
 				v = 0
 			}
-			values[i] = min(max(math.RoundToEven(v), lo), hi)
+			values[i] = min(max(whole(v), lo), hi)
 		}
 	}
 	return tensor.Convert(t, d)
+}
+
+// cut rounds towards zero, but for what is below a whole number by no more than the weights' own rounding.
+func cut(v float64) float64 {
+	if near := math.RoundToEven(v); math.Abs(v-near) <= 1e-6*max(1, math.Abs(near)) {
+		return near
+	}
+	return math.Trunc(v)
 }
 
 // limits are the least and greatest value of an integer dtype that float64 holds.
@@ -129,7 +137,10 @@ func (r *resizer) weighConverted(c *engine.Call, axes []axis) (*tensor.Tensor, e
 	if err != nil {
 		return nil, err
 	}
-	return narrowed(x, d)
+	if r.mode == "linear" && !r.antialias {
+		return narrowed(x, d, cut)
+	}
+	return narrowed(x, d, math.RoundToEven)
 }
 
 // weigh is the modes linear and cubic, one axis after the other.

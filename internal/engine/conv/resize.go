@@ -34,8 +34,9 @@ func resampling() engine.Table {
 //
 // There the nearest element is taken (nearest_mode rounds), or two (linear) or four (cubic) are weighted, axis by axis;
 // positions outside count as the edge. antialias widens the weights when the output is smaller. Floats are weighted in
-// float64 and rounded after each axis, integers are rounded once to nearest even at the end. An extent that follows from
-// scales is floor(in · scale), in F32. Versions 7 to 10 map asymmetrically, and the nearest element is the one before when
+// float64 and rounded after each axis. Integers are weighted in float64 and made whole once, at the end: what is linear without
+// antialias is cut towards zero, as ONNX's reference and ONNX Runtime have it, and the rest is rounded to nearest even. An extent
+// that follows from scales is floor(in · scale), in F32. Versions 7 to 10 map asymmetrically, and the nearest element is the one before when
 // enlarging, the one behind when reducing.
 type resizer struct {
 	mode, coordinates, nearest, policy string

@@ -45,12 +45,33 @@ func TestResizeMovesAndRoundsEveryType(t *testing.T) {
 	}
 	for mode, wants := range map[string][]*tensor.Tensor{
 		"nearest": {optest.Of(tensor.U8, []uint8{0, 0, 255, 255}, 4), optest.Of(tensor.F16, []uint16{0x3c00, 0x3c00, 0x4000, 0x4000}, 4)},
-		"linear":  {optest.Of(tensor.U8, []uint8{0, 64, 191, 255}, 4), optest.Of(tensor.F16, []uint16{0x3c00, 0x3d00, 0x3f00, 0x4000}, 4)},
+		"linear":  {optest.Of(tensor.U8, []uint8{0, 63, 191, 255}, 4), optest.Of(tensor.F16, []uint16{0x3c00, 0x3d00, 0x3f00, 0x4000}, 4)},
 	} {
 		for i, x := range []*tensor.Tensor{bytes, halves} {
 			got := optest.One(t, Table(), optest.Case{Op: "Resize", Opset: 13, Attrs: map[string]any{"mode": mode}, In: in(x)})
 			optest.Same(t, mode, got, wants[i], 0)
 		}
+	}
+}
+
+// Numbers are ONNX Runtime 1.23.2's.
+func TestResizeCutsLinearIntegersAndRoundsOthers(t *testing.T) {
+	x := []int32{-265, 684, 278, 134, -209, -467, -628, 220}
+	for i, c := range []struct {
+		attrs map[string]any
+		in    *tensor.Tensor
+		size  int64
+		want  *tensor.Tensor
+	}{
+		{optest.Attrs("mode", "linear"), optest.Of(tensor.I32, x, 2, 4), 3, optest.Of(tensor.I32, []int32{-106, 481, 158, -252, -547, 78}, 2, 3)},
+		{optest.Attrs("mode", "linear"), optest.Of(tensor.U8, []uint8{59, 227, 2}, 1, 3), 4, optest.Of(tensor.U8, []uint8{59, 164, 142, 2}, 1, 4)},
+		{optest.Attrs("mode", "linear"), optest.Of(tensor.U8, []uint8{100, 100, 100}, 1, 3), 7, optest.Of(tensor.U8, []uint8{100, 100, 100, 100, 100, 100, 100}, 1, 7)},
+		{optest.Attrs("mode", "linear", "antialias", 1), optest.Of(tensor.I32, x, 2, 4), 3, optest.Of(tensor.I32, []int32{-6, 481, 173, -279, -548, -11}, 2, 3)},
+		{optest.Attrs("mode", "cubic", "antialias", 1), optest.Of(tensor.I32, x, 2, 4), 3, optest.Of(tensor.I32, []int32{-6, 548, 135, -257, -615, 5}, 2, 3)},
+	} {
+		rows := int64(c.in.Dim(0))
+		got := optest.One(t, Table(), optest.Case{Op: "Resize", Opset: 18, Attrs: c.attrs, In: []*tensor.Tensor{c.in, nil, nil, optest.I64([]int64{rows, c.size}, 2)}})
+		optest.Same(t, fmt.Sprint("case ", i), got, c.want, 0)
 	}
 }
 

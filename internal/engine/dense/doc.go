@@ -1,7 +1,7 @@
 // Package dense is the family of matrix products: MatMul, Gemm and Einsum of ai.onnx, and Det.
 //
-// Floats multiply through internal/kernel, so a row's bits do not depend on the other rows of its batch; integers
-// multiply in plain loops and wrap around. The package is called by internal/engine/native alone.
+// Floats multiply through internal/kernel, so a row's bits do not depend on the other rows of its batch; weights that are
+// halves stay so and are widened as they are read. Integers multiply in plain loops and wrap around. The package is called by internal/engine/native alone.
 package dense
 
 import (
@@ -14,12 +14,14 @@ import (
 type kernels struct {
 	f32 kernel.Dense[float32]
 	f64 kernel.Dense[float64]
-	by  map[tensor.DType]multiplier // for each type of number
+	// half multiplies float32 with weights that are F16 or BF16; native leaves the second operand as it is.
+	half *kernel.Half
+	by   map[tensor.DType]multiplier // for each type of number
 }
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k := &kernels{f32: &kernel.Blocked[float32]{}, f64: &kernel.Blocked[float64]{}, half: &kernel.Half{}}
 	k.by = map[tensor.DType]multiplier{
 		tensor.F32: through(k.f32), tensor.F64: through(k.f64),
 		tensor.I8: plain[int8], tensor.I16: plain[int16], tensor.I32: plain[int32], tensor.I64: plain[int64],
@@ -47,6 +49,24 @@ func through[T kernel.Float](d kernel.Dense[T]) multiplier {
 		d.Mul(tensor.Of[T](dst)[out:out+m*n], tensor.Of[T](a)[ia:ia+m*k], tensor.Of[T](b)[ib:ib+k*n], m, n, k)
 	}
 }
+
+// ofHalves multiplies float32 with halves.
+func ofHalves(h *kernel.Half) multiplier {
+	return func(dst, a, b *tensor.Tensor, out, ia, ib, m, n, k int) {
+		h.Mul(tensor.Of[float32](dst)[out:out+m*n], tensor.Of[float32](a)[ia:ia+m*k], tensor.Of[uint16](b)[ib:ib+k*n], b.DType(), m, n, k)
+	}
+}
+
+// isHalf reports whether b are halves to be multiplied with the float32 of a.
+func isHalf(a, b *tensor.Tensor) bool {
+	return a.DType() == tensor.F32 && (b.DType() == tensor.F16 || b.DType() == tensor.BF16)
+}
+
+// halfWeights is a kernel whose second operand may stay F16 or BF16 where the others are widened.
+type halfWeights struct{ engine.Kernel }
+
+// TakesHalf reports whether input i may be F16 or BF16 beside F32.
+func (halfWeights) TakesHalf(i int) bool { return i == 1 }
 
 func plain[T whole](dst, a, b *tensor.Tensor, out, ia, ib, m, n, k int) {
 	d, x, w := tensor.Of[T](dst)[out:out+m*n], tensor.Of[T](a)[ia:ia+m*k], tensor.Of[T](b)[ib:ib+k*n]

@@ -33,14 +33,14 @@ func (k *kernels) gemm(s *engine.Site) (engine.Kernel, error) {
 		return nil, err
 	}
 	n := s.Node
-	return &gemmNode{k: k, transA: n.Int("transA", 0) != 0, transB: n.Int("transB", 0) != 0,
-		alpha: n.Float("alpha", 1), beta: n.Float("beta", 1)}, nil
+	return halfWeights{&gemmNode{k: k, transA: n.Int("transA", 0) != 0, transB: n.Int("transB", 0) != 0,
+		alpha: n.Float("alpha", 1), beta: n.Float("beta", 1)}}, nil
 }
 
 // Run implements engine.Kernel.
 func (g *gemmNode) Run(c *engine.Call) error {
 	a, b := c.In[0], c.In[1]
-	if a.Rank() != 2 || b.Rank() != 2 || a.DType() != b.DType() || g.k.by[a.DType()] == nil {
+	if a.Rank() != 2 || b.Rank() != 2 || !isHalf(a, b) && (a.DType() != b.DType() || g.k.by[a.DType()] == nil) {
 		return fmt.Errorf("wanted two matrices of one type of number, found %v and %v", a, b)
 	}
 	m, k := a.Dim(0), a.Dim(1)
@@ -69,11 +69,20 @@ func (g *gemmNode) Run(c *engine.Call) error {
 		}
 		a = t
 	}
-	switch a.DType() {
-	case tensor.F32:
+	switch {
+	case isHalf(a, b):
+		mul := g.k.half.Mul
+		if g.transB {
+			mul = g.k.half.MulT
+		}
+		out := tensor.Of[float32](c.Out[0])
+		mul(out, tensor.Of[float32](a), tensor.Of[uint16](b), b.DType(), m, n, k)
+		complete(g, out, tensor.Of[float32], add, m, n)
+		return nil
+	case a.DType() == tensor.F32:
 		runGemm(g, g.k.f32, c, tensor.Of[float32], a, add, m, n, k)
 		return nil
-	case tensor.F64:
+	case a.DType() == tensor.F64:
 		runGemm(g, g.k.f64, c, tensor.Of[float64], a, add, m, n, k)
 		return nil
 	}
@@ -98,6 +107,11 @@ func runGemm[T kernel.Float](g *gemmNode, d kernel.Dense[T], c *engine.Call, of 
 	} else {
 		d.Mul(out, a, b, m, n, k)
 	}
+	complete(g, out, of, add, m, n)
+}
+
+// complete multiplies with alpha and adds beta·C.
+func complete[T kernel.Float](g *gemmNode, out []T, of func(*tensor.Tensor) []T, add *tensor.Tensor, m, n int) {
 	if alpha := T(g.alpha); alpha != 1 {
 		for i := range out {
 			out[i] *= alpha

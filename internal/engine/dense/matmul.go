@@ -17,16 +17,18 @@ func (k *kernels) matMul(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Arity(2, 2, 1); err != nil {
 		return nil, err
 	}
-	return engine.KernelFunc(func(c *engine.Call) (err error) {
+	return halfWeights{engine.KernelFunc(func(c *engine.Call) (err error) {
 		c.Out[0], err = k.product(c, c.In[0], c.In[1])
 		return err
-	}), nil
+	})}, nil
 }
 
 // product is numpy.matmul of a and b.
 func (k *kernels) product(c *engine.Call, a, b *tensor.Tensor) (*tensor.Tensor, error) {
 	mul := k.by[a.DType()]
-	if mul == nil || a.DType() != b.DType() {
+	if isHalf(a, b) {
+		mul = ofHalves(k.half)
+	} else if mul == nil || a.DType() != b.DType() {
 		return nil, fmt.Errorf("wanted two operands of one type of number, found %v and %v", a, b)
 	}
 	if a.Rank() == 2 && b.Rank() == 2 && a.Dim(1) == b.Dim(0) {

@@ -18,6 +18,7 @@ type block struct {
 	constants []use
 	outer     []int // slots of the values that come from the graph around, in Body's order
 	outputs   []int // slots, in the graph's order
+	budget    *budget
 }
 
 // step is one compiled node.

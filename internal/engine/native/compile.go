@@ -34,7 +34,11 @@ type name struct {
 }
 
 func (e *Native) scope(g *graph.Graph, around *scope) *scope {
-	s := &scope{engine: e, g: g, opsets: g.Opsets, around: around, block: &block{name: g.Name, declared: g},
+	shared := &budget{}
+	if around != nil {
+		shared = around.block.budget
+	}
+	s := &scope{engine: e, g: g, opsets: g.Opsets, around: around, block: &block{name: g.Name, declared: g, budget: shared},
 		weights: map[string]*graph.Weight{}, names: map[string]name{}}
 	if around != nil {
 		s.opsets, s.constants, s.open = around.opsets, around.constants, around.open

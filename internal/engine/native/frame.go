@@ -33,13 +33,14 @@ type frame struct {
 	call           engine.Call
 	at             int32 // the step
 	memory         memory
+	counted        int    // bytes of the layout in the budget
 	trace          *trace // of a run without a layout
 }
 
 func newFrame(s *schedule) *frame {
 	f := &frame{s: s, values: make([]*tensor.Tensor, s.block.slots), roots: make([]int32, s.block.slots),
 		in: make([]*tensor.Tensor, s.ins), out: make([]*tensor.Tensor, s.outs), outer: make([]*tensor.Tensor, s.outer)}
-	f.call.Alloc = f.alloc
+	f.call.Alloc, f.memory.budget = f.alloc, s.block.budget
 	return f
 }
 
@@ -49,6 +50,8 @@ func (f *frame) begin() {
 		f.trace = &trace{first: make([]int32, 0, len(f.s.steps)+1), roots: make([]int32, f.s.outs)}
 		return
 	}
+	f.memory.budget.used.Add(int64(f.layout.bytes)) // they fitted when the layout was traced
+	f.counted = f.layout.bytes
 	for i, c := range f.layout.cells {
 		if c.fresh {
 			f.cells[i] = tensor.New(c.dtype, c.shape...)
@@ -240,6 +243,8 @@ func (f *frame) release() {
 	clear(f.out)
 	clear(f.outer)
 	f.memory.reset()
+	f.memory.budget.release(f.counted)
+	f.counted = 0
 	if f.cells != nil {
 		for i := range f.layout.cells {
 			if f.layout.cells[i].fresh {

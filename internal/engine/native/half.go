@@ -4,8 +4,15 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
+
+// halfTaker is a kernel that takes some of its inputs as halves where the others are widened, with the same result.
+type halfTaker interface {
+	// TakesHalf reports whether input i may stay a half.
+	TakesHalf(i int) bool
+}
 
 // halved runs a kernel on F16 and BF16: inputs are widened to F32, which is exact, and F32 outputs are rounded once.
 type halved struct{ kernel engine.Kernel }
@@ -21,8 +28,9 @@ func (h halved) Run(c *engine.Call) error {
 	}
 	var few [8]*tensor.Tensor // more inputs than these are rare
 	given := append(few[:0], c.In...)
+	weights, _ := h.kernel.(halfTaker)
 	for i, t := range given {
-		if t != nil && t.DType() == half {
+		if t != nil && t.DType() == half && (weights == nil || !weights.TakesHalf(i)) {
 			c.In[i] = widen(c, t)
 		}
 	}
@@ -56,30 +64,12 @@ func halfOf(in []*tensor.Tensor) (tensor.DType, error) {
 
 func widen(c *engine.Call, t *tensor.Tensor) *tensor.Tensor {
 	out := c.New(tensor.F32, t.Shape()...)
-	dst, src := tensor.Of[float32](out), tensor.Of[uint16](t)
-	if t.DType() == tensor.F16 {
-		for i, v := range src {
-			dst[i] = tensor.F16ToF32(v)
-		}
-		return out
-	}
-	for i, v := range src {
-		dst[i] = tensor.BF16ToF32(v)
-	}
+	kernel.Widen(tensor.Of[float32](out), tensor.Of[uint16](t), t.DType())
 	return out
 }
 
 func round(c *engine.Call, t *tensor.Tensor, half tensor.DType) *tensor.Tensor {
 	out := c.New(half, t.Shape()...)
-	dst, src := tensor.Of[uint16](out), tensor.Of[float32](t)
-	if half == tensor.F16 {
-		for i, v := range src {
-			dst[i] = tensor.F32ToF16(v)
-		}
-		return out
-	}
-	for i, v := range src {
-		dst[i] = tensor.F32ToBF16(v)
-	}
+	kernel.Narrow(tensor.Of[uint16](out), tensor.Of[float32](t), half)
 	return out
 }

@@ -23,7 +23,8 @@ type layout struct {
 	cells   []spot
 	first   []int32 // each step's first cell, and the number of cells at the end
 	roots   []int32 // of the steps' outputs, by their windows
-	size    int
+	size    int     // of the slab
+	bytes   int     // of the slab and of what is fresh in each run
 	traced  atomic.Pointer[trace]
 }
 
@@ -99,6 +100,12 @@ func (l *layout) settle() {
 	}
 	l.cells, l.first, l.roots = t.cells, t.first, t.roots
 	l.place()
+	l.bytes = l.size
+	for _, c := range l.cells {
+		if c.fresh {
+			l.bytes += c.bytes
+		}
+	}
 	l.settled.Store(true)
 	l.traced.Store(nil)
 }

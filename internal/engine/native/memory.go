@@ -9,8 +9,9 @@ import (
 // memory hands out buffers to a run that follows no layout, and takes each back when no value of the run uses it. It
 // keeps the buffers between runs. It is not safe for concurrent use.
 type memory struct {
-	free  [][]byte
-	cells []cell
+	free   [][]byte
+	cells  []cell
+	budget *budget
 }
 
 // cell is one tensor of the run: held counts the values that view it.
@@ -18,6 +19,7 @@ type cell struct {
 	tensor     *tensor.Tensor
 	buffer     []byte // nil when the tensor is the caller's, or when the buffer has been taken back
 	own        bool   // the tensor may be handed to the caller
+	bytes      int    // in the budget
 	held       int32
 	begin, end int32
 }
@@ -28,11 +30,12 @@ func (m *memory) alloc(d tensor.DType, shape tensor.Shape, own bool, step int32)
 	if err != nil || d.Size() == 0 || n > (1<<62)/d.Size() {
 		panic("native: New wants a fixed-size dtype and a valid shape")
 	}
-	c := cell{own: own || n == 0, begin: step, end: -1}
+	need := n * d.Size()
+	m.budget.mustHold(d, shape, need)
+	c := cell{own: own || n == 0, bytes: need, begin: step, end: -1}
 	if c.own {
 		c.tensor = tensor.New(d, shape...)
 	} else {
-		need := n * d.Size()
 		c.buffer = m.buffer(need)
 		if c.tensor, err = tensor.FromBytes(d, shape, c.buffer[:need:need]); err != nil {
 			panic("native: " + err.Error())
@@ -68,6 +71,8 @@ func (m *memory) drop(i int32, step int32) {
 
 func (m *memory) take(c *cell, step int32) {
 	c.end = step
+	m.budget.release(c.bytes)
+	c.bytes = 0
 	if c.buffer != nil {
 		m.free = append(m.free, c.buffer[:cap(c.buffer)])
 		c.buffer = nil

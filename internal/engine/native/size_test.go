@@ -2,6 +2,9 @@ package native
 
 import (
 	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -63,5 +66,56 @@ func TestStringsThatMemoryCannotHoldAreErrors(t *testing.T) {
 	var size *engine.SizeError
 	if _, err := compile(t, g, nil).Run(t.Context(), tensor.Named{"s": words, "x": il([]int64{1 << 18, 1 << 18}, 2)}, nil); !errors.As(err, &size) {
 		t.Errorf("error %v, wanted a SizeError", err)
+	}
+}
+
+// Tensors that fit one by one and not together are an error of the node that wants one too many, in the graph and in bodies;
+// afterwards nothing is held against the next run, and a run of few rows follows its layout.
+func TestTensorsThatMemoryCannotHoldTogetherAreErrors(t *testing.T) {
+	const wide = 1 << 16
+	old := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(old) })
+	for name, body := range map[string]bool{"graph": false, "body": true} {
+		t.Run(name, func(t *testing.T) {
+			// Eight values of x's size are in use before the first is added.
+			g := &graph.Graph{Name: "sizes", Opsets: map[string]int64{"": 17}, Inputs: []graph.Value{value("x", tensor.F32, -1, wide)}, Weights: map[string]*graph.Weight{}}
+			sum := &graph.Node{Name: "sum", Op: "Sum", Outputs: []string{"total"}}
+			for i := range 8 {
+				v := fmt.Sprint("v", i)
+				g.Nodes = append(g.Nodes, &graph.Node{Name: v, Op: "Exp", Inputs: []string{"x"}, Outputs: []string{v}})
+				sum.Inputs = append(sum.Inputs, v)
+			}
+			g.Nodes = append(g.Nodes, sum, &graph.Node{Name: "mean", Op: "ReduceMean", Inputs: []string{"total"}, Outputs: []string{"y"}})
+			g.Outputs = []graph.Value{value("y", tensor.F32, 1, 1)}
+			if body {
+				inner := &graph.Graph{Name: "then", Nodes: g.Nodes, Outputs: g.Outputs, Weights: map[string]*graph.Weight{}}
+				g.Weights["yes"] = weight(of(tensor.Bool, []bool{true}))
+				g.Nodes = []*graph.Node{{Name: "if", Op: "If", Inputs: []string{"yes"}, Outputs: []string{"z"}, Attrs: map[string]graph.Attr{
+					"then_branch": {Kind: graph.AttrGraph, Graph: inner}, "else_branch": {Kind: graph.AttrGraph, Graph: inner}}}}
+				g.Outputs = []graph.Value{value("z", tensor.F32, 1, 1)}
+			}
+			p := compile(t, g, nil)
+			rows := func(n int) error {
+				_, err := p.Run(t.Context(), tensor.Named{"x": tensor.New(tensor.F32, n, wide)}, nil)
+				return err
+			}
+			debug.SetMemoryLimit(48 << 20) // of 64 MB in all, which 7 values of 10 MB do not fit
+			for range 3 {
+				var size *engine.SizeError
+				if err := rows(40); !errors.As(err, &size) || !strings.Contains(err.Error(), "node v6 (Exp)") || size.Held != 6*40*4*wide || size.Limit != 64<<20 {
+					t.Fatalf("error %v", err)
+				}
+				if err := rows(16); err != nil { // 8 values and the sum, of 4 MB each
+					t.Fatal(err)
+				}
+			}
+			debug.SetMemoryLimit(math.MaxInt64)
+			if err := rows(40); err != nil {
+				t.Errorf("without a limit: %v", err)
+			}
+			if used := p.(*program).block.budget.used.Load(); used != 0 {
+				t.Errorf("%d bytes are counted after all runs", used)
+			}
+		})
 	}
 }

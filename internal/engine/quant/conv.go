@@ -5,6 +5,7 @@ import (
 
 	"github.com/shardwise/shardwise/internal/engine"
 	"github.com/shardwise/shardwise/internal/engine/window"
+	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
@@ -140,7 +141,7 @@ func (n *convNode) run(c *engine.Call, g *window.Geometry, in [4]int, done func(
 	cols, sums := tensor.Of[float32](c.New(tensor.F32, k*block)), tensor.Of[int32](c.New(tensor.I32, filters*block))
 	run := &multiplier{dense: n.k.dense, c: c, part: partOf(x.DType() == tensor.I8, zeroX, w.DType() == tensor.I8, zeroW)}
 	for i := range x.Dim(0) * n.group {
-		widen(wide, x.Bytes()[i*size:(i+1)*size], x.DType() == tensor.I8, zeroX[0])
+		kernel.WidenBytes(wide, x.Bytes()[i*size:(i+1)*size], x.DType() == tensor.I8, zeroX[0])
 		window.Pad(g, padded, wide, channels)
 		m := i % n.group * filters
 		zero := zeroW

@@ -168,14 +168,11 @@ func (x *matrices) each(f func(i int, a, b []byte)) {
 }
 
 func (p *kernels) multiplier(c *engine.Call, x *matrices) *multiplier {
-	return &multiplier{dense: p.dense, c: c, part: partOf(x.a.DType() == tensor.I8, x.zeroA, x.b.DType() == tensor.I8, x.zeroB)}
+	part := partOf(x.a.DType() == tensor.I8, x.zeroA, x.b.DType() == tensor.I8, x.zeroB)
+	return &multiplier{dense: p.dense, c: c, part: min(part, max(rowBytes/4/max(x.n, 1), 32))}
 }
 
 func (p *multiplier) product(x *matrices, dst []int32, a, b []byte) {
-	if x.m == 1 {
-		x.vector(dst, a, b)
-		return
-	}
 	p.multiply(dst, p.rowsOf(a, x.a.DType() == tensor.I8, x.zeroA, x.m, x.k),
 		p.columnsOf(b, x.b.DType() == tensor.I8, x.zeroB, x.k, x.n), x.m, x.n, x.k)
 }

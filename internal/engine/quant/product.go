@@ -38,6 +38,9 @@ type multiplier struct {
 	part              int // how many products are added at a time
 }
 
+// rowBytes is about how many bytes of widened rows of a matrix are multiplied at a time, so that they stay in the cache.
+const rowBytes = 256 << 10
+
 // space is n elements of a buffer that grows when it must.
 func (p *multiplier) space(buf *[]float32, n int) []float32 {
 	if len(*buf) < n {
@@ -69,20 +72,6 @@ func (p *multiplier) multiply(dst []int32, a, b func(from, to int) []float32, m,
 	}
 }
 
-// widen writes bytes of the dtype minus a zero point.
-func widen(dst []float32, src []byte, signed bool, zero float32) {
-	dst = dst[:len(src)]
-	if signed {
-		for i, v := range src {
-			dst[i] = float32(int8(v)) - zero
-		}
-		return
-	}
-	for i, v := range src {
-		dst[i] = float32(v) - zero
-	}
-}
-
 // zeroPoints reads the zero points of an operand: one, or one for each of n rows or columns; none is 0.
 func zeroPoints(c *engine.Call, in, of, n int) ([]float32, error) {
 	if !c.Has(in) {
@@ -93,7 +82,7 @@ func zeroPoints(c *engine.Call, in, of, n int) ([]float32, error) {
 		return nil, fmt.Errorf("zero point is %v, wanted %s with 1 or %d elements", z, c.In[of].DType(), n)
 	}
 	out := make([]float32, z.Len())
-	widen(out, z.Bytes(), z.DType() == tensor.I8, 0)
+	kernel.WidenBytes(out, z.Bytes(), z.DType() == tensor.I8, 0)
 	return out, nil
 }
 
@@ -111,7 +100,7 @@ func (p *multiplier) rowsOf(raw []byte, signed bool, zero []float32, m, k int) f
 	return func(from, to int) []float32 {
 		n := to - from
 		for i := range m {
-			widen(buf[i*n:(i+1)*n], raw[i*k+from:i*k+to], signed, pick(zero, i))
+			kernel.WidenBytes(buf[i*n:(i+1)*n], raw[i*k+from:i*k+to], signed, pick(zero, i))
 		}
 		return buf[:m*n]
 	}
@@ -123,12 +112,12 @@ func (p *multiplier) columnsOf(raw []byte, signed bool, zero []float32, k, n int
 	return func(from, to int) []float32 {
 		out := buf[:(to-from)*n]
 		if len(zero) == 1 {
-			widen(out, raw[from*n:to*n], signed, zero[0])
+			kernel.WidenBytes(out, raw[from*n:to*n], signed, zero[0])
 			return out
 		}
 		for l := from; l < to; l++ {
 			row := out[(l-from)*n : (l-from+1)*n]
-			widen(row, raw[l*n:(l+1)*n], signed, 0)
+			kernel.WidenBytes(row, raw[l*n:(l+1)*n], signed, 0)
 			for j := range row {
 				row[j] -= zero[j]
 			}

@@ -18,7 +18,7 @@ type kernels struct {
 
 // Table is the family's operators, on gonum's kernels.
 func Table() engine.Table {
-	k := &kernels{f32: &kernel.Gonum[float32]{}, f64: &kernel.Gonum[float64]{}}
+	k := &kernels{f32: &kernel.Blocked[float32]{}, f64: &kernel.Blocked[float64]{}}
 	f := engine.Floats()
 	in := []engine.Types{f, f, f, f, engine.TypesOf(tensor.I32), f}
 	one := func(build func(*engine.Site) (engine.Kernel, error)) []engine.Operator {

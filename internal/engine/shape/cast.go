@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/engine"
+	"github.com/shardwise/shardwise/internal/kernel"
 	"github.com/shardwise/shardwise/internal/onnx"
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -89,38 +90,16 @@ func convert(c *engine.Call, x *tensor.Tensor, to tensor.DType) (*tensor.Tensor,
 		return parseAll(c, x, to)
 	case from == tensor.F16 || from == tensor.BF16:
 		wide := c.New(tensor.F32, x.Shape()...)
-		widen(tensor.Of[float32](wide), tensor.Of[uint16](x), from == tensor.BF16)
+		kernel.Widen(tensor.Of[float32](wide), tensor.Of[uint16](x), from)
 		return convert(c, wide, to)
 	case to == tensor.String:
 		return formatAll(x)
-	case to == tensor.F16 && from == tensor.F32:
+	case (to == tensor.F16 || to == tensor.BF16) && from == tensor.F32:
 		out := c.New(to, x.Shape()...)
-		dst := tensor.Of[uint16](out)
-		for i, v := range tensor.Of[float32](x) {
-			dst[i] = tensor.F32ToF16(v)
-		}
-		return out, nil
-	case to == tensor.BF16 && from == tensor.F32:
-		out := c.New(to, x.Shape()...)
-		dst := tensor.Of[uint16](out)
-		for i, v := range tensor.Of[float32](x) {
-			dst[i] = tensor.F32ToBF16(v)
-		}
+		kernel.Narrow(tensor.Of[uint16](out), tensor.Of[float32](x), to)
 		return out, nil
 	case to == tensor.F16 || to == tensor.BF16:
 		return tensor.Convert(x, to) // rounds once, from every type
 	}
 	return convertNumbers(c, x, to)
-}
-
-func widen(dst []float32, x []uint16, brain bool) {
-	if brain {
-		for i, v := range x {
-			dst[i] = tensor.BF16ToF32(v)
-		}
-		return
-	}
-	for i, v := range x {
-		dst[i] = tensor.F16ToF32(v)
-	}
 }

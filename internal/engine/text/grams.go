@@ -35,9 +35,10 @@ func (g *gram[T]) add(sequence []T, number int) bool {
 // counter is TfIdfVectorizer (ai.onnx 9 to today): how often each known sequence of min_gram_length to max_gram_length items
 // occurs in a row of X, [C] or [N, C], of integers or strings; with up to max_skip_count items skipped after each one, as many
 // everywhere. Sequences of one item count once. The known ones stand in pool_int64s or pool_strings by length, those of n
-// items from ngram_counts[n-1] on; ngram_indexes are their columns in the output, weights their weights, 1 unless given. Each
-// time that one occurs, mode TF adds 1 to its column, TFIDF its weight, and IDF sets the column to its weight. As in ONNX
-// Runtime the additions are of F32, in the order of occurrence: by skips, then by first item, then by length.
+// items from ngram_counts[n-1] on; ngram_indexes are their columns in the output. Each time that one occurs, mode TF adds 1 to its
+// column, TFIDF the column's weight, 1 unless given, and IDF sets the column to its weight. The standard's text has the weights
+// in the order of the pool; its reference and ONNX Runtime have them in that of the columns, which converters count on. The
+// additions are of F32, as there.
 type counter struct {
 	least, most, skip int
 	mode              string
@@ -71,8 +72,8 @@ func vectorizer(s *engine.Site) (engine.Kernel, error) {
 		}
 		v.columns = max(v.columns, int(i)+1)
 	}
-	if v.columns == 0 || len(v.weights) != 0 && len(v.weights) != len(v.indexes) {
-		return nil, s.Refuse("%d weights for %d ngram_indexes", len(v.weights), len(v.indexes))
+	if v.columns == 0 || len(v.weights) != 0 && (len(v.weights) != len(v.indexes) || len(v.weights) < v.columns) {
+		return nil, s.Refuse("%d weights for %d ngram_indexes and %d columns", len(v.weights), len(v.indexes), v.columns)
 	}
 	starts := n.Attrs["ngram_counts"].Ints
 	if _, numbers := n.Attrs["pool_int64s"]; numbers == (len(n.Attrs["pool_strings"].Strs) > 0) {
@@ -159,7 +160,7 @@ func count[T item](v *counter, root *gram[T], dst []float32, items []T, rows, wi
 						break
 					}
 					if length >= least && g.number >= 0 {
-						v.met(counts, g.number)
+						v.met(counts, int(v.indexes[g.number]))
 					}
 				}
 			}
@@ -170,15 +171,15 @@ func count[T item](v *counter, root *gram[T], dst []float32, items []T, rows, wi
 	}
 }
 
-// met notes one occurrence of a sequence.
-func (v *counter) met(counts []float32, number int) {
+// met notes one occurrence of a sequence of the column.
+func (v *counter) met(counts []float32, column int) {
 	w := float32(1)
 	if len(v.weights) > 0 && v.mode != "TF" {
-		w = v.weights[number]
+		w = v.weights[column]
 	}
-	if at := v.indexes[number]; v.mode == "IDF" {
-		counts[at] = w
+	if v.mode == "IDF" {
+		counts[column] = w
 	} else {
-		counts[at] += w
+		counts[column] += w
 	}
 }

@@ -65,13 +65,13 @@ func TestSequencesAreCounted(t *testing.T) {
 		count(pool("max_skip_count", 2), x, f([]float32{2, 2, 1, 1, 1, 2}, 6)),
 		count(pool("max_skip_count", 9, "max_gram_length", 1), x, f([]float32{2, 2, 1, 0, 0, 0}, 6)),
 		count(pool(), optest.Of(tensor.I32, []int32{1, 2, 2, 2}, 2, 2), f([]float32{1, 1, 0, 0, 0, 1, 0, 2, 0, 0, 1, 0}, 2, 6)),
-		count(pool("mode", "IDF", "weights", []float64{9, 8, 7, 6, 5, 4}), x, f([]float32{9, 8, 7, 4, 5, 6}, 6)),
-		count(pool("mode", "TFIDF", "weights", []float64{9, 8, 7, 6, 5, 4}), x, f([]float32{18, 16, 7, 4, 5, 6}, 6)),
+		count(pool("mode", "IDF", "weights", []float64{9, 8, 7, 6, 5, 4}), x, f([]float32{9, 8, 7, 6, 5, 4}, 6)), // by column, as in ONNX Runtime
+		count(pool("mode", "TFIDF", "weights", []float64{9, 8, 7, 6, 5, 4}), x, f([]float32{18, 16, 7, 6, 5, 4}, 6)),
 		count(pool("mode", "IDF"), optest.I64([]int64{7, 7}, 2), f([]float32{0, 0, 1, 0, 0, 0}, 6)),
-		// Two sequences in one column: the last one's weight, and the sum in F32.
-		count(pool("mode", "IDF", "ngram_indexes", []int64{0, 0, 0, 1, 2, 3}, "weights", []float64{0.1, 0.3, 0.5, 6, 5, 4}), x, f([]float32{0.1, 6, 5, 4}, 4)),
+		// Three sequences in one column: its weight, and the sum in F32.
+		count(pool("mode", "IDF", "ngram_indexes", []int64{0, 0, 0, 1, 2, 3}, "weights", []float64{0.1, 0.3, 0.5, 6, 5, 4}), x, f([]float32{0.1, 0.3, 0.5, 6}, 4)),
 		count(pool("mode", "TFIDF", "max_gram_length", 1, "ngram_indexes", []int64{0, 0, 0, 1, 2, 3}, "weights", []float64{0.1, 0.3, 0.5, 6, 5, 4}),
-			optest.I64([]int64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, 10), f([]float32{2.0000002, 0, 0, 0}, 4)),
+			optest.I64([]int64{1, 2, 1, 2, 1, 2, 1, 2, 1, 2}, 10), f([]float32{1.0000001, 0, 0, 0}, 4)),
 		count(pool(), optest.I64(nil, 0), f(make([]float32, 6), 6)),
 		count(pool(), optest.I64(nil, 2, 0), f(make([]float32, 12), 2, 6)),
 		count(pool(), optest.Words([]string{"1"}, 1), nil),
@@ -94,6 +94,7 @@ func TestWrongPoolsAreRefused(t *testing.T) {
 		{pool("ngram_indexes", []int64{0, 1, 2, 3, 4, 5, 6}), "6 sequences"},
 		{pool("pool_int64s", []int64{1, 2, 2, 1, 2, 2, 2, 7, 1}), "twice"},
 		{pool("weights", []float64{1}), "1 weights"},
+		{pool("weights", []float64{1, 2, 3, 4, 5, 6}, "ngram_indexes", []int64{0, 1, 2, 3, 4, 6}), "7 columns"},
 		{pool("pool_strings", []string{"a"}), "either"},
 	} {
 		_, err := optest.Run(t, Table(), optest.Case{Op: "TfIdfVectorizer", Opset: 9, Attrs: c.a, In: []*tensor.Tensor{optest.I64([]int64{1}, 1)}})

@@ -54,6 +54,8 @@ type Environment struct {
 	inst   *instance // nil before the first start and after a reset
 	closed bool
 
+	requests sync.WaitGroup // of processes that were given up; added to under mu, with the process
+
 	once sync.Once
 	err  error
 }
@@ -93,7 +95,9 @@ func (e *Environment) start() (*instance, error) {
 	}
 	e.mu.Unlock()
 	if closed {
-		return nil, errors.Join(ErrClosed, inst.stop(0))
+		err = errors.Join(ErrClosed, inst.stop(0))
+		inst.gone()
+		return nil, err
 	}
 	return inst, nil
 }
@@ -117,12 +121,21 @@ func (e *Environment) reset() error {
 	e.mu.Lock()
 	inst := e.inst
 	e.inst = nil
+	if inst != nil {
+		e.requests.Add(1)
+	}
 	e.mu.Unlock()
 	if inst == nil {
 		return nil
 	}
 	e.tell(Reset)
-	return inst.stop(e.spec.Grace)
+	err := inst.stop(e.spec.Grace)
+	// Not waited for: part of a streamed response may be on its way to a client that does not read.
+	go func() {
+		defer e.requests.Done()
+		inst.gone()
+	}()
+	return err
 }
 
 // Invoke runs one invocation and returns once it is complete, has failed or has
@@ -295,6 +308,7 @@ func (e *Environment) Close() error {
 		e.closed = true
 		e.mu.Unlock()
 		e.err = e.reset()
+		e.requests.Wait()
 		e.tell(Closed)
 		if err := tasktree.Remove(e.scratch); err != nil {
 			e.err = errors.Join(e.err, fmt.Errorf("remove scratch directory of %s: %w", e.spec.Function, err))

@@ -76,7 +76,9 @@ func newInstance(spec *Spec, stream, scratch string, log *journal) (*instance, e
 	})
 	go i.reap()
 	if err := limitProcess(i.cmd.Process.Pid, spec.storageLimit()); err != nil {
-		return nil, errors.Join(err, i.stop(0))
+		err = errors.Join(err, i.stop(0))
+		i.gone()
+		return nil, err
 	}
 	i.meter.resume()
 	i.storage.resume()
@@ -191,8 +193,7 @@ func (i *instance) overrun() {
 func (i *instance) freeze() { _ = i.cmd.Process.Signal(syscall.SIGSTOP) }
 func (i *instance) thaw()   { _ = i.cmd.Process.Signal(syscall.SIGCONT) }
 
-// stop ends the process and everything that serves it, and waits for that. With
-// a grace, a process that asked for SIGTERM gets it and that long to end. The
+// stop ends the process, waits for that, and cuts off what serves it. With a grace, a process that asked for SIGTERM gets it and that long to end. The
 // error, the same at each call, is that the process could not be killed.
 func (i *instance) stop(grace time.Duration) error {
 	i.once.Do(func() {
@@ -214,11 +215,14 @@ func (i *instance) stop(grace time.Duration) error {
 		i.storage.pause()
 		i.gauge.close() // a look that comes all the same finds nothing
 		close(i.api.gone)
-		i.server.close()
+		i.server.cut()
 		i.output.close()
 	})
 	return i.stopErr
 }
+
+// gone waits, after stop, for the last request that the process made.
+func (i *instance) gone() { i.server.wait() }
 
 // maxRSS is the kernel's account of an ended process, in its own unit (KiB on
 // Linux, bytes on macOS).

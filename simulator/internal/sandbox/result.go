@@ -15,6 +15,7 @@ const (
 	typeEntrypoint    = "Runtime.InvalidEntrypoint"
 	typeTimeout       = "Sandbox.Timedout"
 	typeResponseLarge = "Function.ResponseSizeTooLarge"
+	typeUnknown       = "Runtime.Unknown" // of an error that the runtime gives no type
 )
 
 // Invocation is one event for a function. It is read-only while Invoke runs; a

@@ -3,6 +3,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // MaxResponse is the largest buffered response, 6·1024·1024 + 100 bytes, as
@@ -61,13 +64,13 @@ type api struct {
 	ready      chan struct{} // closed at the first request for work
 	initFailed chan struct{} // closed when the runtime reports a failed INIT
 
-	mu        sync.Mutex
-	state     state
-	current   *call
-	waiter    chan *call // the request that waits for work, nil when none does
-	initError []byte
-	lastSize  int // bytes of the latest response: the first guess for the next
-	extension bool
+	mu         sync.Mutex
+	state      state
+	current    *call
+	waiter     chan *call // the request that waits for work, nil when none does
+	initError  []byte
+	lastSize   int                      // bytes of the latest response: the first guess for the next
+	extensions map[uuid.UUID]*extension // nil without one
 }
 
 func newAPI(spec *Spec) *api {
@@ -168,16 +171,17 @@ func (a *api) next(w http.ResponseWriter, r *http.Request) {
 	a.forbid(w, stateReady) // to a connection that no one reads any more
 }
 
-// claim moves the invocation named id to an answering state, or refuses.
+// claim moves the invocation named id to an answering state, or refuses. As on
+// AWS the id comes first: of an invocation that is not in hand no state is told.
 func (a *api) claim(w http.ResponseWriter, id string, to state) *call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.state != stateReady {
-		a.forbid(w, to)
+	if a.current == nil || a.current.inv.RequestID != id {
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return nil
 	}
-	if a.current.inv.RequestID != id {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+	if a.state != stateReady {
+		a.forbid(w, to)
 		return nil
 	}
 	a.state = to
@@ -231,16 +235,17 @@ func (a *api) response(w http.ResponseWriter, r *http.Request, id string) {
 func (a *api) settleTooLarge(w http.ResponseWriter, c *call, limit int64) {
 	a.settle(c, nil, "", &failure{kind: typeResponseLarge,
 		message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit)})
-	refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
+	refuseSize(w, limit)
 }
 
 // complete ends a call whose response has come in whole; the trailers may say
 // that it failed.
 func (a *api) complete(w http.ResponseWriter, r *http.Request, c *call, body []byte) {
-	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
+	kind, document := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"), r.Trailer.Get("Lambda-Runtime-Function-Error-Body")
+	if kind != "" || document != "" {
 		// The stream broke off inside the function: what was sent is no answer.
-		f := &failure{kind: kind, message: "the function's response stream failed"}
-		if p, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body")); err == nil && json.Valid(p) {
+		f := &failure{kind: cmp.Or(kind, typeUnknown), message: "the function's response stream failed"}
+		if p, err := base64.StdEncoding.DecodeString(document); err == nil && json.Valid(p) {
 			f.body = p
 		}
 		a.settle(c, nil, "", f)
@@ -256,17 +261,26 @@ func (a *api) invocationError(w http.ResponseWriter, r *http.Request, id string)
 		return
 	}
 	body, err := readBody(r, maxErrorBody, 1024)
+	if errors.Is(err, errTooLarge) {
+		a.settleTooLarge(w, c, maxErrorBody)
+		return
+	}
 	if err != nil {
 		a.unclaim(w)
 		return
 	}
-	a.settle(c, nil, "", &failure{kind: r.Header.Get("Lambda-Runtime-Function-Error-Type"), body: body})
+	f := &failure{kind: cmp.Or(r.Header.Get("Lambda-Runtime-Function-Error-Type"), typeUnknown), message: "the runtime reported an error without a document"}
+	if len(body) > 0 {
+		f.body = body // in whatever form
+	}
+	a.settle(c, nil, "", f)
 	accept(w)
 }
 
 func (a *api) reportInitError(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r, maxErrorBody, 1024)
-	if err != nil {
+	large := errors.Is(err, errTooLarge)
+	if err != nil && !large {
 		refuse(w, http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 		return
 	}
@@ -276,8 +290,15 @@ func (a *api) reportInitError(w http.ResponseWriter, r *http.Request) {
 		a.forbid(w, stateInitError)
 		return
 	}
-	a.state, a.initError = stateInitError, body
+	a.state = stateInitError
+	if len(body) > 0 {
+		a.initError = body
+	}
 	close(a.initFailed)
+	if large {
+		refuseSize(w, maxErrorBody)
+		return
+	}
 	accept(w)
 }
 

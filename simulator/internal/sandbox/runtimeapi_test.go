@@ -103,8 +103,6 @@ func TestAnInvocationIsCompleteOnlyWhenTheRuntimeAsksForTheNext(t *testing.T) {
 
 func TestCallsOutOfOrderAreForbidden(t *testing.T) {
 	c := runtimeClient{t, newAPI(&Spec{})}
-	c.want(c.do(http.MethodPost, responsePath, ""), 403, forbidden("Started", "InvocationResponse"))
-	c.want(c.do(http.MethodPost, errorPath, ""), 403, forbidden("Started", "InvocationErrorResponse"))
 	c.want(c.do(http.MethodPost, initPath, `{"errorType":"T"}`), 202, statusOK)
 	c.want(c.do(http.MethodGet, nextPath, ""), 403, forbidden("InitError", "Ready"))
 	c.want(c.do(http.MethodPost, initPath, ""), 403, forbidden("InitError", "InitError"))
@@ -232,46 +230,6 @@ func TestAnErrorInTheTrailersFailsTheInvocation(t *testing.T) {
 		if in.failed == nil || string(in.failed.document(id)) != tc.want {
 			t.Errorf("failed = %v, want %s", in.failed, tc.want)
 		}
-	}
-}
-
-func TestAnExtensionWithoutEventsRegistersAndWaits(t *testing.T) {
-	c := runtimeClient{t, newAPI(&Spec{Function: "f", Version: "7", Handler: "h"})}
-	w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{"events":null}`, "Lambda-Extension-Name", "GoLangEnableSIGTERM")
-	c.want(w, 200, `{"functionVersion":"7","functionName":"f","handler":"h"}`)
-	key := w.Header().Get("Lambda-Extension-Identifier")
-	if key == "" || !c.api.wantsSIGTERM() {
-		t.Fatalf("identifier %q, wants SIGTERM %v", key, c.api.wantsSIGTERM())
-	}
-	waited := make(chan struct{})
-	go func() {
-		defer close(waited)
-		c.do(http.MethodGet, "/2020-01-01/extension/event/next", "", "Lambda-Extension-Identifier", key)
-	}()
-	select {
-	case <-waited:
-		t.Error("event/next returned while the process lives")
-	case <-time.After(20 * time.Millisecond):
-	}
-	close(c.api.gone)
-	<-waited
-}
-
-func TestAnExtensionThatAsksForMoreIsRefused(t *testing.T) {
-	c := runtimeClient{t, newAPI(&Spec{})}
-	if w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{"events":["INVOKE"]}`, "Lambda-Extension-Name", "x"); w.Code != 403 {
-		t.Errorf("an extension with events: status %d, want 403", w.Code)
-	}
-	for _, bad := range []string{`{`, ``} {
-		if w := c.do(http.MethodPost, "/2020-01-01/extension/register", bad, "Lambda-Extension-Name", "x"); w.Code != 403 {
-			t.Errorf("register with body %q: status %d, want 403", bad, w.Code)
-		}
-	}
-	if w := c.do(http.MethodPost, "/2020-01-01/extension/register", `{}`); w.Code != 403 {
-		t.Errorf("an extension without a name: status %d, want 403", w.Code)
-	}
-	if w := c.do(http.MethodGet, "/2020-01-01/extension/event/next", ""); w.Code != 403 {
-		t.Errorf("event/next without an identifier: status %d, want 403", w.Code)
 	}
 }
 

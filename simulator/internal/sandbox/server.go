@@ -5,6 +5,7 @@ package sandbox
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -32,6 +33,9 @@ type server struct {
 // maxHead bounds a request line with its headers; aws-lambda-go sends an X-Ray
 // cause of up to 1 MiB in one of them.
 const maxHead = 2 << 20
+
+// lingering is how long a connection that is given up is read on.
+const lingering = 500 * time.Millisecond
 
 // serve answers on listener, which it owns, until close.
 func serve(listener net.Listener, handler http.Handler) *server {
@@ -88,13 +92,16 @@ func (s *server) converse(conn net.Conn) {
 	for {
 		bounded.N = maxHead
 		r, err := http.ReadRequest(in)
+		whole := bounded.N > 0
 		bounded.N = math.MaxInt64 // bodies are bounded by who reads them
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-				w := &answer{conn: conn, header: http.Header{"Connection": {"close"}}}
-				http.Error(w, "400 bad request: "+err.Error(), http.StatusBadRequest)
-				_ = w.finish() // the connection is given up either way
-			}
+		switch {
+		case err != nil && !whole:
+			giveUp(conn, http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("431 request header fields too large: at most %d bytes are read", maxHead))
+			return
+		case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			giveUp(conn, http.StatusBadRequest, "400 bad request: "+err.Error())
 			return
 		}
 		if r.Header.Get("Expect") == "100-continue" {
@@ -115,9 +122,21 @@ func (s *server) converse(conn net.Conn) {
 	}
 }
 
-// close cuts all connections and returns when no request is being answered. The
-// handler's waits must have been ended before.
-func (s *server) close() {
+// giveUp answers a request that could not be read. What the process still sends
+// is read for a moment: a connection that is closed before would be reset, and
+// the answer lost.
+func giveUp(conn net.Conn, status int, text string) {
+	w := &answer{conn: conn, header: http.Header{"Connection": {"close"}}}
+	http.Error(w, text, status)
+	if w.finish() != nil || conn.SetReadDeadline(time.Now().Add(lingering)) != nil {
+		return // the connection has gone already
+	}
+	_, _ = io.CopyN(io.Discard, conn, maxDrain)
+}
+
+// cut closes the listener and all connections. The handler's waits must have been
+// ended before.
+func (s *server) cut() {
 	s.mu.Lock()
 	s.closed = true
 	_ = s.listener.Close() // accept ends with it
@@ -125,8 +144,11 @@ func (s *server) close() {
 		_ = conn.Close() // its converse ends with it
 	}
 	s.mu.Unlock()
-	s.running.Wait()
 }
+
+// wait returns, after cut, when no request is being answered any more: at once,
+// unless a part of a response is on its way to a client that does not read.
+func (s *server) wait() { s.running.Wait() }
 
 // answer is a response on its way. With a Content-Length in its header the body
 // is sent as it is written, head and first part in one system call; otherwise it

@@ -43,7 +43,10 @@ func echoServer(t *testing.T) string {
 		}
 		_, _ = fmt.Fprintf(w, "%s %s %s", r.Method, r.Trailer.Get("T"), body)
 	}))
-	t.Cleanup(s.close)
+	t.Cleanup(func() {
+		s.cut()
+		s.wait()
+	})
 	return listener.Addr().String()
 }
 

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -42,6 +43,11 @@ func refuse(w http.ResponseWriter, status int, kind, message string) {
 	w.WriteHeader(status)
 	// The client may have hung up; it then learns nothing, and nothing here depends on it.
 	_ = json.NewEncoder(w).Encode(errorDocument{Message: message, Type: kind})
+}
+
+// refuseSize is the refusal of a body of more than limit bytes.
+func refuseSize(w http.ResponseWriter, limit int64) {
+	refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
 }
 
 var errTooLarge = errors.New("body exceeds its limit")

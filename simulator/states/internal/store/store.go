@@ -10,12 +10,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // maxQueued is how many bytes may wait for their commit before Write waits.
@@ -47,8 +49,8 @@ type DB struct {
 	writer sync.WaitGroup
 }
 
-// Open opens or makes the file, and waits a second for another process that holds it. An empty path makes a file that has no name and is gone
-// with the process.
+// Open opens or makes the file, and waits a second for another process that holds it. A file that is damaged is refused, and stays as it is.
+// An empty path makes a file that has no name and is gone with the process.
 func Open(path string, buckets ...string) (*DB, error) {
 	name := path
 	if path == "" {
@@ -59,9 +61,12 @@ func Open(path string, buckets ...string) (*DB, error) {
 		defer func() { _ = os.RemoveAll(dir) }() // the open file stays usable without its name
 		name = filepath.Join(dir, "states.db")
 	}
-	file, err := bolt.Open(name, 0o600, &bolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, NoSync: true, NoGrowSync: true})
-	if err != nil {
+	if err := inspect(name); err != nil {
 		return nil, fmt.Errorf("open state store %s: %w", name, err)
+	}
+	file, err := bolt.Open(name, 0o600, &bolt.Options{Timeout: patience, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, NoSync: true, NoGrowSync: true})
+	if err != nil {
+		return nil, fmt.Errorf("open state store %s: %w", name, opening(err))
 	}
 	d := &DB{bolt: file}
 	d.changed.L = &d.mu
@@ -78,6 +83,50 @@ func Open(path string, buckets ...string) (*DB, error) {
 	}
 	d.writer.Go(d.commitAll)
 	return d, nil
+}
+
+// patience is how long another process may still hold the file.
+const patience = time.Second
+
+// inspect refuses a file that is there and is not sound. It holds the file meanwhile, so that nobody writes it.
+func inspect(path string) (err error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 { // the latter is left by whoever was killed while he made it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	held, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: patience})
+	if err != nil {
+		return opening(err)
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := sound(file); err != nil {
+		return damaged(err)
+	}
+	return nil
+}
+
+// opening says what an error of bbolt's means for whoever wanted the file.
+func opening(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("another process has it open; end that one, or name another folder: %w", err)
+	case errors.As(err, &path):
+		return err
+	}
+	return damaged(err)
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("it is damaged, and nothing of it was changed: %w; put back a copy of the file, or move it away to begin without the executions that it holds", err)
 }
 
 // Write queues the operations, to be committed together. The error is that of an earlier commit.

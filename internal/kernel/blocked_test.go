@@ -41,7 +41,7 @@ func at[T Float](x []T, off int) []T {
 
 func testAgainstReference[T Float](t *testing.T, eps float64) {
 	rng := seeded(t)
-	var g Gonum[T]
+	var g Blocked[T]
 	for range 200 {
 		m, n, k := rng.IntN(6), rng.IntN(200), rng.IntN(150)
 		x, w := random[T](rng, m*k), random[T](rng, n*k)
@@ -79,7 +79,7 @@ func TestProductsEqualTheReferenceLoop(t *testing.T) {
 // A row's bits depend on nothing but the row and the weights: not on batch size, place, alignment or GOMAXPROCS.
 func testRowBits[T Float](t *testing.T) {
 	rng := seeded(t)
-	var g Gonum[T]
+	var g Blocked[T]
 	size := int(unsafe.Sizeof(T(0)))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, s := range [][2]int{{1, 1}, {7, 5}, {64, 33}, {130, 257}, {3, 1025}, {515, 1027}, {5000, 37}, {1031, 1027}} {
@@ -114,7 +114,7 @@ func TestARowsBitsDependOnNothingElse(t *testing.T) {
 }
 
 func TestZeroTimesInfinityIsNaN(t *testing.T) {
-	var g Gonum[float32]
+	var g Blocked[float32]
 	inf := float32(math.Inf(1))
 	x, w := []float32{0, 1}, []float32{inf, 1}
 	for name, mul := range map[string]func(dst, x, w []float32, m, n, k int){"Mul": g.Mul, "MulT": g.MulT} {
@@ -132,7 +132,7 @@ func TestWrongLengthsPanic(t *testing.T) {
 			t.Error("no panic")
 		}
 	}()
-	var g Gonum[float32]
+	var g Blocked[float32]
 	g.Mul(make([]float32, 3), make([]float32, 2), make([]float32, 4), 1, 2, 2)
 }
 
@@ -142,7 +142,7 @@ func BenchmarkDense(b *testing.B) {
 	for _, s := range [][3]int{{1, 4096, 4096}, {8, 4096, 4096}, {64, 1024, 4096}} {
 		m, n, k := s[0], s[1], s[2]
 		x, w, dst := random[float32](rng, m*k), random[float32](rng, n*k), make([]float32, m*n)
-		var g Gonum[float32]
+		var g Blocked[float32]
 		A := blas32.General{Rows: n, Cols: k, Stride: k, Data: w}
 		plainT := func() {
 			if m == 1 {
@@ -164,6 +164,6 @@ func ratio(b *testing.B, f, reference func(), bytes int) {
 		own += seconds(f)
 		plain += seconds(reference)
 	}
-	b.ReportMetric(own/plain, "x-gonum")
+	b.ReportMetric(own/plain, "x-reference")
 	b.ReportMetric(float64(bytes)*float64(b.N)/own/1e9, "GB/s")
 }
