@@ -80,7 +80,7 @@ func (d *decoder) inputParameters(in *input) error {
 		seen = true
 		n, err := d.s.Int(0, math.MaxInt32)
 		in.binary = int(n)
-		return err
+		return ofParameter("binary_data_size", err)
 	})
 }
 
@@ -99,7 +99,7 @@ func (d *decoder) outputParameters() (*bool, error) {
 			return tensorParameter("binary_data")
 		}
 		on = &v
-		return err
+		return ofParameter("binary_data", err)
 	})
 	return on, err
 }

@@ -80,7 +80,9 @@ func (d *decoder) inputField(in *input, key string) (err error) {
 	case "datatype":
 		in.datatype, err = text(s)
 	case "shape":
-		in.shape, err = shape(s)
+		if in.shape, err = shape(s); err != nil {
+			err = fmt.Errorf("shape: %w", err)
+		}
 	case "parameters":
 		err = d.inputParameters(in)
 	case "data":

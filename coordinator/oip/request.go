@@ -89,7 +89,9 @@ func (d *decoder) field(key []byte) (err error) {
 	}
 	switch name {
 	case "id":
-		d.r.ID, err = text(d.s)
+		if d.r.ID, err = text(d.s); err != nil {
+			err = fmt.Errorf("id: %w", err)
+		}
 	case "inputs":
 		err = d.s.Array(d.input)
 	case "outputs":
@@ -161,8 +163,16 @@ func (d *decoder) parameters() error {
 		default:
 			err = &wire.UnsupportedError{Feature: fmt.Sprintf("parameter %q", clip(name)), Remedy: "known are mode, deadline_ms and, over HTTP, binary_data_output"}
 		}
-		return err
+		return ofParameter(name, err)
 	})
+}
+
+// ofParameter names the parameter whose value is wrong. What is not supported names itself.
+func ofParameter(name string, err error) error {
+	if _, unsupported := err.(*wire.UnsupportedError); err == nil || unsupported {
+		return err
+	}
+	return fmt.Errorf("parameter %q: %w", name, err)
 }
 
 func clip(s string) string {

@@ -148,6 +148,57 @@ loop:
 	VZEROUPPER
 	RET
 
+// func tile8x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *float32, xStride, k uintptr, mask *uint32)
+TEXT ·tile8x8(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ w+16(FP), SI
+	MOVQ stride+24(FP), R9
+	MOVQ x+32(FP), DX
+	MOVQ xStride+40(FP), R10
+	MOVQ k+48(FP), CX
+	MOVQ mask+56(FP), AX
+	LEAQ (R8)(R8*2), R12
+	LEAQ (R10)(R10*2), R11
+	LEAQ (DI)(R8*4), R13
+	LEAQ (DX)(R10*4), BX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(DI), Y15, Y0
+	VMASKMOVPS 0(DI)(R8*1), Y15, Y1
+	VMASKMOVPS 0(DI)(R8*2), Y15, Y2
+	VMASKMOVPS 0(DI)(R12*1), Y15, Y3
+	VMASKMOVPS 0(R13), Y15, Y4
+	VMASKMOVPS 0(R13)(R8*1), Y15, Y5
+	VMASKMOVPS 0(R13)(R8*2), Y15, Y6
+	VMASKMOVPS 0(R13)(R12*1), Y15, Y7
+
+loop:
+	VMASKMOVPS 0(SI), Y15, Y8
+	PART(0(DX), Y0)
+	PART(0(DX)(R10*1), Y1)
+	PART(0(DX)(R10*2), Y2)
+	PART(0(DX)(R11*1), Y3)
+	PART(0(BX), Y4)
+	PART(0(BX)(R10*1), Y5)
+	PART(0(BX)(R10*2), Y6)
+	PART(0(BX)(R11*1), Y7)
+	ADDQ R9, SI
+	ADDQ $4, DX
+	ADDQ $4, BX
+	DECQ CX
+	JNZ  loop
+
+	VMASKMOVPS Y0, Y15, 0(DI)
+	VMASKMOVPS Y1, Y15, 0(DI)(R8*1)
+	VMASKMOVPS Y2, Y15, 0(DI)(R8*2)
+	VMASKMOVPS Y3, Y15, 0(DI)(R12*1)
+	VMASKMOVPS Y4, Y15, 0(R13)
+	VMASKMOVPS Y5, Y15, 0(R13)(R8*1)
+	VMASKMOVPS Y6, Y15, 0(R13)(R8*2)
+	VMASKMOVPS Y7, Y15, 0(R13)(R12*1)
+	VZEROUPPER
+	RET
+
 // func spread(dst *float32, stride uintptr, src *float32, n uintptr)
 TEXT ·spread(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI

@@ -32,9 +32,7 @@ func tiles(p *product[float32], rows, lo, hi int) {
 		for j := lo; j < hi; j += packedColumns {
 			b := block{lo: j, hi: min(j+packedColumns, hi), l: l, end: min(l+packedRows, p.k), packed: *scratch}
 			b.pack(p)
-			for i := 0; i < rows; i += tileRows {
-				b.add(p, i)
-			}
+			b.add(p, rows)
 		}
 	}
 	p.packed.Put(scratch)
@@ -53,23 +51,38 @@ func (b *block) pack(p *product[float32]) {
 	}
 }
 
-// add adds the block's products to tileRows rows of the result, from row i on.
-func (b *block) add(p *product[float32], i int) {
-	row, x, xRow := uintptr(p.row*word), &p.x[i*p.stride+b.l], uintptr(p.stride*word)
-	k := b.end - b.l
-	packed := b.packed
-	j := b.lo
-	for ; j+tileColumns <= b.hi; j += tileColumns {
-		tile4x16(&p.dst[i*p.row+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k))
-		packed = packed[k*tileColumns:]
+// add adds the block's products to the first rows of the result, a multiple of tileRows.
+func (b *block) add(p *product[float32], rows int) {
+	row, xRow, k := uintptr(p.row*word), uintptr(p.stride*word), b.end-b.l
+	whole := b.lo + (b.hi-b.lo)/tileColumns*tileColumns
+	for i := 0; i < rows; i += tileRows {
+		packed := b.packed
+		for j := b.lo; j < whole; j += tileColumns {
+			tile4x16(&p.dst[i*p.row+j], row, &packed[0], tileColumns*word, &p.x[i*p.stride+b.l], xRow, uintptr(k))
+			packed = packed[k*tileColumns:]
+		}
 	}
+	if whole < b.hi {
+		b.addLast(p, rows, whole)
+	}
+}
+
+// addLast adds to the columns after the last whole tile, eight rows at a time while there are.
+func (b *block) addLast(p *product[float32], rows, from int) {
 	const half = tileColumns / 2
-	for ; j < b.hi; j += half {
+	row, xRow, k := uintptr(p.row*word), uintptr(p.stride*word), uintptr(b.end-b.l)
+	packed := b.packed[(from-b.lo)*(b.end-b.l):]
+	for j := from; j < b.hi; j += half {
 		var mask [half]uint32
 		for c := range min(half, b.hi-j) {
 			mask[c] = 1 << 31
 		}
-		tile4x8(&p.dst[i*p.row+j], row, &packed[0], tileColumns*word, x, xRow, uintptr(k), &mask[0])
-		packed = packed[half:]
+		i := 0
+		for ; i+2*tileRows <= rows; i += 2 * tileRows {
+			tile8x8(&p.dst[i*p.row+j], row, &packed[j-from], tileColumns*word, &p.x[i*p.stride+b.l], xRow, k, &mask[0])
+		}
+		if i < rows {
+			tile4x8(&p.dst[i*p.row+j], row, &packed[j-from], tileColumns*word, &p.x[i*p.stride+b.l], xRow, k, &mask[0])
+		}
 	}
 }

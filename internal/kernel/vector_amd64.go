@@ -30,6 +30,11 @@ func tile4x16(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *fl
 //go:noescape
 func tile4x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *float32, xStride, k uintptr, mask *uint32)
 
+// tile8x8 is tile4x8 of 8 rows.
+//
+//go:noescape
+func tile8x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *float32, xStride, k uintptr, mask *uint32)
+
 // spread copies n pieces of 16 elements that follow each other to places stride bytes apart.
 //
 //go:noescape

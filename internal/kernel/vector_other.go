@@ -22,4 +22,8 @@ func tile4x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *flo
 	panic(none)
 }
 
+func tile8x8(dst *float32, dstStride uintptr, w *float32, stride uintptr, x *float32, xStride, k uintptr, mask *uint32) {
+	panic(none)
+}
+
 func spread(dst *float32, stride uintptr, src *float32, n uintptr) { panic(none) }

@@ -35,7 +35,7 @@ func TestVectorsGiveGonumsBits(t *testing.T) {
 	}
 	rng := seeded(t)
 	for i := range 600 {
-		m, n, k := 1+rng.IntN(11), 1+rng.IntN(70), 1+rng.IntN(90)
+		m, n, k := 1+rng.IntN(22), 1+rng.IntN(70), 1+rng.IntN(90)
 		if i%30 == 0 {
 			n, k = n+packedColumns-20, k+packedRows
 		}

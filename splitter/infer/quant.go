@@ -1,6 +1,11 @@
 package infer
 
-import "github.com/shardwise/shardwise/internal/tensor"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/shardwise/shardwise/internal/tensor"
+)
 
 // quantRules are the operators between floats and integers with a scale.
 func quantRules() map[string]rule {
@@ -8,6 +13,7 @@ func quantRules() map[string]rule {
 		onnxRules(inferQuantize, "QuantizeLinear"),
 		onnxRules(inferDequantize, "DequantizeLinear"),
 		onnxRules(inferDynamicQuantize, "DynamicQuantizeLinear"),
+		map[string]rule{key("com.microsoft", "MatMulNBits"): inferMatMulNBits},
 	)
 }
 
@@ -38,5 +44,21 @@ func inferDynamicQuantize(c *call) error {
 	c.like(0, c.input(0), tensor.U8)
 	c.set(1, tensor.F32)
 	c.set(2, tensor.U8)
+	return nil
+}
+
+// inferMatMulNBits: the last dimension, of K numbers, becomes N.
+func inferMatMulNBits(c *call) error {
+	x := c.input(0)
+	if x.Rank() < 0 {
+		c.dtype(0, x.DType)
+		return nil
+	}
+	if k := c.node.Int("K", 0); x.Rank() == 0 || !agree(x.Dims[x.Rank()-1], Const(k)) {
+		return fmt.Errorf("its input is %s, wanted rows of %d numbers", x, k)
+	}
+	dims := slices.Clone(x.Dims)
+	dims[len(dims)-1] = Const(max(c.node.Int("N", 0), 0))
+	c.set(0, x.DType, dims...)
 	return nil
 }

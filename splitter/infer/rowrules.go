@@ -56,6 +56,7 @@ func rowRules() map[string]rowRule {
 		out[key("shardwise", op)] = rowsFirst
 	}
 	out[key("shardwise", "Experts")] = rowsExperts
+	out[key("com.microsoft", "MatMulNBits")] = rowsNotAlong(-1)
 	return out
 }
 

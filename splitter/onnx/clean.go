@@ -210,6 +210,7 @@ func (c *cleaner) node(n *graph.Node) error {
 	}
 	for _, l := range lowered {
 		if l != n {
+			l.Rename(c.resolve) // what an earlier one of them hands on
 			if done, err := c.simplify(l); done || err != nil {
 				if err != nil {
 					return err
@@ -241,6 +242,9 @@ func (c *cleaner) keep(n *graph.Node) error {
 		reason := err.Error()
 		if _, after, ok := strings.Cut(reason, "not supported: "); ok {
 			reason = after
+		}
+		if _, ok := fusions()[n.Op]; ok && n.Domain == microsoft {
+			reason = "this form of the operator is not covered: an attribute, an input or an input's rank"
 		}
 		c.refuse(n, reason, remedyFor(err))
 		last := c.net.refused[len(c.net.refused)-1].why

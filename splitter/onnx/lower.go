@@ -11,8 +11,11 @@ import (
 const classicDomain = "ai.onnx.ml"
 
 // lower rewrites a node in terms that can be split: linear models become matrix products, and a product with a transposed
-// constant takes the constant itself. Other nodes stay as they are, and so do linear models that have no such form.
+// constant takes the constant itself. What ONNX Runtime fuses is written as what it is made of. Other nodes stay as they are, and so do linear models that have no such form.
 func (c *cleaner) lower(n *graph.Node) ([]*graph.Node, error) {
+	if nodes, ok, err := c.unfused(n); ok || err != nil {
+		return nodes, err
+	}
 	switch {
 	case n.Domain == "" && (n.Op == "MatMul" || n.Op == "Gemm") && len(n.Inputs) > 1:
 		return []*graph.Node{c.unflip(n)}, nil

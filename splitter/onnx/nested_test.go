@@ -21,7 +21,7 @@ func nested(levels int, asked graph.Value, around func(level int, inner []*graph
 		inner = []*graph.Node{around(i, inner, fmt.Sprint("v", i-1))}
 	}
 	return &graph.Graph{Name: "nested", Opsets: map[string]int64{"": 17},
-		Inputs: []graph.Value{{Name: "x", DType: tensor.F32, Ranked: true, Dims: []graph.Dim{{Size: -1}, {Size: 4}}}, asked},
+		Inputs:  []graph.Value{{Name: "x", DType: tensor.F32, Ranked: true, Dims: []graph.Dim{{Size: -1}, {Size: 4}}}, asked},
 		Outputs: []graph.Value{{Name: fmt.Sprint("v", levels), DType: tensor.F32}}, Nodes: inner, Weights: map[string]*graph.Weight{}}
 }
 

@@ -132,7 +132,7 @@ func (s *sizes) macs(g *sharding.Graph, n *graph.Node, elements float64) float64
 		return g.Values[n.Inputs[i]].Dims
 	}
 	switch n.Op {
-	case "MatMul", "Gemm", "MatMulInteger", "QLinearMatMul":
+	case "MatMul", "Gemm", "MatMulInteger", "MatMulNBits", "QLinearMatMul":
 		if x := in(0); len(x) > 0 {
 			k := x[len(x)-1]
 			if n.Int("transA", 0) != 0 {

@@ -86,6 +86,9 @@ No tensor of a run on the native engine can be larger than the process's memory 
 memory) or than 10,240 MB, the largest function's memory, and all tensors in use at a time can have a third more than GOMEMLIMIT. A node
 that wants more fails by its name before it allocates anything.
 
+Operators of ONNX Runtime's own domain, ` + "`com.microsoft`" + `, have no such cases. Those that its optimiser and quantiser write most are
+rewritten as ONNX's operators when a model is read (docs/decisions/0011-graph-optimisation.md).
+
 ## Inference on float, integer and boolean tensors
 `
 

@@ -286,9 +286,16 @@ func (b *browser) clean() {
 	}
 }
 
-// fits fails the test when the page is wider than its window.
+// fits fails the test when the page is wider than its window, or a card's content wider than the card: what has to be
+// scrolled sideways is not seen.
 func (b *browser) fits() {
 	b.t.Helper()
+	var cut []string
+	b.value(`[...document.querySelectorAll('.card, .tiles div, header, footer')].filter((e) => e.scrollWidth > e.clientWidth + 1)
+		.map((e) => window.innerWidth + ' px: ' + (e.parentElement.id || e.id || e.className) + ' shows ' + e.clientWidth + ' of ' + e.scrollWidth + ' pixels')`, &cut)
+	for _, c := range cut {
+		b.t.Errorf("content is cut off, at %s", c)
+	}
 	var over int
 	b.value("document.documentElement.scrollWidth - window.innerWidth", &over)
 	if over > 0 {

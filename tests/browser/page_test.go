@@ -3,13 +3,16 @@ package browser_test
 import (
 	"context"
 	"encoding/json"
+	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/shardwise/shardwise/internal/cli"
+	"github.com/shardwise/shardwise/internal/livepage"
 	"github.com/shardwise/shardwise/simulator"
 )
 
@@ -136,7 +139,7 @@ func (b *browser) looks(name string) {
 		for _, size := range []struct {
 			name          string
 			width, height int
-		}{{"wide", 1280, 900}, {"middle", 820, 1100}, {"narrow", 390, 844}} {
+		}{{"large", 1600, 1000}, {"wide", 1280, 900}, {"laptop", 1200, 900}, {"tablet", 1000, 1100}, {"middle", 820, 1100}, {"small", 800, 1100}, {"narrow", 390, 844}} {
 			b.size(size.width, size.height)
 			time.Sleep(200 * time.Millisecond) // the pages draw anew a moment after a change of size
 			b.fits()
@@ -219,4 +222,39 @@ func TestErrorsThrottlesAndBusyEnvironmentsShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until("document.getElementById('link').dataset.state === 'lost'")
+}
+
+// TestWhatIsLongFitsEveryWidth shows names and numbers as long as they get.
+func TestWhatIsLongFitsEveryWidth(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	long := strings.Repeat("a-long-name-", 6)[:64]
+	var functions []livepage.Function
+	for _, role := range []string{"coordinator", "shard 1023/1024", ""} {
+		functions = append(functions, livepage.Function{Name: long[:63] + strconv.Itoa(len(functions)), Role: role, MemoryMB: 10240, EphemeralMB: 10240})
+	}
+	page := livepage.New(livepage.Config{Title: long, Functions: functions, Now: func() time.Time { return at.Add(900 * time.Second) }})
+	for _, f := range functions {
+		for i := range 120 {
+			page.Environment(simulator.EnvironmentChange{Time: at, Function: f.Name, Stream: strconv.Itoa(i), State: simulator.EnvironmentFrozen, Memory: 10239 << 20})
+		}
+		for i := range 12_345 {
+			c := simulator.InvocationChange{Time: at, Phase: simulator.InvocationBegun, RequestID: strconv.Itoa(i), TraceID: "Root=" + f.Name + strconv.Itoa(i), Function: f.Name}
+			page.Invocation(c)
+			c.Phase, c.Time, c.Cold, c.Duration, c.Billed, c.Memory = simulator.InvocationEnded, at.Add(899*time.Second), true, 899*time.Second, 899*time.Second, 10239<<20
+			if i%2 == 0 {
+				c.ErrorType, c.ErrorMessage = strings.Repeat("LongTypeOfAnError", 8), strings.Repeat("a-long-message-", 30)
+			}
+			page.Invocation(c)
+		}
+	}
+	server := httptest.NewServer(page)
+	t.Cleanup(server.Close) // after the browser, which follows its events
+	b := open(t, 1280, 900)
+	b.visit(server.URL + simulator.PagePath)
+	b.until("document.querySelectorAll('#rows tr').length === 3 && document.querySelectorAll('#list li').length === 50")
+	if text := b.text("#rows"); !strings.Contains(text, "12,345") || !strings.Contains(text, "10,240 MB") {
+		t.Errorf("the table shows\n%s", text)
+	}
+	b.looks("long")
+	b.clean()
 }

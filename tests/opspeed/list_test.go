@@ -21,8 +21,9 @@ func unmeasured() map[string]string {
 		"ConcatFromSequence": list, "Optional": list, "OptionalGetElement": list, "OptionalHasElement": list, "SequenceAt": list, "SequenceConstruct": list,
 		"SequenceEmpty": list, "SequenceErase": list, "SequenceInsert": list, "SequenceLength": list, "SplitToSequence": list,
 		"ai.onnx.ml.CategoryMapper": words, "StringNormalizer": words, "StringConcat": words, "StringSplit": words, "RegexFullMatch": words,
-		"Constant":               "it runs when the graph is read",
-		"shardwise.EmbeddingBag": own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.TreeMargin": own, "shardwise.Experts": own, "shardwise.XGBoostObjective": own,
+		"Constant":                  "it runs when the graph is read",
+		"com.microsoft.MatMulNBits": "it is no operator of ONNX",
+		"shardwise.EmbeddingBag":    own, "shardwise.TreeEnsemble": own, "shardwise.TreeLeaf": own, "shardwise.TreeMargin": own, "shardwise.Experts": own, "shardwise.XGBoostObjective": own,
 	}
 }
 

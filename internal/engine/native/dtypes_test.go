@@ -48,6 +48,7 @@ func samples() map[string]sample {
 		"Scaler": {attrs: map[string]graph.Attr{"offset": {Kind: graph.AttrFloats, Floats: []float32{1}},
 			"scale": {Kind: graph.AttrFloats, Floats: []float32{2}}}},
 		"EmbeddingBag":     {shapes: []tensor.Shape{one, vector, pair, vector}, tied: []int{0, 3}},
+		"MatMulNBits":      {attrs: attrs("K", num(16), "N", num(1), "block_size", num(16)), shapes: []tensor.Shape{{1, 16}, {1, 1, 8}, vector}},
 		"TreeLeaf":         {shapes: []tensor.Shape{one, vector}},
 		"TreeMargin":       {shapes: []tensor.Shape{one, vector, vector}},
 		"XGBoostObjective": {attrs: attrs("transform", word("identity"))},

@@ -1,5 +1,6 @@
 // Package quant is the family of quantised arithmetic: to integers and back (QuantizeLinear, DequantizeLinear,
-// DynamicQuantizeLinear), and products of 8-bit integers (MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv).
+// DynamicQuantizeLinear), products of 8-bit integers (MatMulInteger, ConvInteger, QLinearMatMul, QLinearConv), and of floats with
+// a matrix in few bits (MatMulNBits).
 //
 // Integer sums are exact: products run through internal/kernel in F32, in parts so short that no sum can exceed 2^24, and
 // the parts are added as I32, which wraps. Types of 4 bits and less and the 8-bit floats have no dtype and are refused
@@ -32,5 +33,7 @@ func Table() engine.Table {
 		{Op: "ConvInteger"}:           {{Since: 10, Build: k.convInteger, In: []engine.Types{bytes}}},
 		{Op: "QLinearMatMul"}:         {{Since: 10, Build: k.qlinearMatMul, In: product, Half: true}},
 		{Op: "QLinearConv"}:           {{Since: 10, Build: k.qlinearConv, In: product}},
+		{Domain: Microsoft, Op: "MatMulNBits"}: {{Since: 1, Build: k.matMulNBits, Half: true,
+			In: []engine.Types{f32, engine.TypesOf(tensor.U8), f32, f32 | engine.TypesOf(tensor.U8), engine.TypesOf(tensor.I32), f32}}},
 	})
 }

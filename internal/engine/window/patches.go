@@ -46,6 +46,9 @@ func Pad[T Element](g *Geometry, dst, x []T, channels int) {
 func Patches[T Element](g *Geometry, dst, padded []T, channels, from, to int) {
 	p := g.Padded()
 	z, y, x := g.Axes[0], g.Axes[1], g.Axes[2]
+	var few [64]places
+	runs := few[:0] // the same for every row
+	g.tap(func(at, place, n int) { runs = append(runs, places{at, place - from, n}) }, from, to)
 	row := 0
 	for c := range channels {
 		base := c * p[0] * p[1] * p[2]
@@ -53,15 +56,19 @@ func Patches[T Element](g *Geometry, dst, padded []T, channels, from, to int) {
 			for ky := range y.Kernel {
 				for kx := range x.Kernel {
 					tap := base + (kz*z.Dilation*p[1]+ky*y.Dilation)*p[2] + kx*x.Dilation
-					g.tap(func(at, place, n int) {
-						run(dst[row+place-from:row+place-from+n], padded[tap+at:], x.Stride)
-					}, from, to)
+					line := dst[row : row+to-from]
+					for _, r := range runs {
+						run(line[r.first:r.first+r.count], padded[tap+r.at:], x.Stride)
+					}
 					row += to - from
 				}
 			}
 		}
 	}
 }
+
+// places are neighbours in one row of the output: the offset of the first in a padded channel, its number and how many there are.
+type places struct{ at, first, count int }
 
 // tap calls f for each run of places in one row of the output: the offset of the first in a padded channel, its number,
 // and how many there are.
