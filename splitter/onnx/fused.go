@@ -59,6 +59,7 @@ func (c *cleaner) unfused(n *graph.Node) (nodes []*graph.Node, ok bool, err erro
 	if !write(f) || f.err != nil {
 		return nil, false, f.err
 	}
+	c.net.unfused[operator(n)]++
 	return f.nodes, true, nil
 }
 
