@@ -33,6 +33,15 @@ func Open(path string) (layout.Model, error) {
 	return openOne(path)
 }
 
+// Members lists the paths of the other model files that the model file at path names; only a description of an ensemble names any.
+func Members(path string) ([]string, error) {
+	head, err := readHead(path)
+	if err != nil || !isEnsemble(head) {
+		return nil, err
+	}
+	return ensemble.Members(path)
+}
+
 func isEnsemble(head []byte) bool {
 	return describes(head, ensemble.Format)
 }

@@ -112,14 +112,16 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return nil, fmt.Errorf("split: %w", err)
 	}
-	stage, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+".partial-")
+	staged, err := newStaging(out)
 	if err != nil {
-		return nil, fmt.Errorf("split: make a staging directory: %w", err)
+		return nil, err
 	}
+	stage := staged.path
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(stage))
 		}
+		err = errors.Join(err, staged.close())
 	}()
 	if err := os.Chmod(stage, 0o755); err != nil {
 		return nil, fmt.Errorf("split: %w", err)

@@ -67,22 +67,29 @@ func FromOS() (*App, error) {
 	return a, nil
 }
 
-// Main runs the command line of the process and returns its exit status. SIGINT and SIGTERM end the command in order; a second
-// one ends the process at once.
+// Main runs the command line of the process and returns its exit status. SIGINT, SIGTERM and SIGHUP, which the closing of the
+// terminal sends, end the command in order; a second SIGINT or SIGTERM ends the process at once. Under nohup SIGHUP stays ignored.
 func Main(args []string) int {
 	a, err := FromOS()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "shardwise:", err)
 		return StatusRun
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop)
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	// A reader that goes away, as head does, then gives an error that ends the command in order, not a signal that leaves
 	// its processes' folders behind.
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	defer signal.Stop(pipe)
+	harmless := []os.Signal{syscall.SIGPIPE}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ending = append(ending, syscall.SIGHUP)
+		// A terminal that closes sends it more than once, through the shell and by itself: the second must not stop the clearing away.
+		harmless = append(harmless, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, harmless...)
+	defer signal.Stop(caught)
 	return a.Run(ctx, args)
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -55,10 +56,8 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 			if err := f.check(cmd); err != nil {
 				return err
 			}
-			if !remote(f.output) && !strings.HasSuffix(f.output, "/") {
-				if err := (&predictFlags{input: f.input}).guardFile(cmd, "--output", f.output, args[0]); err != nil {
-					return err
-				}
+			if err := f.guard(cmd, args[0]); err != nil {
+				return err
 			}
 			return a.runBatch(cmd, args[0], f)
 		},
@@ -120,6 +119,32 @@ func (f *batchFlags) check(cmd *cobra.Command) error {
 		return usage(cmd, "--tolerate: wanted a count such as 3 or a share in whole percent such as 1%%, found %q", f.tolerate)
 	}
 	return nil
+}
+
+// guard refuses an --output that would replace what the command reads, or put parts among the files of a model directory. The summary
+// beside it is guarded alike.
+func (f *batchFlags) guard(cmd *cobra.Command, dir string) error {
+	if remote(f.output) {
+		return nil
+	}
+	reads := append(f.conditions.reads(), reading{"the input", f.input})
+	if remote(f.input) {
+		reads = f.conditions.reads()
+	}
+	if strings.HasSuffix(f.output, "/") {
+		if _, err := os.Stat(f.output); err == nil {
+			if err := guardFile(cmd, "--output", f.output+"0000000.csv", dir, nil); err != nil {
+				return err
+			}
+		}
+	} else if err := guardFile(cmd, "--output", f.output, dir, reads); err != nil {
+		return err
+	}
+	summary := strings.TrimSuffix(f.output, "/") + summarySuffix
+	if _, err := os.Stat(summary); err != nil {
+		return nil // there is nothing to replace
+	}
+	return guardFile(cmd, "--output, whose summary is", summary, dir, reads)
 }
 
 const remotePrefix = "s3://"

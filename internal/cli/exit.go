@@ -16,7 +16,7 @@ const (
 	StatusVerdict     = 1   // the comparison ran, and the values lie beyond the manifest's rule
 	StatusInput       = 2   // the command line, the model, the directory or the data is wrong
 	StatusRun         = 3   // the run itself failed
-	StatusInterrupted = 130 // SIGINT or SIGTERM
+	StatusInterrupted = 130 // SIGINT, SIGTERM or SIGHUP
 	StatusReaderGone  = 141 // standard output was closed before all was written: 128 + SIGPIPE, as other tools end
 )
 

@@ -8,36 +8,65 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/shardwise/shardwise/internal/manifest"
+	"github.com/shardwise/shardwise/splitter"
 )
+
+// reading is a file that a command reads, and what it is to the command.
+type reading struct{ what, path string }
+
+// reads lists the files that predict and verify read beside the model.
+func (f *predictFlags) reads() []reading {
+	return append(f.conditions.reads(), reading{"the input", f.input}, reading{"the file of expected values", f.expect})
+}
+
+// reads lists the files of the conditions. The name of a built-in network may be that of a file that plays no part; it is spared as well.
+func (c *conditionFlags) reads() []reading {
+	list := []reading{{"the file of faults", c.faults}}
+	if _, err := os.Stat(c.network); err == nil {
+		list = append(list, reading{"the file of the network", c.network})
+	}
+	return list
+}
 
 // guard refuses an --output or --trace that would replace what the command reads, and a trace in the output's place.
 func (f *predictFlags) guard(cmd *cobra.Command, model string) error {
 	if f.output != "-" {
-		if err := f.guardFile(cmd, "--output", f.output, model); err != nil {
+		if err := guardFile(cmd, "--output", f.output, model, f.reads()); err != nil {
 			return err
 		}
 	}
-	if err := f.guardFile(cmd, "--trace", f.trace, model); err != nil || f.trace == "" || f.output == "" {
+	if err := guardFile(cmd, "--trace", f.trace, model, f.reads()); err != nil {
 		return err
 	}
-	found, err := os.Stat(f.trace)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return asInput(fmt.Errorf("--trace: %w", err))
+	return guardPair(cmd, "--trace", f.trace, "--output", f.output)
+}
+
+// guardPair refuses two files to write, both given, that are one.
+func guardPair(cmd *cobra.Command, flag, path, otherFlag, other string) error {
+	if path == "" || other == "" {
+		return nil
 	}
-	same := filepath.Clean(f.trace) == filepath.Clean(f.output)
-	if output, err := os.Stat(f.output); err == nil && found != nil {
-		same = same || os.SameFile(found, output)
+	found, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return asInput(fmt.Errorf("%s: %w", flag, err))
+	}
+	same := filepath.Clean(path) == filepath.Clean(other)
+	if info, err := os.Stat(other); err == nil && found != nil {
+		same = same || os.SameFile(found, info)
 	}
 	if same {
-		return usage(cmd, "--trace and --output both name %s; name two files", f.trace)
+		return usage(cmd, "%s and %s both name %s; name two files", flag, otherFlag, path)
 	}
 	return nil
 }
 
-// guardFile refuses a file to write that would replace what the command reads: the input, the expected values, the model file,
-// anything in or of the model directory. Names are compared by the files they lead to, so that links and other
-// spellings do not help. It also refuses what is no regular file, which a finished file could not take the place of.
-func (f *predictFlags) guardFile(cmd *cobra.Command, flag, path, model string) error {
+// guardFile refuses a file to write that would replace what the command reads: the files listed, the model file and those that it
+// names as members, anything in or of the model directory; and anything in another directory that split wrote. Names are compared by
+// the files they lead to, so that links and other spellings do not help. It also refuses what is no regular file, which a
+// finished file could not take the place of.
+func guardFile(cmd *cobra.Command, flag, path, model string, reads []reading) error {
 	if path == "" {
 		return nil
 	}
@@ -52,16 +81,41 @@ func (f *predictFlags) guardFile(cmd *cobra.Command, flag, path, model string) e
 	case !found.Mode().IsRegular():
 		return usage(cmd, "%s %s is no regular file; name a file", flag, path)
 	}
-	for _, read := range []struct{ what, path string }{
-		{"the input", f.input}, {"the file of expected values", f.expect}, {"the model", model},
-	} {
+	for _, read := range append(reads, reading{"the model", model}) {
 		if same, err := leadsTo(read.path, found); err != nil {
 			return err
 		} else if same {
 			return usage(cmd, "%s %s would overwrite %s, %s; name another file", flag, path, read.what, read.path)
 		}
 	}
+	if err := guardMembers(cmd, flag, path, found, model); err != nil {
+		return err
+	}
 	return guardDirectory(cmd, flag, path, found, model)
+}
+
+// guardMembers refuses an output that is one of the files that a description of an ensemble names.
+func guardMembers(cmd *cobra.Command, flag, path string, found fs.FileInfo, model string) error {
+	if info, err := os.Stat(model); err != nil || !info.Mode().IsRegular() || found == nil {
+		return nil // what is wrong with the model is for its opening to say
+	}
+	members, err := splitter.Members(model)
+	if err != nil {
+		return splitError(cmd.Context(), model, err)
+	}
+	for _, m := range members {
+		same, err := leadsTo(m, found)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if same {
+			return usage(cmd, "%s %s would overwrite a member of the model, %s; name another file", flag, path, m)
+		}
+	}
+	return nil
 }
 
 // leadsTo reports whether path, if there is one, is the file found, if there is one.
@@ -83,7 +137,7 @@ func guardDirectory(cmd *cobra.Command, flag, output string, found fs.FileInfo, 
 		return asInput(fmt.Errorf("open model: %w", err))
 	}
 	if !dir.IsDir() {
-		return nil
+		return guardSplits(cmd, flag, output)
 	}
 	inside, err := liesIn(output, dir)
 	if err != nil {
@@ -91,6 +145,9 @@ func guardDirectory(cmd *cobra.Command, flag, output string, found fs.FileInfo, 
 	}
 	if inside {
 		return usage(cmd, "%s %s lies in the model directory %s, whose files are what split wrote; name a file elsewhere", flag, output, model)
+	}
+	if err := guardSplits(cmd, flag, output); err != nil {
+		return err
 	}
 	return filepath.WalkDir(model, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -105,6 +162,22 @@ func guardDirectory(cmd *cobra.Command, flag, output string, found fs.FileInfo, 
 		}
 		return err
 	})
+}
+
+// guardSplits refuses an output in a folder that split wrote, by the name as given and with all links followed.
+func guardSplits(cmd *cobra.Command, flag, output string) error {
+	folders := []string{filepath.Dir(output)}
+	if target, err := filepath.EvalSymlinks(output); err == nil {
+		folders = append(folders, filepath.Dir(target))
+	}
+	for _, folder := range folders {
+		_, err1 := os.Stat(filepath.Join(folder, manifest.FileName))
+		_, err2 := os.Stat(filepath.Join(folder, manifest.DeploymentFileName))
+		if err1 == nil && err2 == nil {
+			return usage(cmd, "%s %s lies in the model directory %s, whose files are what split wrote; name a file elsewhere", flag, output, folder)
+		}
+	}
+	return nil
 }
 
 // liesIn reports whether one of the folders above output is dir, by the name as given and with all links followed.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,9 @@ product of latency and cost.`,
 			if err != nil {
 				return err
 			}
+			if err := f.guard(cmd, args[0]); err != nil {
+				return err
+			}
 			return a.showPlan(cmd.Context(), args[0], &f, o, w)
 		},
 	}
@@ -70,7 +74,7 @@ product of latency and cost.`,
 	flags.StringToIntVar(&f.dims, "dim", nil, "sizes of other symbolic dimensions, `NAME=SIZE`")
 	flags.StringVar(&f.kind, "kind", "", "only plans of the `KIND`: "+strings.Join(plan.Kinds(), ", "))
 	flags.StringVar(&f.costModel, "cost-model", "", "JSON `FILE` with other constants for the estimates")
-	flags.StringVar(&f.svg, "svg", "", "draw the chosen plan into `FILE`")
+	flags.StringVar(&f.svg, "svg", "", "draw the chosen plan into `FILE`, .svg")
 	flags.StringVar(&f.frontier, "frontier", "", "draw cost against latency into `FILE`, .svg or .png")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document")
 	return cmd
@@ -111,10 +115,25 @@ func (f *planFlags) wish(cmd *cobra.Command) (o plan.Options, w plan.Wish, err e
 			return o, w, asInput(fmt.Errorf("%s: %w", f.costModel, err))
 		}
 	}
+	if f.svg != "" && !strings.EqualFold(filepath.Ext(f.svg), ".svg") {
+		return o, w, usage(cmd, "--svg %s: a name that ends with .svg is wanted", f.svg)
+	}
 	if f.frontier != "" && !planview.Plottable(f.frontier) {
 		return o, w, usage(cmd, "--frontier %s: a name that ends with .svg or .png is wanted", f.frontier)
 	}
 	return o, w, nil
+}
+
+// guard refuses drawings that would replace what the command reads, or one another.
+func (f *planFlags) guard(cmd *cobra.Command, model string) error {
+	reads := []reading{{"the cost model", f.costModel}}
+	if err := guardFile(cmd, "--svg", f.svg, model, reads); err != nil {
+		return err
+	}
+	if err := guardFile(cmd, "--frontier", f.frontier, model, reads); err != nil {
+		return err
+	}
+	return guardPair(cmd, "--frontier", f.frontier, "--svg", f.svg)
 }
 
 // batch is how many rows a request has: --dim names the batch dimension too, and counts before --rows.
@@ -156,12 +175,12 @@ func (a *App) showPlan(ctx context.Context, path string, f *planFlags, o plan.Op
 		return splitError(ctx, path, err)
 	}
 	if f.svg != "" {
-		if err := toFile(f.svg, func(w io.Writer) error { return planview.SVG(w, s.Chosen) }); err != nil {
+		if err := writeWhole(f.svg, func(w io.Writer) error { return planview.SVG(w, s.Chosen) }); err != nil {
 			return err
 		}
 	}
 	if f.frontier != "" {
-		if err := toFile(f.frontier, func(w io.Writer) error { return planview.Plot(w, f.frontier, s) }); err != nil {
+		if err := writeWhole(f.frontier, func(w io.Writer) error { return planview.Plot(w, f.frontier, s) }); err != nil {
 			return err
 		}
 	}
@@ -170,16 +189,4 @@ func (a *App) showPlan(ctx context.Context, path string, f *planFlags, o plan.Op
 		return a.printJSON(facts)
 	}
 	return a.printLines(facts.lines())
-}
-
-// toFile writes a file, or leaves none.
-func toFile(path string, write func(io.Writer) error) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	if err = errors.Join(write(file), file.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(path))
-	}
-	return nil
 }

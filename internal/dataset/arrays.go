@@ -88,7 +88,7 @@ func (a *arraySource) match(names []string, byPosition bool) ([]int, error) {
 	for i, f := range a.s.fields {
 		want[i] = f.name
 	}
-	return matchNames("array", names, want, a.s.subset)
+	return matchNames("array", names, want, nil, a.s.subset)
 }
 
 func (a *arraySource) next(maxRows int) (tensor.Named, error) {

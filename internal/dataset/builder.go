@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/shardwise/shardwise/internal/tensor"
@@ -55,7 +56,7 @@ func (b *builder) set(row, at int, text []byte) error {
 		return b.f.explain(at, err)
 	}
 	if isMissing && !b.f.missing && len(trim(text)) == 0 { // NaN is a number like others to such a model
-		return fmt.Errorf("the value is missing, which %q does not allow", b.f.name)
+		return errors.New(missingFault(b.f.name, b.f.dtype))
 	}
 	return nil
 }

@@ -63,6 +63,10 @@ func newCSV(in io.Reader, s *schema, opt Options) (*csvSource, error) {
 	}
 	if c.headed = isHeader; !isHeader {
 		c.pending = header
+	} else if opt.ByPosition {
+		if err := inOrder(header, c.columns); err != nil {
+			return nil, err
+		}
 	}
 	if opt.Line > 0 {
 		c.before = int(opt.Line)
@@ -143,11 +147,7 @@ func (s *schema) match(found []string, byPosition bool) ([]column, error) {
 		}
 		return all, nil
 	}
-	want := make([]string, len(all))
-	for i := range all {
-		want[i] = all[i].name
-	}
-	to, err := matchNames("column", found, want, s.subset)
+	to, err := matchNames("column", found, namesOf(all), aliasesOf(all), s.subset)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ const (
 
 // Options are how a file is read. The zero value matches columns by name.
 type Options struct {
-	// ByPosition takes columns in the order of the signature's inputs and features, whatever their names; the number of
+	// ByPosition takes columns in the order of the signature's inputs and features, whatever their names, except the model's own in another order; the number of
 	// columns must be right. An npz or safetensors file with one array then suits a model with one input.
 	ByPosition bool
 	Header     Header

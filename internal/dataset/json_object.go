@@ -30,6 +30,9 @@ func newJSON(in io.Reader, s *schema, opt Options) (source, error) {
 	if list, err := s.columns(); err == nil {
 		for _, c := range list {
 			o.columns[c.name] = c
+			if c.alias != "" {
+				o.columns[c.alias] = c
+			}
 		}
 	}
 	if err := o.read(); err != nil {
@@ -86,7 +89,7 @@ var oipKeys = map[string]bool{"id": true, "parameters": true, "outputs": true, "
 
 func (o *jsonObject) member(name string) error {
 	if c, ok := o.columns[name]; ok {
-		return o.column(c)
+		return o.column(c, name)
 	}
 	for i, f := range o.s.fields {
 		if f.name == name {
@@ -109,8 +112,8 @@ func (o *jsonObject) member(name string) error {
 	return fmt.Errorf("it is not a name of the model's%s", suggestion(name, names))
 }
 
-// column reads an array of scalars into one column.
-func (o *jsonObject) column(c column) error {
+// column reads an array of scalars into one column. Under the name of its field, whose only column it is, the array may be of rows.
+func (o *jsonObject) column(c column, name string) error {
 	v := &o.values[c.field]
 	f := o.s.fields[c.field]
 	if _, dup := o.counts[c.name]; dup || v.whole {
@@ -132,14 +135,39 @@ func (o *jsonObject) column(c column) error {
 		if _, err := o.scan.next(); err != nil {
 			return err
 		}
-		if f.width == 1 && o.scan.kind == '[' && len(f.row) > 0 {
+		if f.width == 1 && o.scan.kind == '[' && len(f.row) > 0 && name != f.name {
 			return errors.New("wanted numbers, found an array within the array")
 		}
-		if err := o.store(v, n, c.at); err != nil {
+		if err := o.row(v, n, c.at, name == f.name); err != nil {
 			return fmt.Errorf("row %d: %w", n+1, err)
 		}
 	}
 	o.counts[c.name] = n
+	return nil
+}
+
+// row reads row n of a column, a scalar or, if whole, a row of its field; the first token has been read.
+func (o *jsonObject) row(v *values, n, at int, whole bool) error {
+	depth := 0
+	for ; whole && o.scan.kind == '['; depth++ {
+		if depth == len(v.b.f.row) {
+			return fmt.Errorf("arrays are nested deeper than the %d dimensions", len(v.b.f.dims))
+		}
+		if _, err := o.scan.next(); err != nil {
+			return err
+		}
+	}
+	if depth > 0 && depth < len(v.b.f.row) {
+		return fmt.Errorf("wanted arrays nested %d deep, found %d", len(v.b.f.row), depth)
+	}
+	if err := o.store(v, n, at); err != nil {
+		return err
+	}
+	for ; depth > 0; depth-- {
+		if err := o.scan.expect(']'); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -293,9 +321,9 @@ func (o *jsonObject) tensor(i int, v *values) (*tensor.Tensor, error) {
 	}
 	var absent []string
 	for name, c := range o.columns {
-		n, ok := o.counts[name]
+		n, ok := o.counts[c.name]
 		switch {
-		case c.field != i:
+		case c.field != i, c.name != name:
 		case !ok:
 			absent = append(absent, name)
 		case n != v.b.rows:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/shardwise/shardwise/internal/tensor"
 )
@@ -16,7 +17,7 @@ type jsonRows struct {
 	array      bool // rows are the elements of one array, whose bracket has been read
 	ended      bool
 
-	columns  map[string]int // by name
+	columns  map[string]int // by name and other name
 	list     []column
 	fields   map[string]int // by name, those that are not a single column
 	builders []builder      // of the fields that the first row shows
@@ -47,6 +48,7 @@ func newJSONRows(scan *jsonScanner, s *schema, opt Options, array bool) (*jsonRo
 	for i, c := range r.list {
 		r.columns[c.name] = i
 	}
+	maps.Copy(r.columns, aliasesOf(r.list))
 	for i, f := range s.fields {
 		r.fields[f.name] = i
 	}

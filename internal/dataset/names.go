@@ -11,8 +11,52 @@ import (
 // listed is how many names an error shows before it only counts.
 const listed = 5
 
-// matchNames maps each found name to its index in want. All of want must be found, unless subset, each once.
-func matchNames(what string, found, want []string, subset bool) ([]int, error) {
+// namesOf lists the columns' names.
+func namesOf(list []column) []string {
+	names := make([]string, len(list))
+	for i := range list {
+		names[i] = list[i].name
+	}
+	return names
+}
+
+// aliasesOf finds columns by their other names.
+func aliasesOf(list []column) map[string]int {
+	aliases := map[string]int{}
+	for i, c := range list {
+		if c.alias != "" {
+			aliases[c.alias] = i
+		}
+	}
+	return aliases
+}
+
+// inOrder refuses a row of names that is to be taken by position and holds the model's names elsewhere than the model has them: the
+// numbers would be taken for one another. Names that are but numbered say so little that all must be the model's.
+func inOrder(found []string, want []column) error {
+	index := aliasesOf(want)
+	for i, c := range want {
+		index[c.name] = i
+	}
+	first, known := -1, 0
+	for i, name := range found {
+		at, ok := index[name]
+		if ok {
+			known++
+		}
+		if ok && at != i && first < 0 {
+			first = i
+		}
+	}
+	if first < 0 || known < len(found) && every(namesOf(want), numbered.MatchString) {
+		return nil
+	}
+	return fmt.Errorf("column %d is %q, and %q is the model's column %d, whose column %d is %q: by position the columns would be taken for one another; drop --by-position, so that they are matched by their names",
+		first+1, clip(found[first]), clip(found[first]), index[found[first]]+1, first+1, clip(want[first].name))
+}
+
+// matchNames maps each found name to its index in want, or in aliases. All of want must be found, unless subset, each once.
+func matchNames(what string, found, want []string, aliases map[string]int, subset bool) ([]int, error) {
 	index := make(map[string]int, len(want))
 	for i, w := range want {
 		index[w] = i
@@ -22,6 +66,9 @@ func matchNames(what string, found, want []string, subset bool) ([]int, error) {
 	var unknown []string
 	for i, name := range found {
 		at, ok := index[name]
+		if !ok {
+			at, ok = aliases[name]
+		}
 		if !ok {
 			unknown = append(unknown, name)
 			continue

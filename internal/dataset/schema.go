@@ -109,11 +109,11 @@ func (f *field) fix(dims []manifest.Dim) error {
 	return nil
 }
 
-// column is one column of a text format: element at of a row of a field.
+// column is one column of a text format: element at of a row of a field. alias is another name that it goes by, "" for none.
 type column struct {
-	name  string
-	field int
-	at    int
+	name, alias string
+	field       int
+	at          int
 }
 
 // columns lists the columns of a text format in the order of the signature.
@@ -137,7 +137,41 @@ func (s *schema) columns() ([]column, error) {
 			all = append(all, column{name: name, field: i, at: at})
 		}
 	}
-	return all, nil
+	return s.nameSingles(all), nil
+}
+
+// nameSingles gives a field of one column, whose name has an index, the bare name as well, unless another column has it. An input's column
+// is called so first: that is its name in the table that the model was trained on.
+func (s *schema) nameSingles(all []column) []column {
+	single := func(c column) bool {
+		f := s.fields[c.field]
+		return f.width == 1 && f.features == nil && len(f.row) > 0
+	}
+	others := map[string]bool{}
+	for _, c := range all {
+		if !single(c) {
+			others[c.name] = true
+		}
+	}
+	named, names := slices.Clone(all), map[string]bool{}
+	for i := range named {
+		c := &named[i]
+		if bare := s.fields[c.field].name; single(*c) && !others[bare] {
+			if c.alias = bare; !s.subset {
+				c.name, c.alias = c.alias, c.name
+			}
+		}
+		names[c.name] = true
+	}
+	if len(names) < len(all) {
+		return all // a bare name is another's name with an index
+	}
+	for i := range named {
+		if names[named[i].alias] {
+			named[i].alias = ""
+		}
+	}
+	return named
 }
 
 // columnName is the feature's name, or the field's own for a single column, or with the flat index behind an underscore.

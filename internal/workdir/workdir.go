@@ -5,7 +5,7 @@
 // an flock on a file beside it: the kernel drops the lock with the last holder,
 // so a lock that can be had means that the owner is gone, and no process id that
 // might meanwhile belong to another has to be trusted. The simulator, the command
-// line and the writers of data files use it; it is no general file package.
+// line, the splitter and the writers of data files use it; it is no general file package.
 package workdir
 
 import (

@@ -70,6 +70,22 @@ func readDescription(path string) (*Description, error) {
 	return d, nil
 }
 
+// Members lists the paths of the files that the description at path names: the members and a stack's second model. They need not exist.
+func Members(path string) ([]string, error) {
+	d, err := readDescription(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, m := range d.Members {
+		list = append(list, filepath.Join(filepath.Dir(path), filepath.FromSlash(m.Model)))
+	}
+	if d.Final != nil {
+		list = append(list, filepath.Join(filepath.Dir(path), filepath.FromSlash(d.Final.Model)))
+	}
+	return list, nil
+}
+
 // open opens the members and builds the graph.
 func (e *ensemble) open(dir string, open Opener) error {
 	n := len(e.d.Members)

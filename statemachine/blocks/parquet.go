@@ -244,7 +244,7 @@ func (a *array) set(at int, v parquet.Value, c dataset.Column) string {
 	case v.IsNull() && a.texts != nil:
 		a.texts[at] = ""
 	case v.IsNull() && (!c.Missing || a.floats == nil):
-		return "the value is missing, which " + c.Input + " does not allow"
+		return c.MissingFault()
 	case v.IsNull():
 		a.floats[at] = math.NaN()
 	case a.texts != nil:

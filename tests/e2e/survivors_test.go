@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,13 +19,14 @@ import (
 	"github.com/shardwise/shardwise/simulator"
 )
 
-// TestNoProcessSurvivesTheCommand ends "simulate" in three ways, the last of which it cannot notice.
+// TestNoProcessSurvivesTheCommand ends "simulate" in four ways, the last of which it cannot notice.
 func TestNoProcessSurvivesTheCommand(t *testing.T) {
 	m := model(t, "diabetes-xgboost", "model.ubj", 2)
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			cmd := command(t, "simulate", m.Dir, "--json")
-			cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
+			temp := t.TempDir()
+			cmd.Env = append(cmd.Env, "TMPDIR="+temp)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -42,6 +44,11 @@ func TestNoProcessSurvivesTheCommand(t *testing.T) {
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
+			if signal == syscall.SIGHUP { // as a terminal that closes does; the command may have ended meanwhile
+				if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+					t.Fatal(err)
+				}
+			}
 			var found []int
 			for pid := range pids { // ends when nobody holds the other end of standard error
 				found = append(found, pid)
@@ -54,7 +61,41 @@ func TestNoProcessSurvivesTheCommand(t *testing.T) {
 				t.Errorf("%d processes said their pid, wanted the coordinator and 2 shards", len(found))
 			}
 			gone(t, found)
+			if left, err := os.ReadDir(temp); signal != syscall.SIGKILL && (err != nil || len(left) != 0) {
+				t.Errorf("left in the temporary folder: %v (%v)", left, err)
+			}
 		})
+	}
+}
+
+// TestNohupKeepsTheCommand starts "simulate" with SIGHUP ignored, as nohup does, and closes the terminal, so to speak.
+func TestNohupKeepsTheCommand(t *testing.T) {
+	m := model(t, "diabetes-xgboost", "model.ubj", 2)
+	cmd := command(t, "simulate", m.Dir, "--json")
+	cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	head, err := lines.Peek(1) // the document says that the functions can be called
+	if err != nil || head[0] != '{' {
+		t.Fatalf("%q %v", head, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	invokeOnce(t, lines, m.Deployment.Coordinator.Name)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the command ended with %v", err)
 	}
 }
 

@@ -37,7 +37,7 @@ func rooms() []room {
 		{"internal/engine", append([]string{"internal/onnx"}, contracts...)},
 		{"internal/unshard", runtime},
 		{"aggregate", []string{"internal/tensor", "internal/manifest"}},
-		{"splitter", append([]string{"internal/price", "internal/jsondoc"}, runtime...)}, // one table of prices
+		{"splitter", append([]string{"internal/price", "internal/jsondoc", "internal/workdir"}, runtime...)}, // one table of prices
 		{"shard", append([]string{"internal/objects"}, runtime...)},
 		{"shard/shardtest", append([]string{"shard", "coordinator", "aggregate", "internal/objects"}, runtime...)},
 		{"coordinator", append([]string{"shard", "aggregate"}, runtime...)},
