@@ -59,6 +59,16 @@ func checkOptions(o layout.Options) error {
 	if err := checkEngine(o.Engine); err != nil {
 		return err
 	}
+	if o.Name != "" {
+		if err := manifest.CheckName(o.Name); err != nil {
+			return &layout.RefusalError{Subject: "split options", Reason: err.Error(), Remedy: "give another name, or none for the file's"}
+		}
+	}
+	if o.Version != "" {
+		if err := manifest.CheckVersion(o.Version); err != nil {
+			return &layout.RefusalError{Subject: "split options", Reason: err.Error(), Remedy: "give another version, or none for 1"}
+		}
+	}
 	switch {
 	case o.Shards < 0 || o.MemoryMB < 0:
 		return &layout.RefusalError{Subject: "split options", Reason: "the number of shards and the memory must be positive", Remedy: "give --shards N or --memory MB"}

@@ -171,6 +171,8 @@ func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 		"target in use":   {full, layout.Options{Shards: 2}, "not empty"},
 		"no wish":         {filepath.Join(t.TempDir(), "o"), layout.Options{}, "--shards"},
 		"two wishes":      {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, MemoryMB: 128}, "exactly one"},
+		"no name":         {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Name: "a b"}, `"a b" is no model name`},
+		"no version":      {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Version: "1 ü"}, `"1 ü" is no version`},
 		"negative":        {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: -2}, "positive"},
 		"too many shards": {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 1 << 30}, "shards"},
 	} {
@@ -178,6 +180,19 @@ func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
 		}
+	}
+}
+
+func TestTreesInAGraphAreRefusedWithWhatHelps(t *testing.T) {
+	model := "onnx/testdata/skl-forest-strings.onnx"
+	_, err := splitter.Split(context.Background(), model, filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2}, nil)
+	for _, want := range []string{"(TreeEnsembleClassifier) stays whole on one shard", "use at most 1 shard", "--plan rows"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
+	if m := split(t, model, filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Plan: "rows"}); len(m.Shards) != 2 {
+		t.Errorf("the remedy made %d shards, want 2", len(m.Shards))
 	}
 }
 
