@@ -41,6 +41,9 @@ func (f *predictFlags) guardFile(cmd *cobra.Command, flag, path, model string) e
 	if path == "" {
 		return nil
 	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return usage(cmd, "%s %s: there is no folder %s; make the folder first", flag, path, filepath.Dir(path))
+	}
 	found, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

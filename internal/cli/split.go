@@ -148,7 +148,7 @@ memory are read and written as streams.`,
 			for _, line := range facts.lines() {
 				a.say("%s", line)
 			}
-			a.say("wrote %s; next: shardwise verify %s --input FILE", out, out)
+			a.say("wrote %s; next: shardwise verify %s --input FILE", out, shellWord(out))
 			return nil
 		},
 	}
