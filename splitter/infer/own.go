@@ -7,7 +7,10 @@ import (
 	"github.com/shardwise/shardwise/internal/tensor"
 )
 
-// ownRules are the operators of Shardwise's own domain.
+// runtimeDomain is the domain of ONNX Runtime's own operators.
+const runtimeDomain = "com.microsoft"
+
+// ownRules are the operators of Shardwise's own domain, and of ONNX Runtime's.
 func ownRules() map[string]rule {
 	return map[string]rule{
 		key(graph.ShardwiseDomain, "TreeEnsemble"):     inferForest,
@@ -16,6 +19,8 @@ func ownRules() map[string]rule {
 		key(graph.ShardwiseDomain, "XGBoostObjective"): inferObjective,
 		key(graph.ShardwiseDomain, "EmbeddingBag"):     inferBag,
 		key(graph.ShardwiseDomain, "Experts"):          inferExperts,
+		key(runtimeDomain, "MoE"):                      same,
+		key(runtimeDomain, "QMoE"):                     same,
 	}
 }
 

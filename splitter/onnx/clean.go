@@ -29,6 +29,7 @@ type net struct {
 	bodies   int                    // graphs inside nodes
 	shared   int                    // names of weights whose bytes another weight has, too
 	zipMaps  int                    // ZipMap nodes that were taken away
+	unfused  map[string]int         // by operator: nodes of ONNX Runtime's own that were written as what they are made of
 	leading  []string               // symbols of inputs' first dimensions, in the order of the inputs
 	batch    string                 // the one of leading that counts the rows
 	mixes    string                 // why rows do not stand for themselves, "" when they do
@@ -63,7 +64,7 @@ func clean(m *onnx.Model, s *store) (portable, own *net, err error) {
 		return nil, nil, err
 	}
 	c := &cleaner{store: s, scanned: m, covers: native.NewCoverage(), alias: map[string]string{}, scope: infer.NewScope(g.Opsets), flipped: map[string]string{}, places: map[place]string{},
-		net: &net{values: map[string]graph.Value{}, declared: g.Outputs,
+		net: &net{values: map[string]graph.Value{}, declared: g.Outputs, unfused: map[string]int{},
 			graph: &graph.Graph{Name: g.Name, Opsets: g.Opsets, Weights: map[string]*graph.Weight{}}}}
 	for i := range m.Functions {
 		if f := &m.Functions[i]; f.Kept != "" {

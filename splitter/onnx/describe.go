@@ -168,6 +168,9 @@ func (m *model) facts(t tally) []layout.Fact {
 	if m.net.zipMaps > 0 {
 		add("ZipMap", "taken away: the output is the tensor of probabilities, columns in the order of the labels")
 	}
+	for _, op := range sorted(m.net.unfused) {
+		add("fused operator", "%s, written as what it is made of (%d times)", op, m.net.unfused[op])
+	}
 	m.sharedFact(t, add)
 	files := m.store.locations()
 	for i, location := range files {

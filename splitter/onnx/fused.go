@@ -32,7 +32,7 @@ func fusions() map[string]func(f *fusion) bool {
 		"BiasGelu": fuseBiasGelu, "FastGelu": fuseFastGelu, "Gelu": fuseGelu, "QuickGelu": fuseQuickGelu, "BiasAdd": fuseBiasAdd,
 		"FusedConv": fuseConv, "FusedGemm": fuseGemm, "FusedMatMul": fuseMatMul, "TransposeMatMul": fuseMatMul,
 		"EmbedLayerNormalization": fuseEmbedding, "SkipLayerNormalization": fuseSkipNorm, "SkipSimplifiedLayerNormalization": fuseSkipNorm,
-		"Attention": fuseAttention, "MultiHeadAttention": fuseHeads, "RotaryEmbedding": fuseRotary,
+		"Attention": fuseAttention, "MultiHeadAttention": fuseHeads, "RotaryEmbedding": fuseRotary, "GroupQueryAttention": fuseGroups,
 		"DynamicQuantizeMatMul": fuseDynamicProduct, "MatMulIntegerToFloat": fuseIntegerProduct, "QGemm": fuseQuantGemm,
 		"QLinearAdd": fuseQuantPair, "QLinearMul": fuseQuantPair, "QLinearSigmoid": fuseQuantUnary, "QLinearLeakyRelu": fuseQuantUnary,
 		"QLinearAveragePool": fuseQuantUnary, "QLinearGlobalAveragePool": fuseQuantUnary, "QLinearConcat": fuseQuantConcat,
@@ -59,6 +59,7 @@ func (c *cleaner) unfused(n *graph.Node) (nodes []*graph.Node, ok bool, err erro
 	if !write(f) || f.err != nil {
 		return nil, false, f.err
 	}
+	c.net.unfused[operator(n)]++
 	return f.nodes, true, nil
 }
 

@@ -194,7 +194,7 @@ func fuseRotary(f *fusion) bool {
 		return false
 	}
 	cos, sin := f.unsqueeze(f.op("Gather", nil, f.in(2), at), 1), f.unsqueeze(f.op("Gather", nil, f.in(3), at), 1)
-	y := f.rotate(x, cos, sin, half)
+	y := f.rotate(x, cos, sin, half, f.n.Int("interleaved", 0) != 0)
 	if size := f.size(f.in(0), -1); rank == 4 && size != int(2*half) || rank == 3 && size != heads*int(2*half) {
 		y = f.op("Concat", map[string]graph.Attr{"axis": intAttr(-1)}, y, f.slice(x, -1, 2*half, math.MaxInt64))
 	}
@@ -205,10 +205,10 @@ func fuseRotary(f *fusion) bool {
 	return true
 }
 
-// rotate turns the pairs (a, b) of the first 2·half elements of each head into (cos·a - sin·b, sin·a + cos·b).
-func (f *fusion) rotate(x, cos, sin string, half int64) string {
+// rotate turns the pairs (a, b) of the first 2·half elements of each head into (cos·a - sin·b, sin·a + cos·b). A pair are
+// neighbours, or one of each half.
+func (f *fusion) rotate(x, cos, sin string, half int64, neighbours bool) string {
 	var a, b string
-	neighbours := f.n.Int("interleaved", 0) != 0
 	if neighbours {
 		pairs := f.op("Reshape", nil, f.slice(x, -1, 0, 2*half), f.ints(0, 0, 0, half, 2))
 		pick := map[string]graph.Attr{"axis": intAttr(4)}

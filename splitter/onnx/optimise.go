@@ -74,7 +74,7 @@ func (n *net) splits() bool {
 
 // own is the net with the operators that the native engine alone has, nil when it has no use for them.
 func (c *cleaner) own() (*net, error) {
-	if len(c.net.foreign)+len(c.net.refused) > 0 {
+	if len(c.net.foreign) > 0 || slices.ContainsFunc(c.net.refused, func(r refused) bool { return !c.packed(r.node) }) {
 		return nil, nil
 	}
 	portable := c.net
@@ -95,8 +95,20 @@ func (c *cleaner) own() (*net, error) {
 	if err := c.retake(); err != nil {
 		return nil, err
 	}
+	if len(made.refused) > 0 {
+		return nil, nil
+	}
 	made.findRows(c.scope)
 	return &made, nil
+}
+
+// packed reports whether the native engine covers the node once it is rewritten.
+func (c *cleaner) packed(n *graph.Node) bool {
+	types := make([]infer.Value, len(n.Inputs))
+	for i, in := range n.Inputs {
+		types[i] = c.scope.Value(in)
+	}
+	return optimise.Packed(n, c.net.graph.Weights, types)
 }
 
 // retake types and checks the nodes of a rewritten graph as if they were the model's.

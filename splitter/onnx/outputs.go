@@ -35,6 +35,10 @@ func (c *cleaner) outputs(g *graph.Graph) error {
 		if _, constant := c.net.graph.Weights[v.Name]; constant {
 			c.constantOutput(v.Name)
 		}
+		if slices.ContainsFunc(c.net.graph.Inputs, func(in graph.Value) bool { return in.Name == v.Name }) {
+			c.net.foreign = append(c.net.foreign, &layout.RefusalError{Subject: "output " + v.Name, Reason: "it is an input of the model, too, and a deployment's inputs and outputs have one set of names",
+				Remedy: "leave it away, since the caller has it, or let an Identity yield it under another name"})
+		}
 		known, ok := c.net.values[v.Name]
 		if v.Foreign != "" && (known.DType == tensor.Invalid || c.net.zipMaps == 0) {
 			c.foreign("output", v)
@@ -68,7 +72,8 @@ func (c *cleaner) legalNames() {
 	c.renameAll(changed)
 }
 
-// constantOutput lets an Identity compute an output that turned out to be a constant.
+// constantOutput lets an Identity compute an output that turned out to be a constant. What reads the constant takes it under its new name: the Identity stands
+// behind all nodes.
 func (c *cleaner) constantOutput(name string) {
 	w := c.net.graph.Weights[name]
 	delete(c.net.graph.Weights, name)
@@ -78,6 +83,14 @@ func (c *cleaner) constantOutput(name string) {
 	c.net.graph.Weights[moved.Name] = &moved
 	c.net.values[moved.Name] = weightValue(&moved)
 	c.scope.Define(moved.Name, infer.OfWeight(&moved))
+	for _, n := range c.net.graph.Nodes {
+		n.Rename(func(in string) string {
+			if in == name {
+				return moved.Name
+			}
+			return in
+		})
+	}
 	c.net.graph.Nodes = append(c.net.graph.Nodes, &graph.Node{Name: name, Op: "Identity", Inputs: []string{moved.Name}, Outputs: []string{name}})
 }
 

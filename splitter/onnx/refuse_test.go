@@ -57,7 +57,8 @@ func TestWhatCannotBeSplitIsRefusedByName(t *testing.T) {
 			g.Nodes[0].Inputs[0] = "w2"
 			g.Weights["w2"] = &graph.Weight{DType: tensor.F32, Shape: tensor.Shape{2, 4}, Data: make([]byte, 32)}
 		}, "no output depends on an input"},
-		"no answer": {func(g *graph.Graph) { g.Outputs = nil }, "no outputs"},
+		"an input as an answer": {func(g *graph.Graph) { g.Outputs = append(g.Outputs, graph.Value{Name: "x", DType: tensor.F32}) }, "output x: it is an input of the model, too"},
+		"no answer":             {func(g *graph.Graph) { g.Outputs = nil }, "no outputs"},
 		"endless input": {func(g *graph.Graph) {
 			g.Inputs = append(g.Inputs, graph.Value{Name: "e", DType: tensor.F32, Ranked: true, Dims: []graph.Dim{{Size: 1 << 40}, {Size: 1 << 40}}})
 		}, "more than 2^53"},

@@ -46,6 +46,12 @@ func trySplit(t testing.TB, path string, o layout.Options) (string, *manifest.Ma
 	if err != nil {
 		return "", nil, err
 	}
+	return put(t, l), l.Manifest, nil
+}
+
+// put writes the files of a layout into a fresh directory and enters them in its manifest.
+func put(t testing.TB, l *layout.Layout) string {
+	t.Helper()
 	dir := t.TempDir()
 	for i := range l.Manifest.Sources {
 		l.Manifest.Sources[i].SHA256 = strings.Repeat("0", 64)
@@ -58,9 +64,9 @@ func trySplit(t testing.TB, path string, o layout.Options) (string, *manifest.Ma
 		*list = append(*list, writeFile(t, dir, f))
 	}
 	if err := l.Manifest.Validate(); err != nil {
-		t.Fatalf("split %s with %+v: %v", path, o, err)
+		t.Fatalf("a plan of %d shards: %v", len(l.Manifest.Shards), err)
 	}
-	return dir, l.Manifest, nil
+	return dir
 }
 
 func writeFile(t testing.TB, dir string, f layout.File) manifest.File {

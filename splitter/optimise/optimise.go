@@ -147,13 +147,13 @@ func quantises(g *graph.Graph) bool {
 	return false
 }
 
-// Own rewrites what the native engine alone has an operator for, in place: the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag, and
-// mixtures of experts to shardwise.Experts, which adds in another order, and so not where activations are quantised. The same holds for RMSNormalization that
+// Own rewrites what the native engine alone has an operator for, in place: the Loops that PyTorch exports EmbeddingBag as to shardwise.EmbeddingBag,
+// ONNX Runtime's MoE and mixtures of experts that are written out to shardwise.Experts, the latter which adds in another order, and so not where activations are quantised. The same holds for RMSNormalization that
 // is written out: its operator is newer than the operator sets that other engines' versions can be relied on to have. Everything else is as with Run.
 func Own(g *graph.Graph, weights Weights) (Summary, error) {
-	passes := []func(*work){bags, (*work).experts, (*work).rmsNorms}
+	passes := []func(*work){(*work).packs, bags, (*work).experts, (*work).rmsNorms}
 	if quantises(g) {
-		passes = passes[:1]
+		passes = passes[:2]
 	}
 	w := newWork(g, weights)
 	for _, pass := range passes {

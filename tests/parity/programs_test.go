@@ -216,6 +216,9 @@ func TestProgramsRunInONNXRuntime(t *testing.T) {
 	var calls []call
 	excepted := map[string]string{}
 	for _, c := range readCases(t, "network", leastNetworks) {
+		if strings.HasPrefix(c.Name, "moe-") { // experts in their file's own form are one operator, which no part of has a form in ONNX Runtime
+			continue
+		}
 		for _, n := range counts(t, c, maxShards(t, c), 2, 4) {
 			for _, kind := range kinds(c.Name) {
 				calls = append(calls, callsOf(t, c, layout.Options{Shards: n, Plan: kind}, excepted)...)

@@ -90,6 +90,9 @@ quietly "$python" "$here/torch_more.py" "$out" "$seed"
 quietly "$python" "$here/torch_experts.py" "$out" "$seed"
 [[ ${SHARDWISE_LONG:-} != 1 ]] || quietly "$python" "$here/torchvision_export.py" "$out" "$seed"
 
+# ONNX Runtime's own mixtures of experts.
+quietly "$venvs/onnx/bin/python" "$here/moe_models.py" "$out" "$seed"
+
 # Ensembles of models, as scikit-learn makes them.
 quietly "$venvs/sklearn/bin/python" "$here/ensemble_models.py" "$out" "$seed"
 

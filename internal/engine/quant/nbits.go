@@ -28,7 +28,7 @@ type packed struct {
 // chunk is how many rows of the matrix are unpacked at a time.
 const chunk = 64
 
-func (k *kernels) matMulNBits(s *engine.Site) (engine.Kernel, error) {
+func (p *kernels) matMulNBits(s *engine.Site) (engine.Kernel, error) {
 	if err := s.Only("K", "N", "accuracy_level", "bits", "block_size"); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (k *kernels) matMulNBits(s *engine.Site) (engine.Kernel, error) {
 	if rows < 1 || columns < 1 || rows > 1<<31 || columns > 1<<31 || !slices.Contains([]int64{16, 32, 64, 128, 256}, block) || !slices.Contains([]int64{2, 4, 8}, bits) {
 		return nil, s.Refuse("N %d, K %d, block_size %d or bits %d is out of range", rows, columns, block, bits)
 	}
-	return &packed{k: k, rows: int(rows), columns: int(columns), block: int(block), bits: int(bits), blocks: int((columns + block - 1) / block)}, nil
+	return &packed{k: p, rows: int(rows), columns: int(columns), block: int(block), bits: int(bits), blocks: int((columns + block - 1) / block)}, nil
 }
 
 // Run implements engine.Kernel.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -196,6 +197,7 @@ func TestAnUnfinishedBodyEndsWithItsProcess(t *testing.T) {
 		if claimed {
 			break
 		}
+		time.Sleep(time.Millisecond)
 	}
 	if status, body := ask(t, addr, "GET "+nextPath+" HTTP/1.1\r\nHost: x\r\n\r\n"); status != 403 || body != forbidden("InvocationResponse", "Ready") {
 		t.Errorf("next meanwhile: status %d, %s", status, body)

@@ -96,3 +96,16 @@ save("integers", [
     n("DynamicQuantizeMatMul", ["x", "w1", "s1", "z1", "b1"], ["h"]), h.make_node("QuantizeLinear", ["h", "sh", "zh"], ["q"]), n("MatMulIntegerToFloat", ["q", "w2", "sh", "s2", "zh", "", "b2"], ["y"])],
     dict(w1=rng.integers(0, 120, (W, 6)).astype(np.uint8), s1=s(0.02), z1=z(60), b1=r(6), sh=s(0.05), zh=z(100), w2=rng.integers(-60, 60, (6, 4)).astype(np.int8), s2=np.array([0.02, 0.01, 0.03, 0.02], s), b2=r(4)),
     {"x": ([1, W], r(1, W, scale=1))}, {"y": T.FLOAT}, 13)
+
+# A decoder step whose heads share keys, with weights of 4 bits, and rows that have had 3, 1 and 2 steps before.
+W, D = 32, 16
+bits = {f"{k}w": rng.integers(0, 256, (n, W // 16, 8)).astype(np.uint8) for k, n in (("q", 2 * D), ("k", D), ("v", D), ("o", W))}
+bits |= {f"{k}s": np.abs(r(n * (W // 16), scale=0.02)) + s(0.01) for k, n in (("q", 2 * D), ("k", D), ("v", D), ("o", W))}
+few = lambda k, x, y, size: n("MatMulNBits", [x, k + "w", k + "s"], [y], K=W, N=size, bits=4, block_size=16)
+save("grouped", [
+    h.make_node("SimplifiedLayerNormalization", ["x", "g1"], ["e"], epsilon=1e-5, axis=-1), few("q", "e", "q", 2 * D), few("k", "e", "k", D), few("v", "e", "v", D),
+    n("GroupQueryAttention", ["q", "k", "v", "keys", "values", "seqlens", "total", "cos", "sin"], ["a", "present_keys", "present_values"], num_heads=2, kv_num_heads=1, do_rotary=1, local_window_size=2),
+    few("o", "a", "o", W), n("SkipSimplifiedLayerNormalization", ["o", "x", "g2"], ["y"], epsilon=1e-5)],
+    dict(g1=1 + r(W), g2=1 + r(W), cos=np.cos(r(9, D // 2, scale=2)), sin=np.sin(r(9, D // 2, scale=2)), **bits),
+    {"x": (["N", 1, W], r(B, 1, W, scale=1)), "keys": (["N", 1, "P", D], r(B, 1, 3, D, scale=1)), "values": (["N", 1, "P", D], r(B, 1, 3, D, scale=1)),
+     "seqlens": (["N"], np.array([3, 1, 2], np.int32)), "total": ([1], np.array([4], np.int32))}, {"y": T.FLOAT}, 17)
