@@ -68,11 +68,22 @@ func openOne(path string) (layout.Model, error) {
 	case bytes.HasPrefix(head, []byte("{L")), looksLikeJSON(head):
 		src, err := xgboost.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, formatless(path, head, err)
 		}
 		return trees.NewModel(src), nil
 	}
 	return nil, refuseFormat(path, head)
+}
+
+// formatless is the refusal of a description without its format, which was taken for a model: err, of anything else.
+func formatless(path string, head []byte, err error) error {
+	for _, d := range []struct{ format, key string }{{ensemble.Format, "combine"}, {ensemble.Format, "members"}, {recommender.Format, "tables"}} {
+		if looksLikeJSON(head) && bytes.Contains(head, []byte(`"`+d.key+`"`)) {
+			return &layout.RefusalError{Subject: filepath.Base(path), Reason: fmt.Sprintf("has %q as a description does and no \"format\": %q in front", d.key, d.format),
+				Remedy: "let it begin with that member (docs/plans.md)"}
+		}
+	}
+	return err
 }
 
 func readHead(path string) ([]byte, error) {
@@ -120,8 +131,8 @@ func looksLikeONNX(path string, head []byte) bool {
 // foreign are formats that people have and that are refused by name: how the file begins, and what to do.
 func foreign() []struct{ prefix, format, remedy string } {
 	return []struct{ prefix, format, remedy string }{
-		{"tree\n", "a LightGBM text model", "convert it to ONNX, or train with XGBoost and save as JSON"},
-		{"tree\r\n", "a LightGBM text model", "convert it to ONNX, or train with XGBoost and save as JSON"},
+		{"tree\n", "a LightGBM text model", "convert it to ONNX, where the trees stay whole on a shard and --plan rows spreads the rows; or train with XGBoost and save as JSON, which is cut by trees"},
+		{"tree\r\n", "a LightGBM text model", "convert it to ONNX, where the trees stay whole on a shard and --plan rows spreads the rows; or train with XGBoost and save as JSON, which is cut by trees"},
 		{"\x80\x02", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},
 		{"\x80\x03", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},
 		{"\x80\x04", "a Python pickle", "load it in Python and save it as ONNX, or as XGBoost JSON with save_model(\"model.json\")"},

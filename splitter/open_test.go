@@ -15,6 +15,9 @@ import (
 func TestOpenRefusesForeignFilesByName(t *testing.T) {
 	for _, c := range []struct{ name, content, format, remedy string }{
 		{"model.txt", "tree\nversion=v4\n", "LightGBM", "ONNX"},
+		{"windows.txt", "tree\r\nversion=v4\r\n", "LightGBM", "trees stay whole on a shard and --plan rows"},
+		{"formatless.json", `{"combine": "mean", "members": [{"model": "a.onnx"}]}`, "\"format\": \"shardwise-ensemble/1\"", "docs/plans.md"},
+		{"formatless-tables.json", `{"name": "m", "tables": [{"name": "a"}]}`, "\"format\": \"shardwise-recommender/1\"", "docs/plans.md"},
 		{"model.pkl", "\x80\x04\x95\x00\x00", "pickle", "save_model"},
 		{"model.pt", "PK\x03\x04rest", "zip", "torch.onnx.export"},
 		{"model.h5", "\x89HDF\r\n\x1a\n", "HDF5", "tf2onnx"},

@@ -59,6 +59,16 @@ func checkOptions(o layout.Options) error {
 	if err := checkEngine(o.Engine); err != nil {
 		return err
 	}
+	if o.Name != "" {
+		if err := manifest.CheckName(o.Name); err != nil {
+			return &layout.RefusalError{Subject: "split options", Reason: err.Error(), Remedy: "give another name, or none for the file's"}
+		}
+	}
+	if o.Version != "" {
+		if err := manifest.CheckVersion(o.Version); err != nil {
+			return &layout.RefusalError{Subject: "split options", Reason: err.Error(), Remedy: "give another version, or none for 1"}
+		}
+	}
 	switch {
 	case o.Shards < 0 || o.MemoryMB < 0:
 		return &layout.RefusalError{Subject: "split options", Reason: "the number of shards and the memory must be positive", Remedy: "give --shards N or --memory MB"}
@@ -109,6 +119,12 @@ func modelName(path string) string {
 // write puts the layout into a staging directory beside out and renames it to out when everything is in place.
 func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progress Progress) (m *manifest.Manifest, err error) {
 	out = filepath.Clean(out)
+	made := missing(filepath.Dir(out))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, removeEmpty(made))
+		}
+	}()
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return nil, fmt.Errorf("split: %w", err)
 	}
@@ -135,6 +151,30 @@ func write(ctx context.Context, l *layout.Layout, sourceDir, out string, progres
 		return nil, err
 	}
 	return m, commit(stage, out)
+}
+
+// missing are dir and the folders above it that do not exist, the deepest first.
+func missing(dir string) []string {
+	var list []string
+	for {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir {
+			return list
+		}
+		list, dir = append(list, dir), filepath.Dir(dir)
+	}
+}
+
+// removeEmpty removes folders, the deepest first, up to one that others have put something into.
+func removeEmpty(dirs []string) error {
+	for _, dir := range dirs {
+		switch err := os.Remove(dir); {
+		case errors.Is(err, fs.ErrExist): // not empty
+			return nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("split: remove a folder that was made for the output: %w", err)
+		}
+	}
+	return nil
 }
 
 // maxManifest is the size in bytes up to which readers take a manifest.
@@ -179,10 +219,17 @@ func commit(stage, out string) error {
 	if err := syncDir(stage); err != nil {
 		return err
 	}
-	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	taken := &layout.RefusalError{Subject: out, Reason: "was filled by another while the model was split", Remedy: "look at what is there, or choose another directory"}
+	switch err := os.Remove(out); {
+	case errors.Is(err, fs.ErrExist): // not empty
+		return taken
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("split: replace the empty directory: %w", err)
 	}
-	if err := os.Rename(stage, out); err != nil {
+	switch err := os.Rename(stage, out); {
+	case errors.Is(err, fs.ErrExist):
+		return taken
+	case err != nil:
 		return fmt.Errorf("split: %w", err)
 	}
 	return syncDir(filepath.Dir(out))

@@ -158,6 +158,63 @@ func TestFailedSplitLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestAnInterruptedSplitRemovesTheFoldersThatItMade(t *testing.T) {
+	parent := t.TempDir()
+	for name, kept := range map[string]bool{"new": false, "shared": true} {
+		top := filepath.Join(parent, name)
+		ctx, stop := context.WithCancel(context.Background())
+		other := filepath.Join(top, "inner", "other")
+		_, err := splitter.Split(ctx, examples()[0], filepath.Join(top, "inner", "out"), layout.Options{Shards: 2}, func(int64, int64, string) {
+			if kept {
+				if err := os.WriteFile(other, nil, 0o644); err != nil {
+					t.Error(err)
+				}
+			}
+			stop()
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error %v, want the interruption's", name, err)
+		}
+		left := tree(t, parent)
+		if _, err := os.Stat(top); (err == nil) != kept {
+			t.Errorf("%s: stat says %v; want it kept: %v", name, err, kept)
+		}
+		if kept && len(left) != 1 {
+			t.Errorf("%s: left are %d files, want the other's", name, len(left))
+		}
+		stop()
+	}
+}
+
+func TestTheLaterOfTwoSplitsIntoOneFolderIsRefused(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		parent := t.TempDir()
+		out := filepath.Join(parent, "out")
+		if before {
+			if err := os.Mkdir(out, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first := true
+		_, err := splitter.Split(context.Background(), examples()[0], out, layout.Options{Shards: 2}, func(int64, int64, string) {
+			if first {
+				first = false
+				split(t, examples()[0], out, layout.Options{Shards: 3})
+			}
+		})
+		var refusal *layout.RefusalError
+		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "was filled by another while the model was split; look at what is there") {
+			t.Errorf("error %v, want a refusal that says what happened", err)
+		}
+		if m, _, err := manifest.Read(filepath.Join(out, manifest.FileName)); err != nil || len(m.Shards) != 3 {
+			t.Errorf("the first one's directory: %v, want its 3 shards", err)
+		}
+		if entries, err := os.ReadDir(parent); err != nil || len(entries) != 1 {
+			t.Errorf("left are %v (%v), want the first one's directory only", entries, err)
+		}
+	}
+}
+
 func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 	full := t.TempDir()
 	if err := os.WriteFile(filepath.Join(full, "precious"), nil, 0o644); err != nil {
@@ -171,6 +228,8 @@ func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 		"target in use":   {full, layout.Options{Shards: 2}, "not empty"},
 		"no wish":         {filepath.Join(t.TempDir(), "o"), layout.Options{}, "--shards"},
 		"two wishes":      {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, MemoryMB: 128}, "exactly one"},
+		"no name":         {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Name: "a b"}, `"a b" is no model name`},
+		"no version":      {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Version: "1 ü"}, `"1 ü" is no version`},
 		"negative":        {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: -2}, "positive"},
 		"too many shards": {filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 1 << 30}, "shards"},
 	} {
@@ -178,6 +237,19 @@ func TestSplitRefusesTargetsAndOptions(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.says)
 		}
+	}
+}
+
+func TestTreesInAGraphAreRefusedWithWhatHelps(t *testing.T) {
+	model := "onnx/testdata/skl-forest-strings.onnx"
+	_, err := splitter.Split(context.Background(), model, filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2}, nil)
+	for _, want := range []string{"(TreeEnsembleClassifier) stays whole on one shard", "use at most 1 shard", "--plan rows"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
+	if m := split(t, model, filepath.Join(t.TempDir(), "o"), layout.Options{Shards: 2, Plan: "rows"}); len(m.Shards) != 2 {
+		t.Errorf("the remedy made %d shards, want 2", len(m.Shards))
 	}
 }
 

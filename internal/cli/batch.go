@@ -63,7 +63,7 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.input, "input", "i", "", "`TABLE` of rows: a file, or s3://bucket/key")
+	fl.VarP(&once{text: &f.input}, "input", "i", "`TABLE` of rows: a file, or s3://bucket/key")
 	fl.StringVarP(&f.output, "output", "o", "", "`TABLE` for the answers: a file, s3://bucket/key, or s3://bucket/prefix/ for parts")
 	fl.BoolVar(&f.local, "local", false, "run everything on this computer")
 	fl.IntVar(&f.rows, "block-rows", 0, "`ROWS` of a block (default: as many as the functions have memory for, at most 16,384)")
@@ -88,6 +88,9 @@ A summary is left beside the output, in OUTPUT.summary.json.`,
 
 // check refuses flags that cannot go together, and reads the tolerance.
 func (f *batchFlags) check(cmd *cobra.Command) error {
+	if err := listOf(cmd, "outputs", f.outputs); err != nil {
+		return err
+	}
 	switch {
 	case f.input == "" || f.output == "":
 		return usage(cmd, "say what to predict and where to: --input TABLE --output TABLE")

@@ -70,6 +70,9 @@ func guardFile(cmd *cobra.Command, flag, path, model string, reads []reading) er
 	if path == "" {
 		return nil
 	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) {
+		return usage(cmd, "%s %s: there is no folder %s; make the folder first", flag, path, filepath.Dir(path))
+	}
 	found, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +61,7 @@ the exit status is 1.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.input, "input", "i", "", "`FILE` of rows to predict")
+	fl.VarP(&once{text: &f.input}, "input", "i", "`FILE` of rows to predict")
 	fl.StringVarP(&f.output, "output", "o", "", "`FILE` where answers go; - is standard output, as CSV")
 	fl.StringVar(&f.expect, "expect", "", "`FILE` of expected values to compare with")
 	f.cut.register(cmd)
@@ -81,6 +83,9 @@ func (f *predictFlags) registerShared(cmd *cobra.Command) {
 
 // check refuses flags that cannot go together.
 func (f *predictFlags) check(cmd *cobra.Command) error {
+	if err := listOf(cmd, "outputs", f.outputs); err != nil {
+		return err
+	}
 	switch {
 	case f.input == "":
 		return usage(cmd, "say what to predict: --input FILE")
@@ -97,17 +102,35 @@ func (f *predictFlags) check(cmd *cobra.Command) error {
 // present checks that the files to read are there and of a known format.
 func (f *predictFlags) present() error {
 	for _, path := range []string{f.input, f.expect} {
-		if path == "" {
+		switch path {
+		case "":
 			continue
+		case "-":
+			return asInput(errors.New("standard input is not read: name a file, whose extension tells its format"))
 		}
 		if _, err := os.Stat(path); err != nil {
 			return asInput(err)
 		}
 		if _, err := dataset.FormatOf(path); err != nil {
-			return asInput(err)
+			return asInput(fmt.Errorf("%w%s", err, formatHint(path)))
 		}
 	}
 	return nil
+}
+
+// formatHint says what to do with a table in a format that is not read here; "" of formats that nobody has.
+func formatHint(path string) string {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".parquet":
+		return "; shardwise batch reads parquet: split the model with shardwise split, then shardwise batch DIR --local --input " + shellWord(path) + " --output FILE"
+	case ".tsv":
+		return "; save it with commas between the fields, as .csv"
+	case ".gz", ".bz2", ".zst", ".xz", ".zip":
+		return "; unpack it first"
+	case ".xls", ".xlsx", ".ods":
+		return "; save the sheet as .csv"
+	}
+	return ""
 }
 
 // runPredict resolves the model, runs, and cleans up.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -88,6 +89,9 @@ The functions' log lines appear on standard error.`,
 			}
 			d, err := local.Start(cmd.Context(), config)
 			if err != nil {
+				if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+					err = fmt.Errorf("%w; give another --addr, 127.0.0.1:0 takes a free port", err)
+				}
 				return err
 			}
 			defer func() { err = firstError(err, faultsOf(d)) }()

@@ -60,6 +60,10 @@ func (c *cutFlags) options(cmd *cobra.Command, fallbackMB int) (layout.Options, 
 	switch {
 	case f.Changed("latency-target") && c.latency <= 0, f.Changed("max-cost") && !(c.maxCost > 0), c.rows < 1:
 		return o, usage(cmd, "--latency-target, --max-cost and --rows want something above 0")
+	case c.name != "" && manifest.CheckName(c.name) != nil:
+		return o, usage(cmd, "--name: %w", manifest.CheckName(c.name))
+	case c.version != "" && manifest.CheckVersion(c.version) != nil:
+		return o, usage(cmd, "--model-version: %w", manifest.CheckVersion(c.version))
 	case c.kind != "" && !slices.Contains(plan.Kinds(), c.kind):
 		return o, usage(cmd, "--plan %q: one of %s is wanted", c.kind, strings.Join(plan.Kinds(), ", "))
 	case c.rows > maxRows:
@@ -144,7 +148,7 @@ memory are read and written as streams.`,
 			for _, line := range facts.lines() {
 				a.say("%s", line)
 			}
-			a.say("wrote %s; next: shardwise verify %s --input FILE", out, out)
+			a.say("wrote %s; next: shardwise verify %s --input FILE", out, shellWord(out))
 			return nil
 		},
 	}

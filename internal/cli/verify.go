@@ -39,7 +39,7 @@ predictions.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVarP(&f.input, "input", "i", "", "`FILE` of rows to predict")
+	fl.VarP(&once{text: &f.input}, "input", "i", "`FILE` of rows to predict")
 	fl.StringVar(&f.expect, "expect", "", "`FILE` of expected values to compare with as well")
 	f.registerShared(cmd)
 	fl.Lookup("outputs").Usage = "`NAMES` of outputs to compare, with commas (default: all)"

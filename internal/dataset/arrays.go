@@ -45,7 +45,7 @@ type arraySource struct {
 // add enters the array of a field, after checking its dtype and shape.
 func (a *arraySource) add(f *field, arr array, symbols map[string]int) error {
 	if !f.accepts[arr.dtype()] {
-		return fmt.Errorf("its dtype is %v, wanted %v%s", arr.dtype(), f.dtype, alsoAccepted(f))
+		return fmt.Errorf("its dtype is %v, wanted %v%s%s", arr.dtype(), f.dtype, alsoAccepted(f), castHint(arr.dtype(), f))
 	}
 	if err := f.checkShape(arr.shape(), symbols); err != nil {
 		return err
@@ -65,6 +65,16 @@ func alsoAccepted(f *field) string {
 		}
 	}
 	return text
+}
+
+// castHint is how NumPy makes an array of the field's dtype; "" where it has none, or makes none of such an array.
+func castHint(found tensor.DType, f *field) string {
+	name, ok := map[tensor.DType]string{tensor.Bool: "bool", tensor.U8: "uint8", tensor.I8: "int8", tensor.U16: "uint16", tensor.I16: "int16", tensor.F16: "float16", tensor.U32: "uint32",
+		tensor.I32: "int32", tensor.F32: "float32", tensor.U64: "uint64", tensor.I64: "int64", tensor.F64: "float64"}[f.dtype]
+	if !ok || found == tensor.String {
+		return ""
+	}
+	return fmt.Sprintf("; convert it with .astype(%q) and save it again", name)
 }
 
 // check is called when all arrays are there.

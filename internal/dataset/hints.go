@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/shardwise/shardwise/internal/tensor"
 )
 
 // mismatch is how a file's names differ from the model's.
@@ -27,7 +29,7 @@ func (m *mismatch) hint() string {
 	switch {
 	case m.what == "array":
 		text = m.arrayHint()
-	case len(m.unknown) == len(m.found) && every(m.found, numeric):
+	case len(m.unknown) == len(m.found) && every(m.found, numberOrNothing) && !counted(m.found):
 		text = "the first row is numbers, wanted are names: add a row of column names"
 		if !m.subset {
 			text += ", or use --by-position when the columns are in the model's order"
@@ -73,6 +75,19 @@ func every(names []string, is func(string) bool) bool {
 	return len(names) > 0
 }
 
+// numberOrNothing also takes what stands for a missing number: a first row of data may lack some.
+func numberOrNothing(s string) bool { return numeric(s) || isNaN(trim([]byte(s))) }
+
+// counted reports whether the names are those of a pandas frame without names, saved with its index: nothing, 0, 1, 2 and so on.
+func counted(names []string) bool {
+	for i, n := range names {
+		if i == 0 && n != "" || i > 0 && n != strconv.Itoa(i-1) {
+			return false
+		}
+	}
+	return true
+}
+
 func numeric(s string) bool { return decimal(trim([]byte(s))) }
 
 // unnamed reports whether one of the columns is pandas's index, saved without a name or read back.
@@ -112,10 +127,25 @@ func separatorHint(in *bufio.Reader) string {
 	if bytes.IndexByte(line, ',') >= 0 {
 		return ""
 	}
-	for _, s := range []struct{ separator, name string }{{"\t", "a tab"}, {";", "a semicolon"}, {"|", strconv.Quote("|")}} {
+	for _, s := range []struct{ separator, name string }{{"\t", "a tab"}, {";", "a semicolon (;)"}, {"|", strconv.Quote("|")}} {
 		if bytes.Contains(line, []byte(s.separator)) {
 			return "; the separator seems to be " + s.name + ": save the file with commas between the fields, and with points in numbers"
 		}
+	}
+	return ""
+}
+
+// wordHint says what to write instead of words that other programs write for a missing number or a flag; "" of others.
+func wordHint(text []byte, d tensor.DType) string {
+	switch strings.ToLower(str(text)) {
+	case "na", "n/a", "#n/a", "<na>", "null", "none", "nil", "?":
+		if d.Float() {
+			return "; leave the field empty or write NaN for a missing value"
+		}
+	case "true", "yes":
+		return "; write 1"
+	case "false", "no":
+		return "; write 0"
 	}
 	return ""
 }

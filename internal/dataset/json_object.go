@@ -84,6 +84,9 @@ func (o *jsonObject) read() error {
 	return err
 }
 
+// orientHint is what to do with JSON that pandas has written in another of its forms.
+const orientHint = `; of pandas's forms rows are read: save with to_json(path, orient="records")`
+
 // oipKeys are what an Open Inference Protocol request holds beside its inputs.
 var oipKeys = map[string]bool{"id": true, "parameters": true, "outputs": true, "model_name": true, "model_version": true}
 
@@ -109,7 +112,12 @@ func (o *jsonObject) member(name string) error {
 	for _, f := range o.s.fields {
 		names = append(names, f.name)
 	}
-	return fmt.Errorf("it is not a name of the model's%s", suggestion(name, names))
+	hint := suggestion(name, names)
+	switch name {
+	case "columns", "index", "data", "schema": // of pandas's orients split and table
+		hint += orientHint
+	}
+	return fmt.Errorf("it is not a name of the model's%s", hint)
 }
 
 // column reads an array of scalars into one column. Under the name of its field, whose only column it is, the array may be of rows.
@@ -120,7 +128,13 @@ func (o *jsonObject) column(c column, name string) error {
 		return errors.New("its values stand there twice")
 	}
 	v.b.f, v.columns = f, v.columns+1
-	if err := o.scan.expect('['); err != nil {
+	if kind, err := o.scan.next(); err != nil {
+		return err
+	} else if kind != '[' {
+		err := o.scan.fail("wanted '[', found %s", o.scan.describe())
+		if kind == '{' {
+			err = hinted(err, orientHint)
+		}
 		return err
 	}
 	n := 0

@@ -194,7 +194,7 @@ func npyDType(descr string, err error) (tensor.DType, bool, error) {
 			return d, descr[0] == '>' && d.Size() > 1, nil
 		}
 	}
-	return tensor.Invalid, false, fmt.Errorf("dtype %q is not supported: save the array as a float, integer or bool dtype", clip(descr))
+	return tensor.Invalid, false, fmt.Errorf("dtype %q is not supported: convert the array with .astype(\"float32\"), or to the model's integer or bool dtype, and save it again", clip(descr))
 }
 
 // appendNPYHeader appends a header of exactly size bytes, a multiple of npyAlign.

@@ -80,18 +80,18 @@ func infinite(text []byte) bool {
 	return strings.EqualFold(str(text), "inf") || strings.EqualFold(str(text), "infinity")
 }
 
-func notNumber(text []byte) error {
-	return fmt.Errorf("%s is not a number", strconv.Quote(clip(string(text))))
+func notNumber(text []byte, d tensor.DType) error {
+	return fmt.Errorf("%s is not a number%s", strconv.Quote(clip(string(text))), wordHint(text, d))
 }
 
 // float rounds by way of float64 (see the package comment). A finite text that becomes infinite is an error.
 func float(dst []byte, d tensor.DType, text []byte) error {
 	if !decimal(text) {
-		return notNumber(text)
+		return notNumber(text, d)
 	}
 	v, err := strconv.ParseFloat(str(text), 64)
 	if err != nil && !math.IsInf(v, 0) {
-		return notNumber(text)
+		return notNumber(text, d)
 	}
 	inf := err != nil
 	switch d {
@@ -128,7 +128,7 @@ func integer(dst []byte, d tensor.DType, text []byte) error {
 		}
 	}
 	if !ok {
-		return fmt.Errorf("%s is not a whole number", strconv.Quote(clip(string(text))))
+		return fmt.Errorf("%s is not a whole number%s", strconv.Quote(clip(string(text))), wordHint(text, d))
 	}
 	bits := uint(8 * d.Size())
 	above, below := uint64(math.MaxUint64)>>(64-bits), uint64(0)

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"math"
 	"path"
 	"regexp"
@@ -24,6 +25,22 @@ var (
 	modeName    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	stepName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
+
+// CheckName refuses what is no model name, and says what one is.
+func CheckName(name string) error {
+	if !modelName.MatchString(name) {
+		return fmt.Errorf("%.80q is no model name: one has 1 to 40 of a-z, 0-9 and -, not at its ends", name)
+	}
+	return nil
+}
+
+// CheckVersion refuses what is no version of a model, and says what one is.
+func CheckVersion(version string) error {
+	if !versionName.MatchString(version) {
+		return fmt.Errorf("%.80q is no version: one has 1 to 64 letters, digits, dots, _, + and -, beginning with a letter or digit", version)
+	}
+	return nil
+}
 
 // Validate checks everything that can be known without the files. An unknown feature is a *FeatureError, alone, for
 // nothing else can be judged then; all other faults are reported at once, as an *InvalidError.

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/shardwise/shardwise/splitter/layout"
 	"github.com/shardwise/shardwise/splitter/partition"
@@ -129,15 +130,31 @@ func (p *Planner) tooMany(n, most int) error {
 	if p.o.Kind != "" {
 		return p.noneOfKind(n, most)
 	}
-	finest := "no node can be cut"
+	finest := p.uncut()
 	for parts, i := 0, 0; i < len(p.regions); i++ {
 		if r := p.regions[i]; r.Units > parts {
 			node := p.line.g.Nodes[r.Nodes[0]]
 			parts, finest = r.Units, fmt.Sprintf("the cut into most parts is that of node %s (%s), into %d", node.Name, node.Op, r.Units)
 		}
 	}
-	return &layout.RefusalError{Subject: counted(n, "shard"), Remedy: "use at most " + counted(most, "shard"),
+	remedy := "use at most " + counted(most, "shard")
+	if p.rows.independent && n <= maxManifest {
+		remedy += ", or give every shard the whole model and a share of each request's rows with --plan " + Rows
+	}
+	return &layout.RefusalError{Subject: counted(n, "shard"), Remedy: remedy,
 		Reason: fmt.Sprintf("the model has not so many parts: %s, and the largest useful number is %d, where every shard still has a part", finest, most)}
+}
+
+// uncut says of a graph without cuts that no node can be cut, and names the operator of classic machine learning that keeps its model whole.
+func (p *Planner) uncut() string {
+	for _, n := range p.line.g.Nodes {
+		for _, whole := range []string{"TreeEnsemble", "SVM"} {
+			if n.Domain == "ai.onnx.ml" && strings.HasPrefix(n.Op, whole) {
+				return fmt.Sprintf("no node can be cut, node %s (%s) stays whole on one shard", n.Name, n.Op)
+			}
+		}
+	}
+	return "no node can be cut"
 }
 
 // unmet is the refusal of a latency or a cost that no plan keeps.
