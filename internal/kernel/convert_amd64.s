@@ -2,60 +2,51 @@
 
 // Conversions of 8 elements at a time; n is their number divided by 8, at least 1.
 
+// BEGIN loads the addresses and n; NEXT goes on by so many bytes, or returns.
+#define BEGIN \
+	MOVQ dst+0(FP), DI; \
+	MOVQ src+8(FP), SI; \
+	MOVQ n+16(FP), CX
+
+#define NEXT(from, to) \
+	ADDQ $from, SI; \
+	ADDQ $to, DI; \
+	DECQ CX; \
+	JNZ  loop; \
+	VZEROUPPER; \
+	RET
+
 // func widenF16(dst *float32, src *uint16, n uintptr)
 TEXT ·widenF16(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 
 loop:
 	VCVTPH2PS (SI), Y0
 	VMOVUPS   Y0, (DI)
-	ADDQ $16, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(16, 32)
 
 // func widenBF16(dst *float32, src *uint16, n uintptr)
 TEXT ·widenBF16(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 
 loop:
 	VPMOVZXWD (SI), Y0
 	VPSLLD    $16, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	ADDQ $16, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(16, 32)
 
 // func narrowF16(dst *uint16, src *float32, n uintptr)
 TEXT ·narrowF16(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 
 loop:
 	VMOVUPS   (SI), Y0
 	VCVTPS2PH $0, Y0, (DI) // to nearest, ties to even
-	ADDQ $32, SI
-	ADDQ $16, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(32, 16)
 
 // func narrowBF16(dst *uint16, src *float32, n uintptr)
 TEXT ·narrowBF16(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 	VPCMPEQD Y12, Y12, Y12
 	VPSRLD   $31, Y12, Y13 // 1
 	VPSRLD   $17, Y12, Y14 // 0x7fff
@@ -74,18 +65,11 @@ loop:
 	VEXTRACTI128 $1, Y3, X4
 	VPACKUSDW X4, X3, X3
 	VMOVUPS X3, (DI)
-	ADDQ $32, SI
-	ADDQ $16, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(32, 16)
 
 // func widenI8(dst *float32, src *byte, n uintptr, zero float32)
 TEXT ·widenI8(SB), NOSPLIT, $0-28
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 	VBROADCASTSS zero+24(FP), Y15
 
 loop:
@@ -93,18 +77,11 @@ loop:
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	ADDQ $8, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(8, 32)
 
 // func widenU8(dst *float32, src *byte, n uintptr, zero float32)
 TEXT ·widenU8(SB), NOSPLIT, $0-28
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	BEGIN
 	VBROADCASTSS zero+24(FP), Y15
 
 loop:
@@ -112,9 +89,4 @@ loop:
 	VCVTDQ2PS Y0, Y0
 	VSUBPS    Y15, Y0, Y0
 	VMOVUPS   Y0, (DI)
-	ADDQ $8, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNZ  loop
-	VZEROUPPER
-	RET
+	NEXT(8, 32)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,8 +23,12 @@ import (
 // TestNoProcessSurvivesTheCommand ends "simulate" in four ways, the last of which it cannot notice.
 func TestNoProcessSurvivesTheCommand(t *testing.T) {
 	m := model(t, "diabetes-xgboost", "model.ubj", 2)
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
-		t.Run(signal.String(), func(t *testing.T) {
+	// Tests that run under nohup would hand on that SIGHUP is ignored; what is caught is a child's default again.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
+		t.Run(sig.String(), func(t *testing.T) {
 			cmd := command(t, "simulate", m.Dir, "--json")
 			temp := t.TempDir()
 			cmd.Env = append(cmd.Env, "TMPDIR="+temp)
@@ -41,11 +46,11 @@ func TestNoProcessSurvivesTheCommand(t *testing.T) {
 			pids := make(chan int, 16)
 			go readPIDs(logs, pids)
 			invokeOnce(t, out, m.Deployment.Coordinator.Name)
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
-			if signal == syscall.SIGHUP { // as a terminal that closes does; the command may have ended meanwhile
-				if err := cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			if sig == syscall.SIGHUP { // as a terminal that closes does; the command may have ended meanwhile
+				if err := cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
 				}
 			}
@@ -54,14 +59,14 @@ func TestNoProcessSurvivesTheCommand(t *testing.T) {
 				found = append(found, pid)
 			}
 			err = cmd.Wait()
-			if signal != syscall.SIGKILL && err != nil {
+			if sig != syscall.SIGKILL && err != nil {
 				t.Errorf("the command ended with %v", err)
 			}
 			if len(found) != 3 {
 				t.Errorf("%d processes said their pid, wanted the coordinator and 2 shards", len(found))
 			}
 			gone(t, found)
-			if left, err := os.ReadDir(temp); signal != syscall.SIGKILL && (err != nil || len(left) != 0) {
+			if left, err := os.ReadDir(temp); sig != syscall.SIGKILL && (err != nil || len(left) != 0) {
 				t.Errorf("left in the temporary folder: %v (%v)", left, err)
 			}
 		})
